@@ -1,1 +1,24 @@
-//! placeholder
+//! Confinement: a [`Plan`] becomes namespaces, mounts, Landlock, resource limits and a system call filter around one
+//! program, which is run exactly once. This crate knows no policy.
+//!
+//! [`start`] is the specification of the parent's part, [`child`](self) of the child's: one step, one system call, one
+//! reason. All unsafe code is in `sys`.
+
+mod child;
+mod error;
+mod landlock;
+mod layout;
+mod plan;
+pub mod seccomp;
+mod start;
+mod status;
+mod sys;
+
+pub use error::{Error, Layer, Step};
+pub use landlock::LEAST_ABI;
+pub use plan::{
+    Access, Bind, File, INSIDE_ID, Identity, Kind, Link, Mask, Plan, ProcessLimits, Program, Root, Stdio, Tmpfs,
+};
+pub use start::{Started, start};
+pub use status::Status;
+pub use sys::{Child, Errno, FileId};

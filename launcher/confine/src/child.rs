@@ -1,0 +1,274 @@
+//! What the child does between the clone and the program, in the order in which it has to be done.
+//!
+//! It shares its parent's memory while the parent is suspended: nothing here allocates, locks or panics.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use crate::error::{Error, Step};
+use crate::landlock::{Rights, Rules};
+use crate::layout::{Entry, What};
+use crate::plan::{Access, Bind, INSIDE_ID, Identity, Kind, Plan};
+use crate::seccomp::{EXEC_FD, Filter};
+use crate::start::mount_flags;
+use crate::sys::{self, Errno, Exec, Fd, MountFlags, Resource};
+
+/// Everything the child needs, made by the parent.
+pub(crate) struct Setup<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) rules: &'a Rules,
+    /// Detached mounts of the binds, opened by root; empty where the child opens them itself.
+    pub(crate) sources: &'a [OwnedFd],
+    pub(crate) entries: &'a [Entry],
+    pub(crate) uid_map: String,
+    pub(crate) gid_map: String,
+    pub(crate) root_size: &'a CStr,
+    pub(crate) tmpfs_sizes: Vec<CString>,
+    pub(crate) exec: &'a Exec<'a>,
+    /// What the filter asks of the one exec.
+    pub(crate) exec_key: u64,
+    pub(crate) filter: Cell<Option<&'a mut Filter>>,
+    /// The launcher's process id.
+    pub(crate) parent: u32,
+    /// Where the child says what went wrong.
+    pub(crate) failure: Cell<Option<Error>>,
+}
+
+/// Places for descriptors in the order of `Root::binds` would need memory; the child keeps this many on its stack.
+pub(crate) const MOST_BINDS: usize = 1024;
+
+type Outcome<T> = Result<T, Error>;
+
+trait At<T> {
+    fn at(self, step: Step) -> Outcome<T>;
+}
+
+impl<T> At<T> for Result<T, Errno> {
+    fn at(self, step: Step) -> Outcome<T> {
+        self.map_err(|errno| Error { step, errno, path: None })
+    }
+}
+
+/// The child's whole life: the program, or an exit that leaves the reason with the parent.
+pub(crate) fn run(setup: &Setup<'_>) -> ! {
+    let Err(failure) = steps(setup);
+    setup.failure.set(Some(failure));
+    sys::exit_now(125)
+}
+
+fn steps(setup: &Setup<'_>) -> Outcome<Infallible> {
+    let plan = setup.plan;
+    map_user(setup)?;
+    // The program's umask is the usual one whatever the launcher's: the skeleton must be passable.
+    sys::set_umask(0o022);
+
+    // Sources are opened while the host's file system is still in place, before anything hides it.
+    let mut opened = [Fd(-1); MOST_BINDS];
+    let sources = open_sources(setup, &mut opened)?;
+    // The slash at the end follows the symbolic link that /proc/self is.
+    let proc_self = sys::clone_tree(Fd::CWD, c"/proc/self/").at(Step::MountProc)?;
+
+    // /proc is the one directory that every host has and that we need no longer.
+    let open = MountFlags { read_only: false, no_exec: true, devices: false };
+    let root = sys::tmpfs(setup.root_size, c"65536", c"0755", open).at(Step::MakeRoot)?;
+    sys::attach(root, Fd::CWD, c"/proc").at(Step::MakeRoot)?;
+    sys::landlock_add_path(setup.rules.fd(), root, Rules::listing().0).at(Step::LandlockRule(0))?;
+    lay_out(setup, root, sources)?;
+    mount_proc(setup, root, proc_self)?;
+
+    sys::enter_directory(root).at(Step::PivotRoot)?;
+    sys::pivot_into().at(Step::PivotRoot)?;
+    let sealed = MountFlags { read_only: true, no_exec: true, devices: false };
+    sys::restrict_mount(Fd::CWD, c"/", sealed, None).at(Step::PivotRoot)?;
+
+    for group in &plan.cgroups {
+        sys::write_all(Fd(group.as_raw_fd()), b"0").at(Step::JoinCgroup)?;
+    }
+    sys::set_hostname(c"sandbox").at(Step::SetHostname)?;
+    sys::change_directory(&plan.program.cwd).at(Step::EnterDirectory)?;
+    hand_over_stdio(plan)?;
+
+    sys::set_parent_death_signal(libc::SIGKILL).at(Step::TieToParent)?;
+    if sys::parent_pid() != setup.parent {
+        // It died before the tie; a program without its launcher must not start.
+        return Err(Error { step: Step::TieToParent, errno: Errno(libc::ESRCH), path: None });
+    }
+    sys::no_new_privileges().at(Step::NoNewPrivileges)?;
+
+    // The program's descriptor is the only one so high, and no later one can be: the filter lets exactly this one run.
+    let program = sys::open_path(Fd::CWD, &plan.program.path).at(Step::OpenProgram)?;
+    sys::duplicate_to(program, Fd(EXEC_FD), true).at(Step::OpenProgram)?;
+    let first_unwanted = if plan.stdio.channel.is_some() { Fd(4) } else { Fd(3) };
+    sys::close_on_exec_from(first_unwanted).at(Step::CloseDescriptors)?;
+    set_limits(plan)?;
+
+    sys::landlock_restrict_self(setup.rules.fd()).at(Step::LandlockRestrict)?;
+    sys::reset_signals().at(Step::ResetSignals)?;
+    // Last, since it forbids nearly all of the above.
+    if let Some(filter) = setup.filter.take() {
+        filter.patch_pid(sys::pid());
+        sys::load_filter(filter.program()).at(Step::LoadFilter)?;
+    }
+    sys::exec(Fd(EXEC_FD), setup.exec, setup.exec_key).at(Step::Exec)
+}
+
+/// Becomes the one user of the new user namespace. `setgroups` has to be denied before the group map may be written
+/// without privilege (user_namespaces(7)).
+fn map_user(setup: &Setup<'_>) -> Outcome<()> {
+    for (file, text) in [
+        (c"/proc/self/setgroups", "deny"),
+        (c"/proc/self/uid_map", setup.uid_map.as_str()),
+        (c"/proc/self/gid_map", setup.gid_map.as_str()),
+    ] {
+        let fd = sys::open_at(Fd::CWD, file, libc::O_WRONLY, 0).at(Step::MapUser)?;
+        let written = sys::write_all(fd, text.as_bytes());
+        sys::close(fd);
+        written.at(Step::MapUser)?;
+    }
+    if matches!(setup.plan.identity, Identity::Dropped { .. }) {
+        // Real and saved ids are still root's.
+        sys::set_ids(INSIDE_ID, INSIDE_ID).at(Step::MapUser)?;
+    }
+    Ok(())
+}
+
+fn open_sources<'o>(setup: &Setup<'_>, opened: &'o mut [Fd; MOST_BINDS]) -> Outcome<&'o [Fd]> {
+    let binds = &setup.plan.root.binds;
+    for (index, (bind, place)) in binds.iter().zip(opened.iter_mut()).enumerate() {
+        *place = match setup.sources.get(index) {
+            Some(source) => Fd(source.as_raw_fd()),
+            None => open_bind(bind)
+                .and_then(|fd| sys::restrict_mount(fd, c"", mount_flags(bind.access), None).map(|()| fd))
+                .at(Step::OpenSource(index))?,
+        };
+    }
+    opened.get(..binds.len()).ok_or(Error { step: Step::OpenSource(MOST_BINDS), errno: Errno(libc::E2BIG), path: None })
+}
+
+/// A detached mount of a bind's source, which must still be the object that the plan was made for.
+pub(crate) fn open_bind(bind: &Bind) -> Result<Fd, Errno> {
+    let fd = sys::clone_tree(Fd::CWD, &bind.source)?;
+    let object = sys::file_id(fd)?;
+    if object == bind.object { Ok(fd) } else { Err(Errno::ESTALE) }
+}
+
+fn lay_out(setup: &Setup<'_>, root: Fd, sources: &[Fd]) -> Outcome<()> {
+    let plan_root = &setup.plan.root;
+    for (index, entry) in setup.entries.iter().enumerate() {
+        let step = Step::LayOut(index);
+        let path = entry.path.as_c_str();
+        match entry.what {
+            What::Directory => sys::make_directory(root, path).at(step)?,
+            What::EmptyFile => sys::create_file(root, path, 0o444, b"").at(step)?,
+            What::File(n) => {
+                if let Some(file) = plan_root.files.get(n) {
+                    sys::create_file(root, path, 0o444, &file.contents).at(step)?;
+                    let fd = sys::open_path(root, path).at(step)?;
+                    allow(setup, fd, setup.rules.rights(Access::Read, Kind::File), index)?;
+                    sys::close(fd);
+                }
+            }
+            What::Link(n) => {
+                if let Some(link) = plan_root.links.get(n) {
+                    sys::make_symlink(&link.target, root, path).at(step)?;
+                }
+            }
+            What::Bind(n) => {
+                if let (Some(bind), Some(source)) = (plan_root.binds.get(n), sources.get(n)) {
+                    allow(setup, *source, setup.rules.rights(bind.access, bind.kind), index)?;
+                    sys::attach(*source, root, path).at(step)?;
+                }
+            }
+            What::Tmpfs(n) => {
+                if let Some(size) = setup.tmpfs_sizes.get(n) {
+                    let flags = MountFlags { read_only: false, no_exec: true, devices: false };
+                    let mount = sys::tmpfs(size, c"65536", c"0700", flags).at(step)?;
+                    allow(setup, mount, setup.rules.rights(Access::Write, Kind::Directory), index)?;
+                    sys::attach(mount, root, path).at(step)?;
+                    sys::close(mount);
+                }
+            }
+            What::Mask(n) => {
+                if let Some(mask) = plan_root.masks.get(n) {
+                    cover(root, path, mask.kind).at(step)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn allow(setup: &Setup<'_>, object: Fd, rights: Rights, index: usize) -> Outcome<()> {
+    sys::landlock_add_path(setup.rules.fd(), object, rights.0).at(Step::LandlockRule(index))
+}
+
+/// Mounts an object without permissions over `path`: it can be neither opened nor listed.
+fn cover(root: Fd, path: &CStr, kind: Kind) -> Result<(), Errno> {
+    let flags = MountFlags { read_only: true, no_exec: true, devices: false };
+    match kind {
+        Kind::Directory => {
+            let tmpfs = sys::tmpfs(c"4096", c"2", c"0000", flags)?;
+            sys::attach(tmpfs, root, path)?;
+        }
+        Kind::File => {
+            // A file system's root is a directory; only a file covers a file.
+            sys::create_file(root, c".mask", 0o000, b"")?;
+            let mask = sys::clone_tree(root, c".mask")?;
+            sys::restrict_mount(mask, c"", flags, None)?;
+            sys::attach(mask, root, path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Shows the process itself and no other. The mount is read-only: what can be written below /proc/self (its memory,
+/// its id maps, its out-of-memory score) is the launcher's business.
+fn mount_proc(setup: &Setup<'_>, root: Fd, proc_self: Fd) -> Outcome<()> {
+    let flags = MountFlags { read_only: true, no_exec: true, devices: false };
+    sys::restrict_mount(proc_self, c"", flags, None).at(Step::MountProc)?;
+    sys::make_directory(root, c"proc").at(Step::MountProc)?;
+    sys::make_directory(root, c"proc/self").at(Step::MountProc)?;
+    let rights = setup.rules.rights(Access::Read, Kind::Directory);
+    sys::landlock_add_path(setup.rules.fd(), proc_self, rights.0).at(Step::MountProc)?;
+    sys::attach(proc_self, root, c"proc/self").at(Step::MountProc)
+}
+
+/// Moves the descriptors to 0..=3. They are first copied out of the way, since one may hold another's place.
+fn hand_over_stdio(plan: &Plan) -> Outcome<()> {
+    const ASIDE: i32 = EXEC_FD - 10;
+    let wanted = [Some(plan.stdio.input), Some(plan.stdio.output), Some(plan.stdio.error), plan.stdio.channel];
+    for (source, place) in wanted.into_iter().zip(ASIDE..) {
+        if let Some(source) = source {
+            sys::duplicate_to(Fd(source), Fd(place), true).at(Step::HandOverStdio)?;
+        }
+    }
+    for ((source, from), to) in wanted.into_iter().zip(ASIDE..).zip(0..) {
+        if source.is_some() {
+            sys::duplicate_to(Fd(from), Fd(to), false).at(Step::HandOverStdio)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_limits(plan: &Plan) -> Outcome<()> {
+    let limits = plan.limits;
+    let wanted = [
+        // 1, not 0: a core handler behind a pipe runs at 0 too (core(5)).
+        (Resource::Core, Some(1)),
+        (Resource::LockedMemory, Some(0)),
+        (Resource::MessageQueues, Some(0)),
+        (Resource::Cpu, limits.cpu_s),
+        (Resource::FileSize, limits.file_bytes),
+        (Resource::Tasks, limits.tasks),
+        // Last: it ends the use of descriptors as high as the program's.
+        (Resource::OpenFiles, Some(limits.open_files)),
+    ];
+    for (resource, value) in wanted {
+        if let Some(value) = value {
+            sys::set_limit(resource, value).at(Step::SetLimits)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! Why a sandbox could not be established.
+
+use std::fmt;
+
+use crate::sys::Errno;
+
+/// What was being done. One variant per step of [`crate::start`], in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Asking for Landlock's ABI version.
+    LandlockVersion,
+    /// Making the Landlock ruleset.
+    LandlockRuleset,
+    /// Giving up root's user id before the clone.
+    DropUser,
+    /// Opening the objects that the sandbox shows.
+    OpenSource(usize),
+    /// Making the user namespace that shows root's files as the program's own.
+    IdMap,
+    /// Setting the launcher's own limit of open files.
+    RaiseOpenFiles,
+    /// Making the child with its namespaces.
+    Clone,
+    /// Mapping the user and group of the user namespace.
+    MapUser,
+    /// Making the root file system.
+    MakeRoot,
+    /// Laying out entry number n of the root.
+    LayOut(usize),
+    /// Mounting /proc/self.
+    MountProc,
+    /// Changing the root.
+    PivotRoot,
+    /// Joining the control groups.
+    JoinCgroup,
+    /// Setting the host name.
+    SetHostname,
+    /// Entering the working directory.
+    EnterDirectory,
+    /// Handing over standard input, output and error.
+    HandOverStdio,
+    /// Tying the child's life to the launcher's.
+    TieToParent,
+    /// Setting no_new_privs.
+    NoNewPrivileges,
+    /// Setting resource limits.
+    SetLimits,
+    /// Opening the program.
+    OpenProgram,
+    /// Closing every other descriptor at exec.
+    CloseDescriptors,
+    /// Allowing object number n in the Landlock ruleset.
+    LandlockRule(usize),
+    /// Enforcing the Landlock ruleset.
+    LandlockRestrict,
+    /// Resetting signals.
+    ResetSignals,
+    /// Loading the seccomp filter.
+    LoadFilter,
+    /// Running the program.
+    Exec,
+}
+
+/// A step that failed. Nothing has run; nothing is left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// What was being done.
+    pub step: Step,
+    /// What the kernel said.
+    pub errno: Errno,
+    /// The path it was about, where there is one.
+    pub path: Option<String>,
+}
+
+/// The protection that a step builds, by its name in a policy's `kernel.require`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// User, mount, IPC and UTS namespaces.
+    Namespaces,
+    /// The root file system of the sandbox.
+    Mounts,
+    /// Landlock.
+    Landlock,
+    /// The system call filter.
+    Seccomp,
+    /// Resource limits.
+    Limits,
+    /// Control groups.
+    Cgroups,
+    /// Handing over to the program.
+    Start,
+}
+
+impl Step {
+    /// The protection that this step builds.
+    pub const fn layer(self) -> Layer {
+        match self {
+            Self::LandlockVersion | Self::LandlockRuleset | Self::LandlockRule(_) | Self::LandlockRestrict => {
+                Layer::Landlock
+            }
+            Self::DropUser | Self::Clone | Self::MapUser | Self::IdMap | Self::SetHostname => Layer::Namespaces,
+            Self::OpenSource(_) | Self::MakeRoot | Self::LayOut(_) | Self::MountProc | Self::PivotRoot => Layer::Mounts,
+            Self::RaiseOpenFiles | Self::SetLimits => Layer::Limits,
+            Self::JoinCgroup => Layer::Cgroups,
+            Self::NoNewPrivileges | Self::LoadFilter => Layer::Seccomp,
+            Self::EnterDirectory
+            | Self::HandOverStdio
+            | Self::TieToParent
+            | Self::OpenProgram
+            | Self::CloseDescriptors
+            | Self::ResetSignals
+            | Self::Exec => Layer::Start,
+        }
+    }
+
+    const fn what(self) -> &'static str {
+        match self {
+            Self::LandlockVersion => "asking the kernel for Landlock",
+            Self::LandlockRuleset => "making the Landlock ruleset",
+            Self::DropUser => "giving up root's user id",
+            Self::OpenSource(_) => "opening an object that the sandbox shows",
+            Self::IdMap => "showing root's files as the program's own (id-mapped mount)",
+            Self::RaiseOpenFiles => "raising the launcher's limit of open files",
+            Self::Clone => "making the user, mount, IPC and UTS namespaces",
+            Self::MapUser => "mapping the user of the user namespace",
+            Self::MakeRoot => "mounting the sandbox's root file system",
+            Self::LayOut(_) => "laying out the sandbox's root file system",
+            Self::MountProc => "mounting /proc/self",
+            Self::PivotRoot => "changing the root file system",
+            Self::JoinCgroup => "joining the control group",
+            Self::SetHostname => "setting the host name",
+            Self::EnterDirectory => "entering the working directory",
+            Self::HandOverStdio => "handing over standard input, output and error",
+            Self::TieToParent => "tying the program's life to the launcher's",
+            Self::NoNewPrivileges => "setting no_new_privs",
+            Self::SetLimits => "setting resource limits",
+            Self::OpenProgram => "opening the program",
+            Self::CloseDescriptors => "closing inherited descriptors",
+            Self::LandlockRule(_) => "adding a rule to the Landlock ruleset",
+            Self::LandlockRestrict => "enforcing the Landlock ruleset",
+            Self::ResetSignals => "resetting signals",
+            Self::LoadFilter => "loading the seccomp filter",
+            Self::Exec => "running Bun",
+        }
+    }
+}
+
+impl Error {
+    /// What an administrator can do about it, where we know.
+    pub fn remedy(&self) -> Option<&'static str> {
+        let unsupported = matches!(self.errno.0, libc::ENOSYS | libc::EOPNOTSUPP);
+        Some(match self.step {
+            Step::LandlockVersion | Step::LandlockRuleset if unsupported => {
+                "the kernel has no Landlock, or it is off: use Linux 6.2 or newer with `landlock` in CONFIG_LSM or in \
+                 the boot parameter `lsm=`; in a container, allow the landlock_* system calls in its seccomp profile"
+            }
+            Step::LandlockVersion => "Linux 6.2 or newer is needed (Landlock ABI 3)",
+            Step::LandlockRestrict | Step::LandlockRuleset => {
+                "in a container, allow the landlock_* system calls in its seccomp profile; more than 16 nested \
+                 Landlock domains are not possible"
+            }
+            Step::Clone if self.errno.0 == libc::ENOSPC || self.errno.0 == libc::EUSERS => {
+                "the number of user namespaces is limited: raise it with `sysctl user.max_user_namespaces=10000`"
+            }
+            Step::Clone if self.errno.0 == libc::EPERM || unsupported => {
+                "unprivileged user namespaces are forbidden here: in a container, use a seccomp profile that allows \
+                 clone with CLONE_NEWUSER; on Debian, `sysctl kernel.unprivileged_userns_clone=1`"
+            }
+            Step::MapUser | Step::MakeRoot | Step::LayOut(_) | Step::PivotRoot
+                if matches!(self.errno.0, libc::EPERM | libc::EACCES) =>
+            {
+                "a user namespace was made but may not mount: on Ubuntu, `sysctl \
+                 kernel.apparmor_restrict_unprivileged_userns=0` or an AppArmor profile for secure-bun with `userns,`; \
+                 in a container, an unmasked /proc and a seccomp profile that allows mounting"
+            }
+            Step::IdMap => {
+                "this file system has no id-mapped mounts (overlayfs): start secure-bun as an unprivileged user, or \
+                 make the granted files accessible to others"
+            }
+            Step::RaiseOpenFiles => "raise the hard limit of open files above 1001 (`ulimit -Hn`)",
+            Step::LoadFilter if unsupported || self.errno.0 == libc::EINVAL => "the kernel lacks CONFIG_SECCOMP_FILTER",
+            Step::OpenSource(_) if self.errno == Errno::ESTALE => {
+                "it was replaced while the sandbox was being made: run again"
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed", self.step.what())?;
+        if let Some(path) = &self.path {
+            write!(f, " for {path:?}")?;
+        }
+        write!(f, ": {}", self.errno)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,180 @@
+//! The plan: what the kernel is asked to do, with nothing left to decide.
+
+use std::ffi::CString;
+use std::os::fd::{OwnedFd, RawFd};
+
+use crate::seccomp;
+
+/// A sandbox and the program to run in it. Every path is absolute, every default is filled in.
+#[derive(Debug)]
+pub struct Plan {
+    /// Whom the program runs as.
+    pub identity: Identity,
+    /// What its file system holds.
+    pub root: Root,
+    /// Limits that the kernel keeps per process.
+    pub limits: ProcessLimits,
+    /// Which system calls exist for it.
+    pub filter: seccomp::Options,
+    /// What is run.
+    pub program: Program,
+    /// The descriptors it gets as 0, 1, 2 and, as number 3, an optional channel. No other is inherited.
+    pub stdio: Stdio,
+    /// `cgroup.procs` files, open for writing, of the groups that it joins before it starts.
+    pub cgroups: Vec<OwnedFd>,
+}
+
+/// Whom the program runs as. Inside it is always user and group [`INSIDE_ID`] of a user namespace of its own, without
+/// capabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The launcher's own, unprivileged, user.
+    Own {
+        /// The launcher's effective user id.
+        uid: u32,
+        /// The launcher's effective group id.
+        gid: u32,
+    },
+    /// The launcher is root: another user takes the program, since even without capabilities the owner of files such
+    /// as those of /proc/sys may write them.
+    Dropped {
+        /// An unprivileged user id.
+        uid: u32,
+        /// An unprivileged group id.
+        gid: u32,
+    },
+}
+
+/// User and group id that the program sees of itself.
+pub const INSIDE_ID: u32 = 1000;
+
+/// The file system that the program sees: a tmpfs, read-only in the end, that holds just these.
+#[derive(Debug, Default)]
+pub struct Root {
+    /// Objects of the host, made visible.
+    pub binds: Vec<Bind>,
+    /// Private, empty, writable file systems.
+    pub tmpfs: Vec<Tmpfs>,
+    /// Files of the launcher's own making.
+    pub files: Vec<File>,
+    /// Directories that exist though nothing is in them.
+    pub directories: Vec<CString>,
+    /// Symbolic links.
+    pub links: Vec<Link>,
+    /// Paths within a bind that are covered by an empty object which nobody can open.
+    pub masks: Vec<Mask>,
+}
+
+/// One object of the host at a path inside.
+#[derive(Debug)]
+pub struct Bind {
+    /// Its path on the host, absolute and free of symbolic links.
+    pub source: CString,
+    /// What stood at that path when the plan was made; a different object there is an error.
+    pub object: crate::FileId,
+    /// Its path inside.
+    pub target: CString,
+    /// Directory or not.
+    pub kind: Kind,
+    /// What the program may do with it.
+    pub access: Access,
+    /// Show its owner, root, as the program's own user. Only with [`Identity::Dropped`].
+    pub map_owner: bool,
+}
+
+/// What an object is, as far as mounting it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory with all below it.
+    Directory,
+    /// Anything else.
+    File,
+}
+
+/// What the program may do with an object and what is below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// List directories, read files.
+    Read,
+    /// The same, and map them executable or run them: Bun itself and its libraries.
+    Execute,
+    /// The same as `Read`, and change everything but device nodes.
+    Write,
+    /// Read and write one of the harmless device nodes.
+    Device,
+}
+
+/// A private, writable, empty file system in memory.
+#[derive(Debug)]
+pub struct Tmpfs {
+    /// Where it is.
+    pub target: CString,
+    /// The most it holds, in bytes.
+    pub bytes: u64,
+}
+
+/// A file of the launcher's own making, readable by the program.
+#[derive(Debug)]
+pub struct File {
+    /// Its path inside.
+    pub target: CString,
+    /// What is in it.
+    pub contents: Vec<u8>,
+}
+
+/// A symbolic link inside.
+#[derive(Debug)]
+pub struct Link {
+    /// Its path inside.
+    pub path: CString,
+    /// Where it points, a path inside.
+    pub target: CString,
+}
+
+/// A path within a bind that is covered.
+#[derive(Debug)]
+pub struct Mask {
+    /// The path inside.
+    pub target: CString,
+    /// What stands there.
+    pub kind: Kind,
+}
+
+/// Limits that the kernel keeps per process or user namespace; `None` leaves what the launcher inherited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProcessLimits {
+    /// CPU time in seconds, at whose end the kernel kills the process.
+    pub cpu_s: Option<u64>,
+    /// The largest file, in bytes; beyond it, writes fail with `EFBIG`.
+    pub file_bytes: Option<u64>,
+    /// Tasks (threads and processes) of the sandbox; beyond it, making one fails with `EAGAIN`.
+    pub tasks: Option<u64>,
+    /// Open descriptors, at most [`seccomp::EXEC_FD`]; beyond it, opening fails with `EMFILE`.
+    pub open_files: u64,
+}
+
+/// What is run.
+#[derive(Debug)]
+pub struct Program {
+    /// Path inside of the file to execute, which must be in a bind with [`Access::Execute`].
+    pub path: CString,
+    /// Its arguments, the zeroth included.
+    pub argv: Vec<CString>,
+    /// Its whole environment, as `NAME=value`.
+    pub env: Vec<CString>,
+    /// Its working directory, a path inside.
+    pub cwd: CString,
+}
+
+/// Descriptors of the launcher that the program inherits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stdio {
+    /// Standard input.
+    pub input: RawFd,
+    /// Standard output.
+    pub output: RawFd,
+    /// Standard error.
+    pub error: RawFd,
+    /// Descriptor 3.
+    pub channel: Option<RawFd>,
+}

@@ -1,0 +1,154 @@
+//! Starting the program of a plan in its sandbox: what is prepared before the clone.
+
+use std::cell::Cell;
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use crate::child::{self, Setup};
+use crate::error::{Error, Step};
+use crate::landlock::Rules;
+use crate::layout;
+use crate::plan::{Access, Bind, Identity, Plan};
+use crate::seccomp::{self, Filter};
+use crate::status::Status;
+use crate::sys::{self, Child, CloneFlags, Exec, Fd, MountFlags, Stack};
+
+/// A program that runs in its sandbox.
+#[derive(Debug)]
+pub struct Started {
+    /// The running process.
+    pub child: Child,
+    /// What was enforced on it.
+    pub status: Status,
+}
+
+const NAMESPACES: CloneFlags =
+    CloneFlags(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS);
+
+/// Establishes the sandbox of `plan` and runs its program in it. On success every layer is in force; on failure
+/// nothing has run and nothing is left behind.
+///
+/// The caller should have one thread: the program dies with the thread that called this.
+pub fn start(plan: &Plan) -> Result<Started, Error> {
+    let rules = Rules::new()?;
+    let at = |step: Step| move |errno| Error { step, errno, path: None };
+    sys::raise_open_files(u64::from(seccomp::EXEC_FD.unsigned_abs()) + 1).map_err(at(Step::RaiseOpenFiles))?;
+    let mut stack = Stack::new().map_err(at(Step::Clone))?;
+    let sources = match plan.identity {
+        Identity::Own { .. } => Vec::new(),
+        Identity::Dropped { uid, gid } => open_sources(&plan.root.binds, uid, gid, &mut stack)?,
+    };
+    let (user, group) = match plan.identity {
+        Identity::Own { uid, gid } | Identity::Dropped { uid, gid } => (uid, gid),
+    };
+    let size = CString::new(root_bytes(plan).to_string()).unwrap_or_default();
+    let tmpfs_sizes =
+        plan.root.tmpfs.iter().map(|tmpfs| CString::new(tmpfs.bytes.to_string()).unwrap_or_default()).collect();
+    let entries = layout::entries(&plan.root);
+    let exec =
+        Exec::new(plan.program.argv.iter().map(CString::as_c_str), plan.program.env.iter().map(CString::as_c_str));
+    let exec_key = sys::random().map_err(at(Step::LoadFilter))?;
+    let mut filter = Filter::new(&plan.filter, exec_key);
+    let setup = Setup {
+        plan,
+        rules: &rules,
+        sources: &sources,
+        entries: &entries,
+        uid_map: format!("{} {user} 1\n", crate::plan::INSIDE_ID),
+        gid_map: format!("{} {group} 1\n", crate::plan::INSIDE_ID),
+        root_size: &size,
+        tmpfs_sizes,
+        exec: &exec,
+        exec_key,
+        filter: Cell::new(Some(&mut filter)),
+        parent: sys::pid(),
+        failure: Cell::new(None),
+    };
+    let child = clone(plan.identity, &mut stack, &setup)?;
+    if let Some(failure) = setup.failure.take() {
+        reap(&child);
+        return Err(name_path(failure, plan, &entries));
+    }
+    Ok(Started { child, status: Status::full(rules.version()) })
+}
+
+/// Clones, as root in the shape of the user who takes the program: a user namespace belongs to the effective user who
+/// makes it, and only that user may write its map from inside.
+fn clone(identity: Identity, stack: &mut Stack, setup: &Setup<'_>) -> Result<Child, Error> {
+    let at = |step: Step| move |errno| Error { step, errno, path: None };
+    let Identity::Dropped { uid, gid } = identity else {
+        return sys::vfork_in(NAMESPACES, stack, child::run, setup).map_err(at(Step::Clone));
+    };
+    sys::clear_groups().map_err(at(Step::DropUser))?;
+    sys::set_effective_ids(uid, gid).map_err(at(Step::DropUser))?;
+    // The change of user made us undumpable, and /proc/self of such a process belongs to root: the child, which shares
+    // our memory, could not write its id map. Nobody gains by it: our real user stays root, which guards /proc/PID.
+    let child = sys::set_dumpable(true)
+        .map_err(at(Step::DropUser))
+        .and_then(|()| sys::vfork_in(NAMESPACES, stack, child::run, setup).map_err(at(Step::Clone)));
+    sys::set_effective_ids(0, 0).map_err(at(Step::DropUser))?;
+    child
+}
+
+/// Opens every source with root's rights, which the child no longer has.
+fn open_sources(binds: &[Bind], uid: u32, gid: u32, stack: &mut Stack) -> Result<Vec<OwnedFd>, Error> {
+    let mut id_map: Option<OwnedFd> = None;
+    let mut sources = Vec::with_capacity(binds.len());
+    for (index, bind) in binds.iter().enumerate() {
+        if bind.map_owner && id_map.is_none() {
+            let namespace = sys::user_namespace_mapping_root_to(uid, gid, stack);
+            id_map = Some(namespace.map_err(|errno| Error { step: Step::IdMap, errno, path: None })?);
+        }
+        let source = open_source(bind, index)
+            .and_then(|source| {
+                let map = id_map.as_ref().filter(|_| bind.map_owner).map(|namespace| Fd(namespace.as_raw_fd()));
+                let step = if map.is_some() { Step::IdMap } else { Step::OpenSource(index) };
+                sys::restrict_mount(Fd(source.as_raw_fd()), c"", mount_flags(bind.access), map)
+                    .map_err(|errno| (step, errno))?;
+                Ok(source)
+            })
+            .map_err(|(step, errno)| Error { step, errno, path: Some(display(&bind.source)) })?;
+        sources.push(source);
+    }
+    Ok(sources)
+}
+
+fn open_source(bind: &Bind, index: usize) -> Result<OwnedFd, (Step, sys::Errno)> {
+    child::open_bind(bind).map(sys::own).map_err(|errno| (Step::OpenSource(index), errno))
+}
+
+/// What a bind's mount forbids.
+pub(crate) const fn mount_flags(access: Access) -> MountFlags {
+    MountFlags {
+        read_only: matches!(access, Access::Read | Access::Execute),
+        no_exec: !matches!(access, Access::Execute),
+        devices: matches!(access, Access::Device),
+    }
+}
+
+/// The root holds the launcher's own files and mount points; a page each is room enough.
+fn root_bytes(plan: &Plan) -> u64 {
+    let files: usize = plan.root.files.iter().map(|file| file.contents.len() + 8192).sum();
+    let places = (plan.root.binds.len() + plan.root.directories.len() + 64) * 8192;
+    u64::try_from(files + places).unwrap_or(u64::MAX)
+}
+
+fn reap(child: &Child) {
+    sys::reap(child.pid);
+}
+
+/// Names the path that a failed step was about.
+fn name_path(mut failure: Error, plan: &Plan, entries: &[layout::Entry]) -> Error {
+    failure.path = match failure.step {
+        Step::OpenSource(n) => plan.root.binds.get(n).map(|bind| display(&bind.source)),
+        Step::LandlockRule(n) | Step::LayOut(n) => entries.get(n).map(|entry| format!("/{}", display(&entry.path))),
+        Step::EnterDirectory => Some(display(&plan.program.cwd)),
+        Step::OpenProgram | Step::Exec => Some(display(&plan.program.path)),
+        _ => None,
+    };
+    failure
+}
+
+fn display(path: &CStr) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,17 @@
+//! What was enforced.
+
+/// The protections in force on a started program. A layer that the host lacks is an error, so what is not listed here
+/// as a number or name is in force whenever a `Status` exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The kernel's Landlock ABI version.
+    pub landlock_abi: u32,
+    /// The namespaces that the program has of its own.
+    pub namespaces: &'static [&'static str],
+}
+
+impl Status {
+    pub(crate) const fn full(landlock_abi: u32) -> Self {
+        Self { landlock_abi, namespaces: &["user", "mnt", "ipc", "uts"] }
+    }
+}

@@ -1,0 +1,110 @@
+//! A child that shares the parent's memory until it runs its program.
+
+use core::ffi::c_void;
+use std::os::fd::{FromRawFd, OwnedFd};
+
+use super::call::Errno;
+use super::identity::set_signal_mask;
+
+/// Namespaces that a child starts in (clone(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CloneFlags(pub i32);
+
+/// A child and a descriptor that refers to it, whatever becomes of its number.
+#[derive(Debug)]
+pub struct Child {
+    /// Its process id as the parent sees it.
+    pub pid: u32,
+    /// Its pidfd (pidfd_open(2)): readable when it has ended.
+    pub pidfd: OwnedFd,
+}
+
+/// A stack for one child at a time, with an unmapped page below it.
+pub(crate) struct Stack {
+    base: *mut c_void,
+}
+
+const STACK_BYTES: usize = 128 * 1024;
+const GUARD_BYTES: usize = 4096;
+
+impl Stack {
+    /// Maps the stack; the pages are given by the kernel as they are touched.
+    pub(crate) fn new() -> Result<Self, Errno> {
+        // SAFETY: an anonymous mapping at an address of the kernel's choice touches no memory of ours.
+        let base = unsafe {
+            libc::mmap(
+                core::ptr::null_mut(),
+                STACK_BYTES,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK,
+                -1,
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(last_errno());
+        }
+        let stack = Self { base };
+        // SAFETY: the first page of the mapping made above is ours and unused.
+        if unsafe { libc::mprotect(base, GUARD_BYTES, libc::PROT_NONE) } != 0 {
+            return Err(last_errno());
+        }
+        Ok(stack)
+    }
+
+    /// Where a child's stack begins; it grows down from here.
+    pub(super) fn top(&mut self) -> *mut c_void {
+        // SAFETY: one past the end of the mapping made by `new`.
+        unsafe { self.base.byte_add(STACK_BYTES) }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `new` with this size, and no child runs on it: `vfork_in` returns only
+        // after the child has left it.
+        unsafe { libc::munmap(self.base, STACK_BYTES) };
+    }
+}
+
+fn last_errno() -> Errno {
+    Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL))
+}
+
+/// Starts a child in the namespaces `flags` that calls `body(context)` and suspends the caller until the child has
+/// run its program or ended (`CLONE_VM | CLONE_VFORK`): nothing is copied, which saves a fork's page tables.
+///
+/// All signals are blocked meanwhile, so that no handler of the caller runs in the child.
+///
+/// `body` must not return normally, allocate, lock, panic or use `errno`: the child shares all memory, thread-local
+/// storage included, with the caller. The caller must be the only thread of its process, for the same reason.
+pub(crate) fn vfork_in<T>(
+    flags: CloneFlags,
+    stack: &mut Stack,
+    body: fn(&T) -> !,
+    context: &T,
+) -> Result<Child, Errno> {
+    struct Start<'a, T> {
+        body: fn(&T) -> !,
+        context: &'a T,
+    }
+    extern "C" fn entry<T>(start: *mut c_void) -> i32 {
+        // SAFETY: `start` points to the `Start` below, alive while the caller is suspended.
+        let start = unsafe { &*start.cast::<Start<'_, T>>() };
+        (start.body)(start.context)
+    }
+    let start = Start { body, context };
+    let mut pidfd: i32 = -1;
+    let all = flags.0 | libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let blocked = set_signal_mask(u64::MAX)?;
+    // SAFETY: the stack grows down from the end of a mapping of this size; `start` and `pidfd` outlive the suspension.
+    // With CLONE_PIDFD the first variadic argument receives the descriptor.
+    let pid =
+        unsafe { libc::clone(entry::<T>, stack.top(), all, (&raw const start).cast_mut().cast(), &raw mut pidfd) };
+    let failure = last_errno();
+    set_signal_mask(blocked)?;
+    let pid = u32::try_from(pid).map_err(|_| failure)?;
+    // SAFETY: the kernel just opened this descriptor for us alone.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Child { pid, pidfd })
+}

@@ -1,0 +1,104 @@
+//! Who the process is: ids, signals, its parent.
+
+use super::call::{Errno, int, raw};
+
+/// The caller's process id.
+pub(crate) fn pid() -> u32 {
+    // SAFETY: getpid takes no arguments and cannot fail.
+    unsafe { raw(libc::SYS_getpid, [0; 6]) }.map_or(0, |pid| u32::try_from(pid).unwrap_or(0))
+}
+
+/// The parent's process id, 0 when the parent is outside our pid namespace.
+pub(crate) fn parent_pid() -> u32 {
+    // SAFETY: getppid takes no arguments and cannot fail.
+    unsafe { raw(libc::SYS_getppid, [0; 6]) }.map_or(0, |pid| u32::try_from(pid).unwrap_or(0))
+}
+
+const KEEP: usize = usize::MAX;
+
+/// Changes the effective ids of the calling thread only; real and saved ones stay, so that it can change back.
+pub(crate) fn set_effective_ids(uid: u32, gid: u32) -> Result<(), Errno> {
+    // The group goes first while user 0 still may; on the way back the user must come first.
+    let change_group = || {
+        // SAFETY: setresgid takes no pointer.
+        unsafe { raw(libc::SYS_setresgid, [KEEP, gid as usize, KEEP, 0, 0, 0]) }
+    };
+    let change_user = || {
+        // SAFETY: setresuid takes no pointer.
+        unsafe { raw(libc::SYS_setresuid, [KEEP, uid as usize, KEEP, 0, 0, 0]) }
+    };
+    if uid == 0 {
+        change_user()?;
+        change_group()?;
+    } else {
+        change_group()?;
+        change_user()?;
+    }
+    Ok(())
+}
+
+/// Sets real, effective and saved ids of the calling thread.
+pub(crate) fn set_ids(uid: u32, gid: u32) -> Result<(), Errno> {
+    let (uid, gid) = (uid as usize, gid as usize);
+    // SAFETY: setresgid takes no pointer.
+    unsafe { raw(libc::SYS_setresgid, [gid, gid, gid, 0, 0, 0]) }?;
+    // SAFETY: setresuid takes no pointer.
+    unsafe { raw(libc::SYS_setresuid, [uid, uid, uid, 0, 0, 0]) }?;
+    Ok(())
+}
+
+/// Drops all supplementary groups.
+pub(crate) fn clear_groups() -> Result<(), Errno> {
+    // SAFETY: with a count of 0 the pointer is not read (setgroups(2)).
+    unsafe { raw(libc::SYS_setgroups, [0; 6]) }?;
+    Ok(())
+}
+
+/// Whether others of the same user may look into this address space: `/proc/PID` belongs to the user when they may,
+/// to root when not (`PR_SET_DUMPABLE`).
+pub(crate) fn set_dumpable(dumpable: bool) -> Result<(), Errno> {
+    // SAFETY: this option takes an integer.
+    unsafe { raw(libc::SYS_prctl, [int(libc::PR_SET_DUMPABLE), usize::from(dumpable), 0, 0, 0, 0]) }?;
+    Ok(())
+}
+
+/// The child dies when the thread that made it does (`PR_SET_PDEATHSIG`).
+pub(crate) fn set_parent_death_signal(signal: i32) -> Result<(), Errno> {
+    // SAFETY: this option takes an integer.
+    unsafe { raw(libc::SYS_prctl, [int(libc::PR_SET_PDEATHSIG), int(signal), 0, 0, 0, 0]) }?;
+    Ok(())
+}
+
+/// umask(2), which cannot fail.
+pub(crate) fn set_umask(mask: u32) {
+    // SAFETY: umask takes an integer.
+    let _ = unsafe { raw(libc::SYS_umask, [mask as usize, 0, 0, 0, 0, 0]) };
+}
+
+/// The kernel's own signal set size, not libc's (rt_sigprocmask(2)).
+pub(super) const SIGNAL_SET_BYTES: usize = 8;
+
+/// Gives every signal its default action and unblocks all: what the launcher ignores or handles must not leak into
+/// the program. The caller's pending handlers cannot run here, all signals are blocked until the last step.
+pub(crate) fn reset_signals() -> Result<(), Errno> {
+    // The kernel's sigaction starts with the handler; all zero is SIG_DFL with no flags and an empty mask.
+    let default = [0u64; 4];
+    for signal in 1..=64 {
+        if signal == libc::SIGKILL || signal == libc::SIGSTOP {
+            continue;
+        }
+        // SAFETY: the kernel reads one sigaction of 32 bytes from `default` and writes nothing.
+        unsafe { raw(libc::SYS_rt_sigaction, [int(signal), default.as_ptr() as usize, 0, SIGNAL_SET_BYTES, 0, 0]) }?;
+    }
+    set_signal_mask(0)?;
+    Ok(())
+}
+
+/// Replaces the calling thread's mask of blocked signals and returns the one before.
+pub(super) fn set_signal_mask(mask: u64) -> Result<u64, Errno> {
+    let mut before = 0u64;
+    let (set, old) = (&raw const mask as usize, &raw mut before as usize);
+    // SAFETY: the kernel reads 8 bytes from `mask` and writes 8 to `before`; both live until the call returns.
+    unsafe { raw(libc::SYS_rt_sigprocmask, [int(libc::SIG_SETMASK), set, old, SIGNAL_SET_BYTES, 0, 0]) }?;
+    Ok(before)
+}

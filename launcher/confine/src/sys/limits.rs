@@ -1,0 +1,57 @@
+//! Resource limits and no_new_privs.
+
+use super::call::{Errno, int, raw};
+
+/// A kernel resource limit (getrlimit(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Resource {
+    /// CPU time of the process, in seconds.
+    Cpu = libc::RLIMIT_CPU,
+    /// Largest file it may write, in bytes.
+    FileSize = libc::RLIMIT_FSIZE,
+    /// Size of a core dump, in bytes.
+    Core = libc::RLIMIT_CORE,
+    /// Tasks of its user in its user namespace.
+    Tasks = libc::RLIMIT_NPROC,
+    /// One more than the highest descriptor number.
+    OpenFiles = libc::RLIMIT_NOFILE,
+    /// Bytes of memory it may lock.
+    LockedMemory = libc::RLIMIT_MEMLOCK,
+    /// Bytes in POSIX message queues.
+    MessageQueues = libc::RLIMIT_MSGQUEUE,
+}
+
+/// Sets soft and hard limit of the calling process to `value` (prlimit(2)).
+pub(crate) fn set_limit(resource: Resource, value: u64) -> Result<(), Errno> {
+    let limit = [value, value];
+    // SAFETY: the kernel reads one `struct rlimit64`, two u64; pid 0 is the caller.
+    unsafe { raw(libc::SYS_prlimit64, [0, resource as usize, limit.as_ptr() as usize, 0, 0, 0]) }?;
+    Ok(())
+}
+
+/// Lets the calling process open descriptors up to `least`, if its hard limit allows that (prlimit(2)).
+/// An error of `EMFILE` says that it does not.
+pub(crate) fn raise_open_files(least: u64) -> Result<(), Errno> {
+    let mut limit = [0u64; 2];
+    let resource = Resource::OpenFiles as usize;
+    // SAFETY: the kernel writes one `struct rlimit64`, two u64; pid 0 is the caller.
+    unsafe { raw(libc::SYS_prlimit64, [0, resource, 0, limit.as_mut_ptr() as usize, 0, 0]) }?;
+    if limit[0] >= least {
+        return Ok(());
+    }
+    if limit[1] < least {
+        return Err(Errno(libc::EMFILE));
+    }
+    limit[0] = limit[1];
+    // SAFETY: the kernel reads one `struct rlimit64`.
+    unsafe { raw(libc::SYS_prlimit64, [0, resource, limit.as_ptr() as usize, 0, 0, 0]) }?;
+    Ok(())
+}
+
+/// No program run from here on gains privileges by exec (`PR_SET_NO_NEW_PRIVS`); seccomp and Landlock ask for it.
+pub(crate) fn no_new_privileges() -> Result<(), Errno> {
+    // SAFETY: this option takes integers.
+    unsafe { raw(libc::SYS_prctl, [int(libc::PR_SET_NO_NEW_PRIVS), 1, 0, 0, 0, 0]) }?;
+    Ok(())
+}

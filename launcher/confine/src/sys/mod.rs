@@ -1,0 +1,36 @@
+//! The raw kernel interface. All unsafe code and every raw system call of the launcher is in this folder.
+//!
+//! The functions here are safe to call with any argument: the types carry the invariants that the kernel asks for
+//! (NUL-terminated strings, open descriptors, sized structures). They neither allocate nor take locks nor touch
+//! thread-local storage, because most of them run in a child that shares its parent's memory ([`clone`]).
+#![allow(unsafe_code)]
+
+mod call;
+mod clone;
+mod fd;
+mod identity;
+mod idmap;
+mod landlock;
+mod limits;
+mod mount;
+mod process;
+mod seccomp;
+
+pub use call::Errno;
+pub use clone::Child;
+pub(crate) use clone::{CloneFlags, Stack, vfork_in};
+pub use fd::FileId;
+pub(crate) use fd::{
+    Fd, close, close_on_exec_from, create_file, duplicate_to, file_id, make_directory, make_symlink, open_at,
+    open_path, own, write_all,
+};
+pub(crate) use identity::{
+    clear_groups, parent_pid, pid, reset_signals, set_dumpable, set_effective_ids, set_ids, set_parent_death_signal,
+    set_umask,
+};
+pub(crate) use idmap::user_namespace_mapping_root_to;
+pub(crate) use landlock::{landlock_abi, landlock_add_path, landlock_restrict_self};
+pub(crate) use limits::{Resource, no_new_privileges, raise_open_files, set_limit};
+pub(crate) use mount::{MountFlags, attach, clone_tree, pivot_into, restrict_mount, set_hostname, tmpfs};
+pub(crate) use process::{Exec, change_directory, enter_directory, exec, exit_now, random, reap};
+pub(crate) use seccomp::load_filter;

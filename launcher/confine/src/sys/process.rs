@@ -1,0 +1,73 @@
+//! Becoming the program.
+
+use core::convert::Infallible;
+use core::ffi::{CStr, c_char};
+
+use super::call::{Errno, int, raw};
+use super::fd::Fd;
+
+/// chdir(2).
+pub(crate) fn change_directory(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: `path` is NUL-terminated and outlives the call.
+    unsafe { raw(libc::SYS_chdir, [path.as_ptr() as usize, 0, 0, 0, 0, 0]) }?;
+    Ok(())
+}
+
+/// fchdir(2).
+pub(crate) fn enter_directory(dir: Fd) -> Result<(), Errno> {
+    // SAFETY: fchdir takes no pointer.
+    unsafe { raw(libc::SYS_fchdir, [int(dir.0), 0, 0, 0, 0, 0]) }?;
+    Ok(())
+}
+
+/// Ends the calling process at once, running no handler of the parent whose memory it may share.
+pub(crate) fn exit_now(status: i32) -> ! {
+    loop {
+        // SAFETY: exit_group takes an integer; it does not return.
+        let _ = unsafe { raw(libc::SYS_exit_group, [int(status), 0, 0, 0, 0, 0]) };
+    }
+}
+
+/// Waits for the end of child `pid` and forgets it (wait4(2)).
+pub(crate) fn reap(pid: u32) {
+    let Ok(pid) = i32::try_from(pid) else { return };
+    // SAFETY: null pointers: neither status nor usage is wanted.
+    while unsafe { raw(libc::SYS_wait4, [int(pid), 0, 0, 0, 0, 0]) } == Err(Errno(libc::EINTR)) {}
+}
+
+/// Random bits that nobody can foresee (getrandom(2)).
+pub(crate) fn random() -> Result<u64, Errno> {
+    let mut bytes = [0u8; 8];
+    // SAFETY: the kernel writes at most 8 bytes; requests of up to 256 bytes are never short.
+    unsafe { raw(libc::SYS_getrandom, [bytes.as_mut_ptr() as usize, bytes.len(), 0, 0, 0, 0]) }?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+/// What to run, laid out as execveat(2) wants it. Borrowing keeps every pointer in it alive.
+pub(crate) struct Exec<'a> {
+    argv: Vec<*const c_char>,
+    envp: Vec<*const c_char>,
+    strings: core::marker::PhantomData<&'a CStr>,
+}
+
+impl<'a> Exec<'a> {
+    /// Lays the strings out; allocates, so it is made before the clone.
+    pub(crate) fn new(argv: impl Iterator<Item = &'a CStr>, envp: impl Iterator<Item = &'a CStr>) -> Self {
+        let terminated = |strings: &mut dyn Iterator<Item = &'a CStr>| {
+            strings.map(CStr::as_ptr).chain(core::iter::once(core::ptr::null())).collect::<Vec<_>>()
+        };
+        let (mut argv, mut envp) = (argv, envp);
+        Self { argv: terminated(&mut argv), envp: terminated(&mut envp), strings: core::marker::PhantomData }
+    }
+}
+
+/// Runs the file that `fd` refers to (execveat(2) with `AT_EMPTY_PATH`); returns only to say why it could not.
+/// `key` goes along as a sixth argument, which the kernel ignores and a seccomp filter can ask for.
+pub(crate) fn exec(fd: Fd, exec: &Exec<'_>, key: u64) -> Result<Infallible, Errno> {
+    let (argv, envp) = (exec.argv.as_ptr() as usize, exec.envp.as_ptr() as usize);
+    let key = usize::try_from(key).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: both arrays end with a null pointer and hold NUL-terminated strings that `exec` borrows.
+    unsafe { raw(libc::SYS_execveat, [int(fd.0), c"".as_ptr() as usize, argv, envp, int(libc::AT_EMPTY_PATH), key]) }?;
+    // A successful exec does not come back; a kernel that says otherwise is not to be trusted further.
+    Err(Errno::EINVAL)
+}

@@ -1,0 +1,138 @@
+//! Values of `run` (other programs) and `ffi` (native libraries), where a path is only one of the forms.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::Fault;
+use crate::path::SymbolicPath;
+use crate::pattern::Pattern;
+
+/// Where a program given by name alone is found. It is the `PATH` inside the sandbox.
+pub const PROGRAM_FOLDERS: &[&str] = &["/usr/local/bin", "/usr/bin", "/bin"];
+
+/// A program that may be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProgramRule<P> {
+    /// Any program.
+    Any,
+    /// The program of this name in one of the [`PROGRAM_FOLDERS`].
+    Name(String),
+    /// The program at this path, or any program in this folder.
+    Path(P),
+}
+
+impl ProgramRule<SymbolicPath> {
+    pub(crate) fn parse(text: &str, base: &Path) -> Result<Self, Fault> {
+        if text.contains('/') || text.starts_with("${") || text == "." || text == ".." || text.starts_with('~') {
+            return SymbolicPath::parse(text, base).map(Self::Path);
+        }
+        if text.is_empty() {
+            return Err(Fault::new("the program's name is empty"));
+        }
+        if text.contains(|c: char| c == '*' || c.is_control()) {
+            let help = "name the program, or its path; `true` stands for any program";
+            return Err(Fault::new(format!("{text:?} is not the name of a program")).with_help(help));
+        }
+        if text.contains(char::is_whitespace) {
+            let help = "name the program alone: arguments are not part of the rule";
+            return Err(Fault::new(format!("{text:?} is not the name of a program")).with_help(help));
+        }
+        Ok(Self::Name(text.to_owned()))
+    }
+}
+
+impl ProgramRule<PathBuf> {
+    /// Whether starting `program` is granted by this rule.
+    pub(crate) fn grants(&self, program: &Path) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Name(name) => match program.parent() {
+                None => false,
+                Some(folder) => {
+                    program.file_name().is_some_and(|file| file == name.as_str())
+                        && (folder == Path::new("") || PROGRAM_FOLDERS.iter().any(|known| folder == Path::new(known)))
+                }
+            },
+            Self::Path(path) => program.starts_with(path),
+        }
+    }
+
+    /// Whether this rule denies starting `program`. A name is denied in whatever folder it is found; a path also
+    /// denies the bare name that could be found there.
+    pub(crate) fn denies(&self, program: &Path) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Name(name) => program.file_name().is_some_and(|file| file == name.as_str()),
+            Self::Path(path) => {
+                let bare = program.components().count() == 1;
+                program.starts_with(path)
+                    || bare && PROGRAM_FOLDERS.iter().any(|folder| Path::new(folder).join(program).starts_with(path))
+            }
+        }
+    }
+}
+
+impl<P: Pattern + PartialEq> Pattern for ProgramRule<P> {
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (Self::Path(folder), Self::Path(path)) => folder.covers(path),
+            (one, other) => one == other,
+        }
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Name(one), Self::Name(other)) => one == other,
+            (Self::Path(one), Self::Path(other)) => one.meets(other),
+            _ => true,
+        }
+    }
+}
+
+impl<P: fmt::Display> fmt::Display for ProgramRule<P> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => out.write_str("true"),
+            Self::Name(name) => out.write_str(name),
+            Self::Path(path) => path.fmt(out),
+        }
+    }
+}
+
+/// Native code that may be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LibraryRule<P> {
+    /// Whatever library the program can see.
+    Any,
+    /// The library at this path, or those in this folder.
+    Path(P),
+}
+
+impl LibraryRule<PathBuf> {
+    /// Whether the rule speaks of `library`; without one, of native code at all.
+    pub(crate) fn speaks_of(&self, library: Option<&Path>) -> bool {
+        match (self, library) {
+            (Self::Any, _) => true,
+            (Self::Path(path), Some(library)) => library.starts_with(path),
+            (Self::Path(_), None) => false,
+        }
+    }
+}
+
+impl<P: Pattern> Pattern for LibraryRule<P> {
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (Self::Path(folder), Self::Path(path)) => folder.covers(path),
+            (Self::Path(_), Self::Any) => false,
+        }
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Path(one), Self::Path(other)) => one.meets(other),
+            _ => true,
+        }
+    }
+}

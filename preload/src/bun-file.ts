@@ -1,0 +1,70 @@
+// Bun.file, Bun.write and the files behind Blobs. Making a file object is no act; using it is.
+import type { SecurityError, Site } from "./error.ts";
+import type { FilePermission } from "./file-access.ts";
+import { checkPath, mayAccess, refusedAccess } from "./file-access.ts";
+import { copyProperties, guard, type Style } from "./guard.ts";
+import { absolute, pathText } from "./paths.ts";
+import { apply, NativeBlob, NativePromise, startsWith, weakMapGet, weakMapSet, NativeWeakMap } from "./primordials.ts";
+
+/** File objects of which the policy refuses some use, with their paths. */
+const restricted = new NativeWeakMap<object, string>();
+let blobsAreTamed = false;
+
+/** Guards the ways of `Bun` to files. */
+export function tameBunFile(): void {
+  const native = Bun.file;
+  const file = function (path: unknown, options?: unknown): Blob {
+    const text = pathText(path);
+    // A descriptor, an object of S3, or an error that Bun shall make itself.
+    if (text === null || startsWith(text, "s3://")) return apply(native, Bun, [path, options]) as Blob;
+    return restrict(apply(native, Bun, [text, options]) as Blob, absolute(text));
+  };
+  copyProperties(native, file);
+  (Bun as { file: unknown }).file = file;
+  guard(Bun, "write", "Bun.", "reject", checkWrite);
+  guard(Bun, "mmap", "Bun.", "throw", (args, site) => checkPath("read", args, 0, site));
+}
+
+function checkWrite(args: unknown[], site: Site): SecurityError | null {
+  const target = restrictedPath(args[0]);
+  const source = restrictedPath(args[1]);
+  const error = target === undefined ? checkPath("write", args, 0, site) : refusedAccess("write", target, site);
+  return error ?? (source === undefined ? null : refusedAccess("read", source, site));
+}
+
+function restrict(blob: Blob, path: string): Blob {
+  if (mayAccess("read", path) && mayAccess("write", path)) return blob;
+  weakMapSet(restricted, blob, path);
+  if (!blobsAreTamed) tameBlobs();
+  return blob;
+}
+
+function restrictedPath(value: unknown): string | undefined {
+  return weakMapGet(restricted, value as object) as string | undefined;
+}
+
+/** Done when the first file object of a refused path appears: most programs make none. */
+function tameBlobs(): void {
+  blobsAreTamed = true;
+  const prototype = NativeBlob.prototype as unknown as Record<string, unknown>;
+  guardUses("read", "reject", ["text", "json", "arrayBuffer", "bytes", "formData", "stat"]);
+  guardUses("read", "throw", ["stream"]);
+  guardUses("write", "reject", ["write", "unlink", "delete"]);
+  guardUses("write", "throw", ["writer"]);
+
+  const { exists, slice } = prototype as { exists?: unknown; slice?: unknown };
+  if (typeof exists === "function")
+    prototype["exists"] = function exists_(this: unknown): unknown {
+      const path = restrictedPath(this);
+      return path === undefined || mayAccess("read", path) ? apply(exists, this, []) : NativePromise;
+    };
+  void slice;
+}
+
+function guardUses(permission: FilePermission, style: Style, names: string[]): void {
+  for (let index = 0; index < names.length; index++)
+    guard(NativeBlob.prototype, names[index]!, "Bun.file().", style, (_, site, self) => {
+      const path = restrictedPath(self);
+      return path === undefined ? null : refusedAccess(permission, path, site);
+    });
+}

@@ -1,0 +1,43 @@
+// Denial frames: each refused act once, its repetitions counted, all of it bounded.
+import { connected, send } from "./channel.ts";
+import type { Denial } from "./error.ts";
+import { mapGet, mapSet } from "./primordials.ts";
+import { quote } from "./serialise.ts";
+import { callerOf } from "./stack.ts";
+import { table } from "./table.ts";
+
+/** A program that is refused more different things than this is not explained by a longer list. */
+const MAX_DISTINCT = 100;
+
+interface Entry {
+  readonly json: string;
+  count: number;
+}
+
+const seen = new Map<string, Entry>();
+const others: Entry = { json: `{"dropped":true`, count: 0 };
+let distinct = 0;
+
+/** Tells the launcher about a refused act. */
+export function reportDenial(denial: Denial, api: string, error: Error): void {
+  if (!connected || !table.report) return;
+  const resource = denial.resource === null ? "null" : quote(denial.resource);
+  const key = `${denial.permission} ${resource}`;
+  let entry = mapGet(seen, key) as Entry | undefined;
+  if (entry === undefined) {
+    if (distinct === MAX_DISTINCT) entry = others;
+    else {
+      const caller = callerOf(error);
+      const at = caller === null ? "null" : quote(caller);
+      entry = {
+        json: `{"permission":"${denial.permission}","resource":${resource},"api":${quote(api)},"at":${at}`,
+        count: 0,
+      };
+      mapSet(seen, key, entry);
+      distinct++;
+    }
+  }
+  entry.count++;
+  // At 1, 2, 4, 8 …: a loop over a refused act must not flood the channel. The launcher keeps the last count.
+  if ((entry.count & (entry.count - 1)) === 0) send("denial", `${entry.json},"count":${entry.count}}`);
+}

@@ -1,0 +1,64 @@
+// What the program sees of a refusal: a SecurityError that says what, which rule, and how to allow it.
+import { decide } from "./decide.ts";
+import { reportDenial } from "./denials.ts";
+import { explain, fixFor } from "./explain.ts";
+import type { Permission } from "./generated/policy.ts";
+import {
+  captureStackTrace,
+  defineValue,
+  NativeError,
+  NativeWeakMap,
+  setPrototypeOf,
+  weakMapGet,
+  weakMapSet,
+} from "./primordials.ts";
+
+/** One refused act. */
+export interface Denial {
+  readonly permission: Permission;
+  /** What the act was about: a path, `host:port`, a command; `null` where the permission says it all. */
+  readonly resource: string | null;
+  readonly rule: string;
+  readonly fix: string;
+}
+
+/** Where the program asked: the name it knows, and the guard it called. */
+export interface Site {
+  readonly api: string;
+  /** The stack of an error begins at this function's caller. */
+  readonly entry: Function;
+}
+
+/** The class that programs see, for `instanceof`. */
+export class SecurityError extends NativeError {}
+defineValue(SecurityError.prototype, "name", "SecurityError", false);
+defineValue(SecurityError.prototype, "code", "ERR_ACCESS_DENIED", false);
+
+const prototype = SecurityError.prototype;
+/** The errors made here. The launcher is told what stands in this map, not what the error says of itself. */
+const denials = new NativeWeakMap<object, Denial>();
+
+/** Asks the policy: `null` if it allows the act, else the error for it, already reported to the launcher. */
+export function refusal(permission: Permission, resource: string | null, site: Site): SecurityError | null {
+  const verdict = decide(permission, resource);
+  if (verdict.allowed) return null;
+  const { rule } = verdict;
+  const denial: Denial = { permission, resource, rule, fix: fixFor(permission, resource, rule) };
+  // Not `new SecurityError`: `super()` would run whatever the program made the parent of the class.
+  const error = new NativeError(explain(denial)) as SecurityError;
+  setPrototypeOf(error, prototype);
+  defineValue(error, "code", "ERR_ACCESS_DENIED", true);
+  defineValue(error, "permission", permission, true);
+  defineValue(error, "resource", resource, true);
+  defineValue(error, "rule", rule, true);
+  defineValue(error, "fix", denial.fix, true);
+  weakMapSet(denials, error, denial);
+  captureStackTrace(error, site.entry);
+  reportDenial(denial, site.api, error);
+  return error;
+}
+
+/** What was refused, if this error was made here. */
+export function denialOf(error: object): Denial | undefined {
+  return weakMapGet(denials, error) as Denial | undefined;
+}

@@ -1,0 +1,38 @@
+// May this path be read or written? The questions that every guard of files asks.
+import { isAmbient } from "./ambient.ts";
+import { decide } from "./decide.ts";
+import type { SecurityError, Site } from "./error.ts";
+import { refusal } from "./error.ts";
+import { absolute, pathText } from "./paths.ts";
+
+export type FilePermission = "read" | "write";
+
+/** Whether the policy lets the program read, or write, this absolute path. */
+export function mayAccess(permission: FilePermission, path: string): boolean {
+  return isAmbient(permission, path) || decide(permission, path).allowed;
+}
+
+/** The error for reading, or writing, this absolute path; `null` if that is allowed. */
+export function refusedAccess(permission: FilePermission, path: string, site: Site): SecurityError | null {
+  return isAmbient(permission, path) ? null : refusal(permission, path, site);
+}
+
+/** Checks the path in `args[index]`, and puts the text that was checked in its place. */
+export function checkPath(
+  permission: FilePermission,
+  args: unknown[],
+  index: number,
+  site: Site,
+): SecurityError | null {
+  const text = index < args.length ? pathText(args[index]) : null;
+  if (text === null) return null;
+  const error = refusedAccess(permission, absolute(text), site);
+  if (error === null) args[index] = text;
+  return error;
+}
+
+/** The absolute path in an argument; `null` where it has none. */
+export function pathIn(argument: unknown): string | null {
+  const text = pathText(argument);
+  return text === null ? null : absolute(text);
+}

@@ -1,0 +1,89 @@
+// The language as it was before the program could change it. Every other file uses these instead of
+// methods and globals, because a guard that calls `path.startsWith` calls whatever the program made of it.
+
+const { bind, call } = Function.prototype;
+
+/** `uncurry(f)(self, ...args)` is `f.call(self, ...args)`, without looking up `call`. */
+const uncurry = bind.bind(call) as <This, Args extends unknown[], Result>(
+  method: (this: This, ...args: Args) => Result,
+) => (self: This, ...args: Args) => Result;
+
+export const { apply, construct, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf } =
+  Reflect;
+export const { ownKeys } = Reflect;
+export const { keys: enumerableKeys, freeze } = Object;
+export const { isArray } = Array;
+export const { isView } = ArrayBuffer;
+export const { parse: parseJson, stringify: stringifyJson } = JSON;
+
+export const NativeArray = Array;
+export const NativeArrayBuffer = ArrayBuffer;
+export const NativeBlob = Blob;
+export const NativeError = Error;
+export const NativePromise = Promise;
+export const NativeRequest = Request;
+/** Absent where an option of JavaScriptCore removed it. */
+export const NativeSharedArrayBuffer = globalThis.SharedArrayBuffer as SharedArrayBufferConstructor | undefined;
+export const NativeTextDecoder = TextDecoder;
+export const NativeTypeError = TypeError;
+export const NativeUint8Array = Uint8Array;
+export const NativeURL = URL;
+export const NativeWeakMap = WeakMap;
+
+export const ObjectPrototype = Object.prototype;
+export const ArrayPrototype = Array.prototype;
+export const FunctionPrototype = Function.prototype;
+export const NumberPrototype = Number.prototype;
+export const StringPrototype = String.prototype;
+export const BooleanPrototype = Boolean.prototype;
+export const BigIntPrototype = BigInt.prototype;
+
+export const codeUnitAt = uncurry(String.prototype.charCodeAt);
+export const substring = uncurry(String.prototype.substring);
+export const indexOf = uncurry(String.prototype.indexOf) as (text: string, part: string, from?: number) => number;
+export const numberToString = uncurry(Number.prototype.toString);
+export const stringValue = uncurry(String.prototype.valueOf);
+export const numberValue = uncurry(Number.prototype.valueOf);
+export const booleanValue = uncurry(Boolean.prototype.valueOf);
+export const symbolToString = uncurry(Symbol.prototype.toString);
+export const weakMapGet = uncurry(WeakMap.prototype.get);
+export const weakMapSet = uncurry(WeakMap.prototype.set);
+export const mapGet = uncurry(Map.prototype.get);
+export const mapSet = uncurry(Map.prototype.set);
+export const captureStackTrace = Error.captureStackTrace;
+export const { nanoseconds } = Bun;
+export const { nextTick } = process;
+
+/** A property descriptor's `value` half that no polluted `Object.prototype` can add to. */
+export function defineValue(target: object, key: PropertyKey, value: unknown, enumerable: boolean): void {
+  // `__proto__: null` in the literal: a getter called `get` on Object.prototype would otherwise be read.
+  defineProperty(target, key, {
+    __proto__: null,
+    value,
+    writable: true,
+    configurable: true,
+    enumerable,
+  } as PropertyDescriptor);
+}
+
+/** Whether `text` begins with `prefix`. */
+export function startsWith(text: string, prefix: string): boolean {
+  return substring(text, 0, prefix.length) === prefix;
+}
+
+/** Adds to the end of a list without calling a method of it, or a setter somebody put on its prototype. */
+export function append<Item>(list: Item[], item: Item): void {
+  defineValue(list, list.length, item, true);
+}
+
+/** A promise that is rejected already. */
+export function rejected(reason: unknown): Promise<never> {
+  return new NativePromise<never>((_, reject) => reject(reason));
+}
+
+/** Copies what a caller passed, without iterating with the program's iterators. */
+export function toList(args: ArrayLike<unknown>): unknown[] {
+  const list: unknown[] = [];
+  for (let index = 0; index < args.length; index++) append(list, args[index]);
+  return list;
+}

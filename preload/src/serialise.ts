@@ -1,0 +1,168 @@
+// Values as JSON, without asking anything that the program may have replaced: no JSON.stringify of objects, no
+// `toJSON` that appeared on Object.prototype. What a value's own class says about itself is honoured.
+import {
+  apply,
+  ArrayPrototype,
+  BigIntPrototype,
+  BooleanPrototype,
+  booleanValue,
+  codeUnitAt,
+  enumerableKeys,
+  FunctionPrototype,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  isArray,
+  numberToString,
+  NumberPrototype,
+  numberValue,
+  ObjectPrototype,
+  StringPrototype,
+  stringifyJson,
+  stringValue,
+  substring,
+} from "./primordials.ts";
+
+/** Values that nest deeper are refused: readers of JSON have such limits too, and a crash says less. */
+const MAX_DEPTH = 512;
+
+/** Why a value has no JSON: the path to the culprit and what is wrong with it. */
+export class NotSerialisable {
+  constructor(readonly reason: string) {}
+}
+
+/** One object on the way from the root to the value being written. */
+interface Level {
+  readonly parent: Level | null;
+  readonly value: object;
+  readonly depth: number;
+  key: string | number;
+}
+
+/** The value as ASCII JSON, `null` where JSON has nothing for it. Throws `NotSerialisable`, or what a getter throws. */
+export function serialise(value: unknown, root: string): string {
+  return write(value, "", null, root) ?? "null";
+}
+
+/** A string as an ASCII JSON string. */
+export function quote(text: string): string {
+  // For a primitive string no method of the program is called.
+  const quoted = stringifyJson(text);
+  let ascii = "";
+  let written = 0;
+  for (let index = 0; index < quoted.length; index++) {
+    const unit = codeUnitAt(quoted, index);
+    if (unit < 0x7f) continue;
+    ascii += substring(quoted, written, index) + "\\u" + substring(numberToString(0x10000 + unit, 16), 1);
+    written = index + 1;
+  }
+  return written === 0 ? quoted : ascii + substring(quoted, written);
+}
+
+function write(original: unknown, key: string | number, parent: Level | null, root: string): string | undefined {
+  const value = simplify(original, key);
+  switch (typeof value) {
+    case "string":
+      return quote(value);
+    case "number":
+      // NaN and the infinities: the only numbers whose difference with themselves is not zero.
+      return value - value === 0 ? numberToString(value) : "null";
+    case "boolean":
+      return value ? "true" : "false";
+    case "bigint":
+      throw new NotSerialisable(`${pathTo(parent, root)} is a BigInt, which JSON cannot express`);
+    case "object":
+      return value === null ? "null" : writeObject(value, parent, root);
+    default:
+      return undefined;
+  }
+}
+
+function writeObject(value: object, parent: Level | null, root: string): string {
+  for (let level = parent; level !== null; level = level.parent)
+    if (level.value === value)
+      throw new NotSerialisable(`${pathTo(parent, root)} refers back to ${pathTo(level.parent, root)}`);
+  const depth = parent === null ? 1 : parent.depth + 1;
+  if (depth > MAX_DEPTH) throw new NotSerialisable(`${root} nests deeper than ${MAX_DEPTH} levels`);
+  const level: Level = { parent, value, depth, key: 0 };
+  return isArray(value) ? writeList(value, level, root) : writeRecord(value, level, root);
+}
+
+function writeList(list: unknown[], level: Level, root: string): string {
+  let json = "[";
+  const { length } = list;
+  for (let index = 0; index < length; index++) {
+    level.key = index;
+    json += (index === 0 ? "" : ",") + (write(list[index], index, level, root) ?? "null");
+  }
+  return json + "]";
+}
+
+function writeRecord(record: object, level: Level, root: string): string {
+  let json = "{";
+  const keys = enumerableKeys(record);
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index]!;
+    level.key = key;
+    const field = write((record as Record<string, unknown>)[key], key, level, root);
+    if (field !== undefined) json += (json === "{" ? "" : ",") + quote(key) + ":" + field;
+  }
+  return json + "}";
+}
+
+/** What JSON.stringify sees of a value: the answer of its `toJSON`, or the primitive in a wrapper object. */
+function simplify(value: unknown, key: string | number): unknown {
+  if (value === null || typeof value !== "object") return value;
+  const toJson = ownToJson(value);
+  const simple = toJson === undefined ? value : apply(toJson, value, [typeof key === "number" ? numberToString(key) : key]);
+  if (simple === null || typeof simple !== "object") return simple;
+  try {
+    const prototype = getPrototypeOf(simple);
+    if (prototype === StringPrototype) return stringValue(simple as string);
+    if (prototype === NumberPrototype) return numberValue(simple as number);
+    if (prototype === BooleanPrototype) return booleanValue(simple as boolean);
+  } catch {
+    // An ordinary object that only borrowed the prototype.
+  }
+  return simple;
+}
+
+/** The `toJSON` of the value or of its class; one that was put on the prototype of all values is not asked. */
+function ownToJson(value: object): (() => unknown) | undefined {
+  for (let holder: object | null = value; holder !== null; holder = getPrototypeOf(holder)) {
+    if (isSharedPrototype(holder)) return undefined;
+    const found = getOwnPropertyDescriptor(holder, "toJSON");
+    if (found === undefined) continue;
+    const method: unknown = (value as { toJSON?: unknown }).toJSON;
+    return typeof method === "function" ? (method as () => unknown) : undefined;
+  }
+  return undefined;
+}
+
+function isSharedPrototype(holder: object): boolean {
+  return (
+    holder === ObjectPrototype ||
+    holder === ArrayPrototype ||
+    holder === FunctionPrototype ||
+    holder === StringPrototype ||
+    holder === NumberPrototype ||
+    holder === BooleanPrototype ||
+    holder === BigIntPrototype
+  );
+}
+
+function pathTo(level: Level | null, root: string): string {
+  if (level === null) return root;
+  const { key } = level;
+  const above = pathTo(level.parent, root);
+  if (typeof key === "number") return `${above}[${key}]`;
+  return isPlainName(key) ? `${above}.${key}` : `${above}[${quote(key)}]`;
+}
+
+function isPlainName(key: string): boolean {
+  for (let index = 0; index < key.length; index++) {
+    const unit = codeUnitAt(key, index);
+    const letter = (unit >= 65 && unit <= 90) || (unit >= 97 && unit <= 122) || unit === 95 || unit === 36;
+    if (!letter && !(index > 0 && unit >= 48 && unit <= 57)) return false;
+  }
+  return key.length > 0;
+}

@@ -1,0 +1,21 @@
+//! `scripts/bench BENCH …` ends up here, with the paths of Bun and of the release launcher filled in.
+#![forbid(unsafe_code)]
+
+mod args;
+mod cold;
+mod contender;
+mod measure;
+mod report;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = args::parse(std::env::args().skip(1)).and_then(|args| cold::run(&args));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("bench: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

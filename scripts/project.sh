@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# Sourced by the scripts: where the project's things are.
+
+# What root builds here, the unprivileged half of the tests must be able to read.
+umask 022
+
+ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+# Everything that the scripts download or install; git ignores it.
+BUILD="$ROOT/.build"
+export ROOT BUILD
+
+fail() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+# Runs a command from the project's root, where cargo finds .cargo/config.toml.
+at_root() (
+  cd -- "$ROOT" || exit
+  "$@"
+)
+
+# The path of a binary of the workspace: `.cargo/config.toml` names the target, so cargo adds its triple.
+release_binary() {
+  local target_dir
+  target_dir=$(cd -- "$ROOT" && realpath -m -- "${CARGO_TARGET_DIR:-target}")
+  printf '%s/%s/release/%s\n' "$target_dir" "$(rustc --print host-tuple)" "$1"
+}
+
+# Installs exactly what the lock file in a folder says, unless its node_modules already holds that.
+# The copy of the lock file is written last, so an interrupted installation is repeated.
+npm_ci() {
+  local folder=$1
+  local stamp="$folder/node_modules/.installed-lock.json"
+  cmp -s -- "$folder/package-lock.json" "$stamp" && return
+  npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+  cp -- "$folder/package-lock.json" "$stamp"
+}
+
+# Holds a lock for the rest of the calling subshell, so that two scripts do not install the same thing at once.
+hold_lock() {
+  mkdir -p -- "$BUILD"
+  exec 9>"$BUILD/$1.lock"
+  flock 9
+}
