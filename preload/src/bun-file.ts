@@ -2,9 +2,10 @@
 import type { SecurityError, Site } from "./error.ts";
 import type { FilePermission } from "./file-access.ts";
 import { checkPath, mayAccess, refusedAccess } from "./file-access.ts";
-import { copyProperties, guard, type Style } from "./guard.ts";
+import type { Style } from "./guard.ts";
+import { guard, replace } from "./guard.ts";
 import { absolute, pathText } from "./paths.ts";
-import { apply, NativeBlob, NativePromise, startsWith, weakMapGet, weakMapSet, NativeWeakMap } from "./primordials.ts";
+import { apply, NativeBlob, NativeWeakMap, resolved, startsWith, weakMapGet, weakMapSet } from "./primordials.ts";
 
 /** File objects of which the policy refuses some use, with their paths. */
 const restricted = new NativeWeakMap<object, string>();
@@ -12,15 +13,14 @@ let blobsAreTamed = false;
 
 /** Guards the ways of `Bun` to files. */
 export function tameBunFile(): void {
-  const native = Bun.file;
-  const file = function (path: unknown, options?: unknown): Blob {
-    const text = pathText(path);
-    // A descriptor, an object of S3, or an error that Bun shall make itself.
-    if (text === null || startsWith(text, "s3://")) return apply(native, Bun, [path, options]) as Blob;
-    return restrict(apply(native, Bun, [text, options]) as Blob, absolute(text));
-  };
-  copyProperties(native, file);
-  (Bun as { file: unknown }).file = file;
+  replace(Bun, "file", (native) => ({
+    file(path: unknown, options?: unknown): unknown {
+      const text = pathText(path);
+      // A descriptor, an object of S3, or a mistake that Bun shall report itself.
+      if (text === null || startsWith(text, "s3://")) return apply(native, Bun, [path, options]);
+      return restrict(apply(native, Bun, [text, options]) as Blob, absolute(text));
+    },
+  }).file);
   guard(Bun, "write", "Bun.", "reject", checkWrite);
   guard(Bun, "mmap", "Bun.", "throw", (args, site) => checkPath("read", args, 0, site));
 }
@@ -46,19 +46,23 @@ function restrictedPath(value: unknown): string | undefined {
 /** Done when the first file object of a refused path appears: most programs make none. */
 function tameBlobs(): void {
   blobsAreTamed = true;
-  const prototype = NativeBlob.prototype as unknown as Record<string, unknown>;
   guardUses("read", "reject", ["text", "json", "arrayBuffer", "bytes", "formData", "stat"]);
   guardUses("read", "throw", ["stream"]);
   guardUses("write", "reject", ["write", "unlink", "delete"]);
   guardUses("write", "throw", ["writer"]);
-
-  const { exists, slice } = prototype as { exists?: unknown; slice?: unknown };
-  if (typeof exists === "function")
-    prototype["exists"] = function exists_(this: unknown): unknown {
+  replace(NativeBlob.prototype, "exists", (native) => ({
+    exists(this: unknown): unknown {
       const path = restrictedPath(this);
-      return path === undefined || mayAccess("read", path) ? apply(exists, this, []) : NativePromise;
-    };
-  void slice;
+      return path === undefined || mayAccess("read", path) ? apply(native, this, []) : resolved(false);
+    },
+  }).exists);
+  replace(NativeBlob.prototype, "slice", (native) => ({
+    slice(this: unknown, ...args: unknown[]): unknown {
+      const path = restrictedPath(this);
+      const part = apply(native, this, args) as Blob;
+      return path === undefined ? part : restrict(part, path);
+    },
+  }).slice);
 }
 
 function guardUses(permission: FilePermission, style: Style, names: string[]): void {

@@ -1,12 +1,142 @@
 // The policy's verdicts, from the table that the launcher made of it. The Rust side decides by the same rules; both
 // run the cases of launcher/policy/cases/decisions.json.
-import type { Permission, PreloadTable } from "./generated/policy.ts";
+import type { PathRow, Permission, PreloadTable } from "./generated/policy.ts";
 import { PROTECTED_WRITES } from "./generated/policy.ts";
 import { isWithin } from "./paths.ts";
-import { startsWith } from "./primordials.ts";
+import { endsWith, numberFrom } from "./primordials.ts";
 
 export interface Verdict {
   readonly allowed: boolean;
-  /** Which line of the policy decided; `default` where none speaks of it. */
+  /** The rule that decided: `default` where none speaks of it, or its text and place in the policy. */
   readonly rule: string;
+}
+
+/** Permissions that come as lists: where nothing is granted, nothing of that kind can be done at all. */
+export type Listed = "net" | "listen" | "run" | "ffi";
+
+const UNSTATED: Verdict = { allowed: false, rule: "default" };
+
+/** Whether the policy grants anything of a kind. */
+export function grantsAny(policy: PreloadTable, permission: Listed): boolean {
+  return policy[permission].allow.length > 0;
+}
+
+/**
+ * Whether a policy lets the program do something. Paths are absolute; the number of workers is a decimal text.
+ * Networks, programs and modules are judged by the launcher and the kernel: what is not granted here is refused.
+ */
+export function decide(policy: PreloadTable, permission: Permission, resource: string | null): Verdict {
+  switch (permission) {
+    case "read":
+      return decideRead(policy, resource ?? "/");
+    case "write":
+      return decideWrite(policy, resource ?? "/");
+    case "env":
+    case "sys":
+      return decideName(policy, permission, resource ?? "");
+    case "workers": {
+      const { most, rule } = policy.workers;
+      return { allowed: numberFrom(resource ?? "1") <= most, rule };
+    }
+    case "ffi":
+      return decideLibrary(policy, resource);
+    case "eval":
+    case "wasm":
+      return policy[permission];
+    default:
+      return UNSTATED;
+  }
+}
+
+/** `deny.read` alone denies reading: what `deny.write` names may still be looked at. */
+function decideRead(policy: PreloadTable, path: string): Verdict {
+  const { read, write } = policy;
+  const denial = covering(read.deny, path);
+  if (denial !== null) return refused(denial);
+  const grant = covering(read.allow, path) ?? covering(write.allow, path);
+  return grant === null ? UNSTATED : { allowed: true, rule: grant.rule };
+}
+
+/** A write grant includes reading, so `deny.read` denies writing as well. */
+function decideWrite(policy: PreloadTable, path: string): Verdict {
+  const { read, write } = policy;
+  const denial = covering(write.deny, path) ?? covering(read.deny, path);
+  if (denial !== null) return refused(denial);
+  const grant = covering(write.allow, path);
+  if (grant === null) return UNSTATED;
+  return isProtected(write.allow, path) ? { allowed: false, rule: "protected" } : { allowed: true, rule: grant.rule };
+}
+
+/** Whether `path` is or lies in something that trusted tools obey, and no grant names that very thing. */
+function isProtected(grants: readonly PathRow[], path: string): boolean {
+  for (let end = 1; end <= path.length; end++) {
+    if (end < path.length && path[end] !== "/") continue;
+    for (let index = 0; index < PROTECTED_WRITES.length; index++)
+      if (endsWith(path, "/" + PROTECTED_WRITES[index]!, end) && !isOpened(grants, path, end)) return true;
+  }
+  return false;
+}
+
+/** Whether a grant names the folder or file of the first `length` characters of `path`, or something in it. */
+function isOpened(grants: readonly PathRow[], path: string, length: number): boolean {
+  for (let index = 0; index < grants.length; index++) {
+    const grant = grants[index]!.path;
+    if (grant.length >= length && isWithin(path, grant)) return true;
+  }
+  return false;
+}
+
+function decideName(policy: PreloadTable, permission: "env" | "sys", name: string): Verdict {
+  const { allow, deny } = policy[permission];
+  for (let index = 0; index < deny.length; index++)
+    if (matches(deny[index]!.pattern, name)) return refused(deny[index]!);
+  for (let index = 0; index < allow.length; index++)
+    if (matches(allow[index]!.pattern, name)) return { allowed: true, rule: allow[index]!.rule };
+  return UNSTATED;
+}
+
+/** Without a library, the question is whether any native code may be loaded. */
+function decideLibrary(policy: PreloadTable, library: string | null): Verdict {
+  const { allow, deny } = policy.ffi;
+  for (let index = 0; index < deny.length; index++) {
+    const { path } = deny[index]!;
+    if (path === null || (library !== null && isWithin(library, path))) return refused(deny[index]!);
+  }
+  for (let index = 0; index < allow.length; index++) {
+    const { path, rule } = allow[index]!;
+    if (library === null || path === null || isWithin(library, path)) return { allowed: true, rule };
+  }
+  return UNSTATED;
+}
+
+function covering(rows: readonly PathRow[], path: string): PathRow | null {
+  for (let index = 0; index < rows.length; index++) if (isWithin(path, rows[index]!.path)) return rows[index]!;
+  return null;
+}
+
+function refused(row: { readonly rule: string }): Verdict {
+  return { allowed: false, rule: row.rule };
+}
+
+/** Whether a name matches a pattern in which each `*` stands for any text. */
+function matches(pattern: string, name: string): boolean {
+  let p = 0;
+  let n = 0;
+  let star = -1;
+  let resume = 0;
+  while (n < name.length) {
+    if (pattern[p] === "*") {
+      star = p++;
+      resume = n;
+    } else if (pattern[p] === name[n]) {
+      p++;
+      n++;
+    } else if (star >= 0) {
+      // Let the last star take one character more.
+      p = star + 1;
+      n = ++resume;
+    } else return false;
+  }
+  while (pattern[p] === "*") p++;
+  return p === pattern.length;
 }

@@ -12,6 +12,7 @@ import {
   weakMapGet,
   weakMapSet,
 } from "./primordials.ts";
+import { table } from "./table.ts";
 
 /** One refused act. */
 export interface Denial {
@@ -40,12 +41,12 @@ const denials = new NativeWeakMap<object, Denial>();
 
 /** Asks the policy: `null` if it allows the act, else the error for it, already reported to the launcher. */
 export function refusal(permission: Permission, resource: string | null, site: Site): SecurityError | null {
-  const verdict = decide(permission, resource);
+  const verdict = decide(table.policy, permission, resource);
   if (verdict.allowed) return null;
   const { rule } = verdict;
   const denial: Denial = { permission, resource, rule, fix: fixFor(permission, resource, rule) };
   // Not `new SecurityError`: `super()` would run whatever the program made the parent of the class.
-  const error = new NativeError(explain(denial)) as SecurityError;
+  const error = new NativeError(explain(permission, resource, rule)) as SecurityError;
   setPrototypeOf(error, prototype);
   defineValue(error, "code", "ERR_ACCESS_DENIED", true);
   defineValue(error, "permission", permission, true);

@@ -1,5 +1,25 @@
 // The words of a refusal. The Rust side says the same; launcher/policy/cases/decisions.json holds both to it.
-import type { Denial } from "./error.ts";
 import type { Permission } from "./generated/policy.ts";
-import { PHRASES } from "./generated/policy.ts";
-import { quote } from "./serialise.ts";
+import { PHRASES, REASONS } from "./generated/policy.ts";
+import { startsWith, stringifyJson } from "./primordials.ts";
+
+/** What is refused, why, and how to allow it. */
+export function explain(permission: Permission, resource: string | null, rule: string): string {
+  const phrase = PHRASES[permission];
+  const quoted = resource === null || permission === "workers" ? resource : stringifyJson(resource);
+  const act = quoted === null ? phrase : `${phrase} ${quoted}`;
+  return `${act} is not allowed: ${reason(permission, rule)}. To allow it: ${fixFor(permission, resource, rule)}`;
+}
+
+/** What to write into the policy, or to remove from it, to allow this very act. */
+export function fixFor(permission: Permission, resource: string | null, rule: string): string {
+  if (startsWith(rule, "deny.") || startsWith(rule, "js.")) return `remove ${rule}`;
+  if (permission === "workers") return `allow.workers: ${resource}`;
+  return resource === null ? `allow.${permission}: true` : `allow.${permission}: [${stringifyJson(resource)}]`;
+}
+
+function reason(permission: Permission, rule: string): string {
+  if (rule === "default" || rule === "secret" || rule === "protected") return REASONS[rule];
+  const none = startsWith(rule, "allow.workers 0 ") || startsWith(rule, "allow.workers false ");
+  return permission === "workers" && startsWith(rule, "allow.") && !none ? REASONS.limit : REASONS.denied;
+}

@@ -4,12 +4,15 @@ import { refusal } from "./error.ts";
 import type { Permission } from "./generated/policy.ts";
 import {
   apply,
+  construct,
   defineProperty,
   defineValue,
   getOwnPropertyDescriptor,
+  getPrototypeOf,
   nextTick,
   ownKeys,
   rejected,
+  setPrototypeOf,
 } from "./primordials.ts";
 
 /** How an API tells its caller that an act failed. */
@@ -18,26 +21,42 @@ export type Style = "throw" | "reject" | "callback";
 /** Looks at the arguments, which it may replace by what it has checked; `null`: go on. */
 export type Check = (args: unknown[], site: Site, self: unknown) => SecurityError | null;
 
+/**
+ * Looks at the arguments of a constructor, which it may replace, and throws to refuse.
+ * The function that it may return is told of the new instance.
+ */
+export type ConstructorCheck = (args: unknown[], site: Site) => ((instance: object) => void) | void;
+
 /** Names the resource of a call. */
 export type Describe = (args: unknown[]) => string | null;
 
-type AnyFunction = (...args: unknown[]) => unknown;
+/** Any function, `this` included. */
+export type AnyFunction = (this: any, ...args: any[]) => unknown;
 
-/** Replaces `owner[name]` by a function that runs `check` first. An absent function stays absent. */
-export function guard(owner: object, name: string, prefix: string, style: Style, check: Check): void {
+/** Replaces `owner[name]` by what `make` makes of it. An absent function stays absent. */
+export function replace(owner: object, name: string, make: (native: AnyFunction) => AnyFunction): void {
   const functions = owner as Record<string, unknown>;
   const native = functions[name];
   if (typeof native !== "function") return;
-  const guarded: AnyFunction = {
-    [name](this: unknown, ...args: unknown[]): unknown {
-      const error = check(args, site, this);
-      return error === null ? apply(native, this, args) : answer(style, error, args);
-    },
-  }[name]!;
-  const site: Site = { api: prefix + name, entry: guarded };
-  copyProperties(native, guarded);
+  const replacement = make(native as AnyFunction);
+  copyProperties(native, replacement);
   // Assigned, not defined: defining a property of `Bun` makes all of its lazy values.
-  functions[name] = guarded;
+  functions[name] = replacement;
+}
+
+/** Puts `check` before `owner[name]`. */
+export function guard(owner: object, name: string, prefix: string, style: Style, check: Check): void {
+  replace(owner, name, (native) => {
+    // A method, so that it cannot be called with `new` where the original cannot.
+    const { guarded } = {
+      guarded(this: unknown, ...args: unknown[]): unknown {
+        const error = check(args, site, this);
+        return error === null ? apply(native, this, args) : answer(style, error, args);
+      },
+    };
+    const site: Site = { api: prefix + name, entry: guarded };
+    return guarded;
+  });
 }
 
 /**
@@ -61,6 +80,27 @@ export function refuse(
   (owner as Record<string, unknown>)[name] = refused;
 }
 
+/** Puts `check` before the constructor `owner[name]`; classes that extend it, statics and `instanceof` keep working. */
+export function guardClass(owner: object, name: string, prefix: string, check: ConstructorCheck): void {
+  const classes = owner as Record<string, unknown>;
+  const native = classes[name];
+  if (typeof native !== "function") return;
+  const guarded = function (this: unknown, ...args: unknown[]): object {
+    // Called without `new`: the class says so itself.
+    if (new.target === undefined) return apply(native, this, args) as object;
+    const started = check(args, site);
+    const instance = construct(native, args, new.target === guarded ? native : new.target) as object;
+    started?.(instance);
+    return instance;
+  };
+  const site: Site = { api: prefix + name, entry: guarded };
+  copyProperties(native, guarded);
+  setPrototypeOf(guarded, getPrototypeOf(native));
+  guarded.prototype = native.prototype;
+  defineValue(native.prototype as object, "constructor", guarded, false);
+  classes[name] = guarded;
+}
+
 /** Fails in the style of the API. */
 export function answer(style: Style, error: Error, args: unknown[]): unknown {
   if (style === "reject") return rejected(error);
@@ -76,7 +116,10 @@ export function copyProperties(original: object, replacement: object): void {
   for (let index = 0; index < names.length; index++) {
     const name = names[index]!;
     const own = getOwnPropertyDescriptor(replacement, name);
-    if (own === undefined || own.configurable === true)
-      defineProperty(replacement, name, getOwnPropertyDescriptor(original, name)!);
+    if (own !== undefined && own.configurable !== true) continue;
+    const property = getOwnPropertyDescriptor(original, name)!;
+    // Else a `get` on Object.prototype would count as a part of it.
+    setPrototypeOf(property, null);
+    defineProperty(replacement, name, property);
   }
 }

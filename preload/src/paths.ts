@@ -29,7 +29,7 @@ export function pathText(argument: unknown): string | null {
   try {
     if (isBytes(argument)) return decodePath(argument);
     if (argument instanceof NativeURL) return fileURLToPath(apply(readHref, argument, []) as string);
-    return stringValue(argument as string);
+    return stringValue(argument as unknown as string);
   } catch {
     return null;
   }

@@ -50,8 +50,9 @@ export const weakMapGet = uncurry(WeakMap.prototype.get);
 export const weakMapSet = uncurry(WeakMap.prototype.set);
 export const mapGet = uncurry(Map.prototype.get);
 export const mapSet = uncurry(Map.prototype.set);
-export const captureStackTrace = Error.captureStackTrace;
-export const { nanoseconds } = Bun;
+export const numberFrom = Number;
+export const { captureStackTrace } = Error;
+export const { nanoseconds, sleepSync } = Bun;
 export const { nextTick } = process;
 
 /** A property descriptor's `value` half that no polluted `Object.prototype` can add to. */
@@ -71,6 +72,11 @@ export function startsWith(text: string, prefix: string): boolean {
   return substring(text, 0, prefix.length) === prefix;
 }
 
+/** Whether the first `length` characters of `text` end with `suffix`. */
+export function endsWith(text: string, suffix: string, length: number): boolean {
+  return length >= suffix.length && substring(text, length - suffix.length, length) === suffix;
+}
+
 /** Adds to the end of a list without calling a method of it, or a setter somebody put on its prototype. */
 export function append<Item>(list: Item[], item: Item): void {
   defineValue(list, list.length, item, true);
@@ -79,6 +85,11 @@ export function append<Item>(list: Item[], item: Item): void {
 /** A promise that is rejected already. */
 export function rejected(reason: unknown): Promise<never> {
   return new NativePromise<never>((_, reject) => reject(reason));
+}
+
+/** A promise that is fulfilled already. */
+export function resolved<Value>(value: Value): Promise<Value> {
+  return new NativePromise((resolve) => resolve(value));
 }
 
 /** Copies what a caller passed, without iterating with the program's iterators. */

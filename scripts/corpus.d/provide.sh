@@ -13,13 +13,16 @@ provide_packages() (
   npm_ci "$packages"
 )
 
-# run_corpus SUITE self|user [corpus.py's options and the runner's…]
-run_corpus() {
-  local suite=$1 who=$2
-  shift 2
-  local launcher bun prefix=()
+# Sets launcher and bun. Not part of run_corpus, which is called in conditions, where bash ignores errexit.
+provide_launcher() {
   launcher=$("$ROOT/scripts/build")
   bun=$("$ROOT/scripts/bun")
+}
+
+# run_corpus SUITE self|user [corpus.py's options and the runner's…]
+run_corpus() {
+  local suite=$1 who=$2 prefix=()
+  shift 2
   if [[ $who == user ]]; then prefix=("$ROOT/scripts/as-user"); fi
   "${prefix[@]}" python3 "$ROOT/scripts/corpus.d/corpus.py" "$suite" --corpus "$corpus" \
     --packages "$packages/node_modules" --launcher "$launcher" --bun "$bun" "$@"

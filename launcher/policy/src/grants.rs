@@ -5,6 +5,7 @@ use std::fmt;
 use crate::fetch::FetchRule;
 use crate::glob::Glob;
 use crate::net::NetRule;
+use crate::pattern::Pattern;
 use crate::permission::{Permission, Side};
 use crate::program::{LibraryRule, ProgramRule};
 use crate::source::Origin;
@@ -165,3 +166,46 @@ impl<P: Clone> Grants<P> {
 /// Facts about the machine that `sys` can grant, by the names of `node:os`.
 pub const SYS_NAMES: &[&str] =
     &["cpus", "hostname", "loadavg", "memory", "networkInterfaces", "release", "uptime", "userInfo"];
+
+impl<T: Pattern> Rules<T> {
+    fn useless<'a>(&'a self, found: &mut Vec<(&'a Statement, &'a Statement)>) {
+        for grant in &self.allow {
+            if let Some(denial) = self.deny.iter().find(|denial| denial.value.covers(&grant.value)) {
+                found.push((&grant.statement, &denial.statement));
+            }
+        }
+    }
+}
+
+impl<T: PartialEq + Default> Switch<T> {
+    fn useless<'a>(&'a self, found: &mut Vec<(&'a Statement, &'a Statement)>) {
+        if let (Some(grant), Some(denial)) = (&self.allow, &self.deny)
+            && grant.value != T::default()
+        {
+            found.push((&grant.statement, denial));
+        }
+    }
+}
+
+impl<P: Pattern + PartialEq> Grants<P> {
+    /// The grants that a denial takes back entirely, each with that denial.
+    pub(crate) fn useless(&self) -> Vec<(&Statement, &Statement)> {
+        let mut found = Vec::new();
+        self.read.useless(&mut found);
+        self.write.useless(&mut found);
+        self.import.useless(&mut found);
+        self.net.useless(&mut found);
+        self.listen.useless(&mut found);
+        self.fetch.useless(&mut found);
+        self.env.useless(&mut found);
+        self.run.useless(&mut found);
+        self.sys.useless(&mut found);
+        self.workers.useless(&mut found);
+        self.ffi.useless(&mut found);
+        self.eval.useless(&mut found);
+        self.wasm.useless(&mut found);
+        self.host.useless(&mut found);
+        self.secrets.useless(&mut found);
+        found
+    }
+}

@@ -1,7 +1,7 @@
 //! What all kinds of rule values have in common: they stand for sets that can be compared.
 
 /// A value that stands for a set of resources.
-pub(crate) trait Pattern {
+pub trait Pattern {
     /// Whether everything that `other` stands for is in this set. May be `false` where it cannot be told.
     fn covers(&self, other: &Self) -> bool;
 

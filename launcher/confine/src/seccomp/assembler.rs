@@ -52,12 +52,8 @@ pub(super) struct Program {
 
 /// Assembles `verdicts`; calls without one fail with `default`, and a foreign architecture kills the process.
 pub(super) fn assemble(verdicts: &Verdicts, default: libc::c_int, exec_key: u64) -> Program {
-    let mut assembler = Assembler {
-        backwards: Vec::with_capacity(CALL_CEILING),
-        pid_slots: Vec::new(),
-        returns: Vec::new(),
-        exec_key,
-    };
+    let mut assembler =
+        Assembler { backwards: Vec::with_capacity(CALL_CEILING), pid_slots: Vec::new(), returns: Vec::new(), exec_key };
     let spans = merge(verdicts, Verdict::Refuse(default));
     #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "the load falls through to it"))]
     let search = assembler.search(&spans);

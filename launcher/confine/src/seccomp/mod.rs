@@ -13,6 +13,8 @@
 mod assembler;
 mod groups;
 mod rule;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -84,6 +86,8 @@ impl Filter {
 pub struct Description {
     /// The call, as in section 2 of the manual.
     pub call: &'static str,
+    /// Its number on this architecture.
+    pub number: u32,
     /// The group that decided.
     pub group: &'static str,
     /// What happens.
@@ -125,7 +129,7 @@ pub fn describe(options: &Options) -> Vec<Description> {
                 Verdict::Refuse(errno) => Action::Refuse(errno),
             };
             let call = rule.call.name();
-            (call, Description { call, group: group.name, action, reason: rule.reason })
+            (call, Description { call, number: rule.call.number, group: group.name, action, reason: rule.reason })
         })
         .collect();
     by_call.into_values().collect()
@@ -162,8 +166,9 @@ fn errno_name(errno: c_int) -> &'static str {
         libc::ENOTTY => "ENOTTY",
         libc::EROFS => "EROFS",
         libc::ENOSYS => "ENOSYS",
+        libc::ESRCH => "ESRCH",
+        libc::EISCONN => "EISCONN",
         libc::EAFNOSUPPORT => "EAFNOSUPPORT",
-        libc::EOPNOTSUPP => "EOPNOTSUPP",
         _ => "another errno",
     }
 }

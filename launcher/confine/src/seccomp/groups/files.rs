@@ -117,7 +117,6 @@ pub(super) const PIPES: &[Rule] = rules! {
     SYS_sendto: Only { cases: TO_THE_PEER, otherwise: libc::EISCONN },
         "write standard output where it is a socket, as under Node; never to an address";
     SYS_recvfrom: Allow, "read standard input where it is a socket, as under Node";
-    SYS_recvmsg: Allow, "read standard input where it is a socket, as under Node";
     SYS_shutdown: Allow, "end standard output where it is a socket";
     SYS_getsockopt: Allow, "learn what kind of socket standard input is";
     SYS_getsockname: Allow, "learn what kind of socket standard input is";

@@ -71,8 +71,8 @@ pub(super) const TIME: &[Rule] = rules! {
     SYS_clock_getres: Only { cases: &[&[Check::int(0, LAST_SYSTEM_CLOCK)]], otherwise: EINVAL },
         "the resolution of clocks; of another process's it would tell that the process exists";
     SYS_clock_nanosleep: Only { cases: &[&[Check::int(0, LAST_SYSTEM_CLOCK)]], otherwise: EINVAL },
-        "sleep";
-    SYS_nanosleep: Allow, "sleep";
+        "sleep until a moment of a clock";
+    SYS_nanosleep: Allow, "sleep for a while";
     SYS_gettimeofday: Allow, "the time, where the vDSO cannot tell it";
     SYS_timerfd_create: Allow, "timers of the event loop";
     SYS_timerfd_settime: Allow, "timers of the event loop";

@@ -1,0 +1,16 @@
+//! What can be said of the filter without a kernel: it agrees with an independent compiler, the assembler survives
+//! tables of any size, and the verdicts that matter most are what they must be. `tests/seccomp_kernel.rs` asks the
+//! kernel.
+
+mod assembling;
+mod evaluator;
+mod oracle;
+mod tables;
+mod verdicts;
+
+use super::Options;
+
+/// Every combination of grants.
+fn all_options() -> impl Iterator<Item = Options> {
+    (0..8u8).map(|bits| Options { write: bits & 1 != 0, tty: bits & 2 != 0, deny_new_executable_memory: bits & 4 != 0 })
+}

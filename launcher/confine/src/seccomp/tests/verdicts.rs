@@ -1,0 +1,290 @@
+//! The verdicts that matter most, written out by hand and not from the tables.
+
+use libc::{EACCES, EAFNOSUPPORT, EINVAL, ENOSYS, ENOTTY, EPERM, EROFS, c_int, c_long};
+
+use super::{
+    all_options,
+    evaluator::{Data, evaluate},
+};
+use crate::seccomp::{Filter, Options};
+
+const PID: u32 = 4242;
+const KEY: u64 = 0xfeed_0000_beef_0001;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Allowed,
+    Fails(c_int),
+    Killed,
+}
+use Answer::{Allowed, Fails, Killed};
+
+fn answer_to(filter: &Filter, data: &Data) -> Answer {
+    match evaluate(filter.program(), data) {
+        libc::SECCOMP_RET_ALLOW => Allowed,
+        libc::SECCOMP_RET_KILL_PROCESS => Killed,
+        action => {
+            assert_eq!(action & libc::SECCOMP_RET_ACTION_FULL, libc::SECCOMP_RET_ERRNO);
+            Fails(c_int::try_from(action & libc::SECCOMP_RET_DATA).unwrap())
+        }
+    }
+}
+
+fn filter(options: Options) -> Filter {
+    let mut filter = Filter::new(&options, KEY);
+    filter.patch_pid(PID);
+    filter
+}
+
+fn answer_under(options: Options, call: c_long, args: &[u64]) -> Answer {
+    let mut all = [0; 6];
+    all[..args.len()].copy_from_slice(args);
+    answer_to(&filter(options), &Data::native(u32::try_from(call).unwrap(), all))
+}
+
+fn answer(call: c_long, args: &[u64]) -> Answer {
+    answer_under(Options::default(), call, args)
+}
+
+/// An `int` as a compiler may leave it in a register: sign-extended.
+fn int(value: c_int) -> u64 {
+    i64::from(value).cast_unsigned()
+}
+
+const WRITE: Options = Options { write: true, tty: false, deny_new_executable_memory: false };
+const TTY: Options = Options { write: false, tty: true, deny_new_executable_memory: false };
+const NO_JIT: Options = Options { write: false, tty: false, deny_new_executable_memory: true };
+
+#[test]
+fn calls_of_other_architectures_kill_whatever_is_granted() {
+    for options in all_options() {
+        let filter = filter(options);
+        let i386 = 0x4000_0003;
+        for number in 0..600 {
+            assert_eq!(answer_to(&filter, &Data { number, arch: i386, args: [0; 6] }), Killed);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn x32_calls_kill_whatever_is_granted() {
+    for options in all_options() {
+        let filter = filter(options);
+        for number in (0..600).chain([0x3fff_ffff, 0xbfff_ffff]) {
+            assert_eq!(answer_to(&filter, &Data::native(0x4000_0000 | number, [0; 6])), Killed);
+        }
+    }
+}
+
+#[test]
+fn unknown_calls_look_like_an_older_kernel() {
+    for number in [470, 500, 511, 512, 600, 0x3fff_ffff] {
+        assert_eq!(answer(number, &[]), Fails(ENOSYS));
+    }
+    for call in [libc::SYS_clone3, libc::SYS_io_uring_setup, libc::SYS_memfd_create, libc::SYS_openat2] {
+        assert_eq!(answer(call, &[]), Fails(ENOSYS));
+    }
+}
+
+#[test]
+fn one_exec_with_the_descriptor_the_flag_and_the_key() {
+    let exec = |fd, flags, key| answer(libc::SYS_execveat, &[fd, 0x7000_0000, 1, 1, flags, key]);
+    assert_eq!(exec(1000, 0x1000, KEY), Allowed);
+    assert_eq!(exec(999, 0x1000, KEY), Fails(EACCES));
+    assert_eq!(exec(1001, 0x1000, KEY), Fails(EACCES));
+    assert_eq!(exec(int(libc::AT_FDCWD), 0x1000, KEY), Fails(EACCES));
+    assert_eq!(exec(1000, 0, KEY), Fails(EACCES));
+    assert_eq!(exec(1000, 0x1100, KEY), Fails(EACCES));
+    for bit in 0..64 {
+        assert_eq!(exec(1000, 0x1000, KEY ^ 1 << bit), Fails(EACCES), "bit {bit} of the key is not looked at");
+    }
+    assert_eq!(answer(libc::SYS_execve, &[1, 1, 1]), Fails(EACCES));
+}
+
+#[test]
+fn threads_but_no_processes_and_no_namespaces() {
+    let glibc_thread = 0x003d_0f00;
+    let musl_thread = 0x007d_0f00;
+    assert_eq!(answer(libc::SYS_clone, &[glibc_thread]), Allowed);
+    assert_eq!(answer(libc::SYS_clone, &[musl_thread]), Allowed);
+    let fork = 0x0120_0011;
+    let vfork = 0x4111;
+    assert_eq!(answer(libc::SYS_clone, &[fork]), Fails(EPERM));
+    assert_eq!(answer(libc::SYS_clone, &[vfork]), Fails(EPERM));
+    for missing in [libc::CLONE_VM, libc::CLONE_SIGHAND, libc::CLONE_THREAD] {
+        assert_eq!(answer(libc::SYS_clone, &[glibc_thread & !int(missing)]), Fails(EPERM), "{missing:#x}");
+    }
+    for namespace in [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000] {
+        assert_eq!(answer(libc::SYS_clone, &[glibc_thread | namespace]), Fails(EPERM), "{namespace:#x}");
+    }
+    assert_eq!(answer(libc::SYS_unshare, &[0x1000_0000]), Fails(EPERM));
+    assert_eq!(answer(libc::SYS_setns, &[3, 0]), Fails(EPERM));
+}
+
+#[test]
+fn signals_reach_only_the_process_itself() {
+    let pid = u64::from(PID);
+    for call in [libc::SYS_kill, libc::SYS_tgkill, libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo] {
+        assert_eq!(answer(call, &[pid, 9]), Allowed);
+        assert_eq!(answer(call, &[pid | 0xdead_0000_0000, 9]), Allowed, "pids are int");
+        for other in [0, 1, pid - 1, pid + 1, int(-1), int(-4242), int(c_int::MAX)] {
+            assert_eq!(answer(call, &[other, 9]), Fails(EPERM), "{other:#x}");
+        }
+    }
+    assert_eq!(answer(libc::SYS_tkill, &[pid, 9]), Fails(EPERM));
+}
+
+#[test]
+fn an_unpatched_filter_lets_nobody_be_signalled() {
+    let filter = Filter::new(&Options::default(), KEY);
+    let kill = u32::try_from(libc::SYS_kill).unwrap();
+    for pid in [0, 1, int(-1), u64::from(PID), 4_194_304] {
+        assert_eq!(answer_to(&filter, &Data::native(kill, [pid, 9, 0, 0, 0, 0])), Fails(EPERM));
+    }
+}
+
+#[test]
+fn a_filter_can_be_patched_again_for_another_process() {
+    let mut filter = filter(Options::default());
+    filter.patch_pid(PID + 1);
+    let kill = |pid| Data::native(u32::try_from(libc::SYS_kill).unwrap(), [u64::from(pid), 9, 0, 0, 0, 0]);
+    assert_eq!(answer_to(&filter, &kill(PID)), Fails(EPERM));
+    assert_eq!(answer_to(&filter, &kill(PID + 1)), Allowed);
+}
+
+#[test]
+fn other_processes_cannot_be_probed_by_number() {
+    let other = u64::from(PID) + 1;
+    let cpu_clock_of_other = |pid: u64| !pid << 3 | 2;
+    assert_eq!(answer(libc::SYS_getpgid, &[other]), Fails(libc::ESRCH));
+    assert_eq!(answer(libc::SYS_getsid, &[other]), Fails(libc::ESRCH));
+    assert_eq!(answer(libc::SYS_getpriority, &[0, other]), Fails(libc::ESRCH));
+    assert_eq!(answer(libc::SYS_clock_gettime, &[cpu_clock_of_other(other)]), Fails(EINVAL));
+    assert_eq!(answer(libc::SYS_clock_getres, &[cpu_clock_of_other(other)]), Fails(EINVAL));
+    assert_eq!(answer(libc::SYS_prlimit64, &[other, 7, 0, 0x7000_0000]), Fails(EPERM));
+    assert_eq!(answer(libc::SYS_getpgid, &[0]), Allowed);
+    assert_eq!(answer(libc::SYS_getsid, &[u64::from(PID)]), Allowed);
+    for clock in 0..12 {
+        assert_eq!(answer(libc::SYS_clock_gettime, &[clock]), Allowed);
+    }
+}
+
+#[test]
+fn limits_are_read_and_not_set() {
+    assert_eq!(answer(libc::SYS_prlimit64, &[0, 7, 0, 0x7fff_0000_0000]), Allowed);
+    assert_eq!(answer(libc::SYS_prlimit64, &[0, 7, 0x7000_0000, 0]), Fails(EPERM));
+    let lower_half_zero = 0x7f00_0000_0000;
+    assert_eq!(answer(libc::SYS_prlimit64, &[0, 7, lower_half_zero, 0]), Fails(EPERM));
+    assert_eq!(answer(libc::SYS_setrlimit, &[7, 1]), Fails(EPERM));
+}
+
+#[test]
+fn terminals_are_configured_only_where_granted_and_never_typed_into() {
+    let tcgets = 0x5401;
+    let settings = [0x5402, 0x5403, 0x5404, 0x402C_542B, 0x402C_542C, 0x402C_542D];
+    let tiocsti = 0x5412;
+    let tioclinux = 0x541C;
+    let tiocsctty = 0x540E;
+    for options in all_options() {
+        let ioctl = |request| answer_under(options, libc::SYS_ioctl, &[0, request]);
+        assert_eq!(ioctl(tcgets), Allowed);
+        for request in settings {
+            assert_eq!(ioctl(request), if options.tty { Allowed } else { Fails(ENOTTY) });
+        }
+        for request in [tiocsti, tioclinux, tiocsctty] {
+            assert_eq!(ioctl(request), Fails(ENOTTY));
+            assert_eq!(ioctl(request | 1 << 32), Fails(ENOTTY), "the kernel reads 32 bits of a request");
+        }
+    }
+    assert_eq!(answer_under(TTY, libc::SYS_ioctl, &[0, 0x5402 | 1 << 32]), Allowed);
+}
+
+#[test]
+fn descriptor_commands_that_signal_or_lease_are_refused() {
+    let (set_owner, set_signal, set_lease, notify, add_seals) = (8, 10, 1024, 1026, 1033);
+    for command in [set_owner, set_signal, set_lease, notify, add_seals, 15] {
+        assert_eq!(answer(libc::SYS_fcntl, &[0, command]), Fails(EINVAL), "{command}");
+    }
+    for command in [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032] {
+        assert_eq!(answer(libc::SYS_fcntl, &[0, command]), Allowed, "{command}");
+    }
+}
+
+#[test]
+fn process_attributes_are_named_one_by_one() {
+    let prctl = |option, second| answer(libc::SYS_prctl, &[option, second]);
+    for option in [3, 15, 16, 23, 39] {
+        assert_eq!(prctl(option, 7), Allowed, "{option}");
+    }
+    assert_eq!(prctl(0x5356_4d41, 0), Allowed);
+    assert_eq!(prctl(0x5356_4d41, 1 << 32), Fails(EPERM));
+    let (set_pdeathsig, set_dumpable, set_seccomp, set_mm, set_no_new_privs, set_ptracer) =
+        (1, 4, 22, 35, 38, 0x5961_6d61);
+    for option in [set_pdeathsig, set_dumpable, set_seccomp, set_mm, set_no_new_privs, set_ptracer] {
+        assert_eq!(prctl(option, 0), Fails(EPERM), "{option}");
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn no_segment_tricks() {
+    assert_eq!(answer(libc::SYS_arch_prctl, &[0x1002, 0x7000_0000]), Allowed);
+    for option in [0x1001, 0x1003, 0x1012, 0x2003, 0x3001, 0x5001] {
+        assert_eq!(answer(libc::SYS_arch_prctl, &[option]), Fails(EINVAL));
+    }
+}
+
+#[test]
+fn there_is_no_network() {
+    for family in [0, 1, 2, 10, 16, 17, 40] {
+        assert_eq!(answer(libc::SYS_socket, &[family, 1, 0]), Fails(EAFNOSUPPORT));
+    }
+    for call in [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen] {
+        assert_eq!(answer(call, &[0]), Fails(EACCES));
+    }
+    let pair = |family, kind| answer(libc::SYS_socketpair, &[family, kind]);
+    let (stream, datagram, sequenced, flags) = (1, 2, 5, 0x80800);
+    assert_eq!(pair(1, stream | flags), Allowed);
+    assert_eq!(pair(1, datagram | flags), Fails(EAFNOSUPPORT), "it can be addressed to any socket of the host");
+    assert_eq!(pair(1, sequenced), Fails(EAFNOSUPPORT));
+    assert_eq!(pair(2, stream), Fails(EAFNOSUPPORT));
+    assert_eq!(answer(libc::SYS_sendto, &[1, 0x7000, 5, 0x4040, 0, 0]), Allowed);
+    assert_eq!(answer(libc::SYS_sendto, &[1, 0x7000, 5, 0x4040, 1 << 40, 110]), Fails(libc::EISCONN));
+    for call in [libc::SYS_sendmsg, libc::SYS_sendmmsg] {
+        assert_eq!(answer(call, &[1]), Fails(ENOSYS), "its address is behind a pointer");
+    }
+}
+
+#[test]
+fn without_a_write_grant_the_tree_is_read_only() {
+    let changes = [libc::SYS_mkdirat, libc::SYS_unlinkat, libc::SYS_renameat2, libc::SYS_fchmodat, libc::SYS_truncate];
+    for call in changes {
+        assert_eq!(answer(call, &[]), Fails(EROFS));
+        assert_eq!(answer_under(WRITE, call, &[]), Allowed);
+    }
+    for call in [libc::SYS_copy_file_range, libc::SYS_sendfile, libc::SYS_flock] {
+        assert_eq!(answer(call, &[]), Fails(ENOSYS), "callers fall back to plain reads and writes");
+        assert_eq!(answer_under(WRITE, call, &[]), Allowed);
+    }
+    assert_eq!(answer_under(WRITE, libc::SYS_mknodat, &[]), Fails(EPERM));
+    assert_eq!(answer_under(WRITE, libc::SYS_setxattr, &[]), Fails(ENOSYS));
+}
+
+#[test]
+fn no_memory_becomes_executable_when_that_is_denied() {
+    let (read, write, exec) = (1, 2, 4);
+    let (private, anonymous) = (2, 0x20);
+    let mmap = |options, prot, flags| answer_under(options, libc::SYS_mmap, &[0, 4096, prot, flags]);
+    let mprotect = |options, prot| answer_under(options, libc::SYS_mprotect, &[0, 4096, prot]);
+    assert_eq!(mmap(NO_JIT, read | write, private | anonymous), Allowed);
+    assert_eq!(mmap(NO_JIT, read | exec, private), Allowed, "libraries");
+    assert_eq!(mmap(NO_JIT, read | exec, private | anonymous), Fails(EACCES));
+    assert_eq!(mmap(NO_JIT, read | write | exec, private), Fails(EACCES));
+    assert_eq!(mprotect(NO_JIT, read | write), Allowed);
+    assert_eq!(mprotect(NO_JIT, read | exec), Fails(EACCES));
+    assert_eq!(answer_under(NO_JIT, libc::SYS_pkey_mprotect, &[0, 4096, exec]), Fails(ENOSYS));
+    let default = Options::default();
+    assert_eq!(mmap(default, read | write | exec, private | anonymous), Allowed);
+    assert_eq!(mprotect(default, read | exec), Allowed);
+}

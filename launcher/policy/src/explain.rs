@@ -1,0 +1,73 @@
+//! How a refusal is put into words. This is the one definition: the launcher uses it, and the preload's copy is
+//! generated from it and checked against the same table of cases.
+
+use crate::decide::{Decision, Rule};
+use crate::permission::{Permission, Side};
+use crate::request::{Request, json};
+
+/// Why a request is refused, by the kind of rule that refuses it.
+pub(crate) mod reason {
+    pub(crate) const DEFAULT: &str = "no rule of the policy grants it";
+    pub(crate) const DENIED: &str = "the policy denies it";
+    pub(crate) const LIMIT: &str = "the policy grants fewer";
+    pub(crate) const SECRET: &str = "import roots do not include secrets";
+    pub(crate) const PROTECTED: &str = "a tool outside the sandbox would obey what is written there";
+}
+
+/// The message of a refusal: what is refused, why, and how to allow it.
+///
+/// `reading "/etc/passwd" is not allowed: no rule of the policy grants it. To allow it: allow.read: ["/etc/passwd"]`
+pub fn explain(request: &Request, decision: &Decision) -> String {
+    let act = act(request);
+    if decision.allowed {
+        return format!("{act} is allowed: {}", decision.rule);
+    }
+    let reason = reason(request, &decision.rule);
+    match &decision.fix {
+        Some(fix) => format!("{act} is not allowed: {reason}. To allow it: {fix}"),
+        None => format!("{act} is not allowed: {reason}"),
+    }
+}
+
+fn act(request: &Request) -> String {
+    let phrase = request.permission().phrase();
+    match (request.permission(), request.resource()) {
+        (_, None) => phrase.to_owned(),
+        (Permission::Workers, Some(count)) => format!("{phrase} {count}"),
+        (_, Some(resource)) => format!("{phrase} {}", json(&resource)),
+    }
+}
+
+fn reason(request: &Request, rule: &Rule) -> &'static str {
+    match rule {
+        Rule::Default => reason::DEFAULT,
+        Rule::Secret => reason::SECRET,
+        Rule::Protected => reason::PROTECTED,
+        Rule::Setting(..) => reason::DENIED,
+        Rule::Stated(statement) => match (request, statement.side) {
+            // Granting none at all is a denial, granting some is a limit.
+            (Request::Workers(_), Side::Allow) if !matches!(statement.origin.json().as_str(), "0" | "false") => reason::LIMIT,
+            _ => reason::DENIED,
+        },
+    }
+}
+
+/// What to write into the policy, or to remove from it.
+pub(crate) fn fix(request: &Request, rule: &Rule) -> String {
+    match rule {
+        Rule::Setting(..) => return format!("remove {rule}"),
+        Rule::Stated(statement) if statement.side == Side::Deny => return format!("remove {rule}"),
+        _ => {}
+    }
+    let resource = request.resource().unwrap_or_default();
+    match request {
+        Request::Eval | Request::Wasm | Request::Ffi(None) => format!("allow.{}: true", request.permission()),
+        Request::Workers(count) => format!("allow.workers: {count}"),
+        Request::Fetch { url, method } => {
+            format!("allow.fetch: [{{\"url\": {}, \"methods\": [{}]}}]", json(url), json(method))
+        }
+        // Granting the import of a secret means granting to read it.
+        Request::Import(_) if *rule == Rule::Secret => format!("allow.read: [{}]", json(&resource)),
+        _ => format!("allow.{}: [{}]", request.permission(), json(&resource)),
+    }
+}

@@ -1,0 +1,56 @@
+//! What all sources together say.
+
+use std::sync::LazyLock;
+
+use std::sync::Arc;
+
+use crate::grants::{Entry, Grants, Statement};
+use crate::layer::Layer;
+use crate::limits::StatedLimits;
+use crate::path::{SymbolicPath, Variable};
+use crate::permission::{Permission, Side};
+use crate::settings::{JsSettings, KernelSettings, TrustSettings};
+use crate::source::{SourceKind, SourceText};
+
+/// What the sources of a run say together, each entry with the place that says it.
+///
+/// Its paths may still start with variables: [`Policy::expand`] replaces them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// What is granted and denied.
+    pub grants: Grants<SymbolicPath>,
+    /// What the run may use up.
+    pub limits: StatedLimits,
+    /// The kernel's layers.
+    pub kernel: KernelSettings,
+    /// The JavaScript engine.
+    pub js: JsSettings,
+    /// Signed programs.
+    pub trust: TrustSettings,
+}
+
+static DEFAULT_IMPORT: LazyLock<Arc<SourceText>> =
+    LazyLock::new(|| SourceText::new("default", SourceKind::Builtin, "\"${PROJECT}\""));
+
+impl Policy {
+    /// Merges layers, the most basic first. Lists unite; of single values the last one holds, and so does a `false`
+    /// against the grants before it. Where no layer speaks of `import`, it is the project.
+    pub fn merge<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Self {
+        let mut merged = Self::default();
+        for Layer { said, .. } in layers {
+            merged.grants.merge(&said.grants);
+            merged.limits.merge(&said.limits);
+            merged.kernel.merge(&said.kernel);
+            merged.js.merge(&said.js);
+            merged.trust.merge(&said.trust);
+        }
+        if !merged.grants.import.stated {
+            let origin = DEFAULT_IMPORT.whole();
+            let statement = Statement { permission: Permission::Import, side: Side::Allow, origin };
+            let value = SymbolicPath::Below(Variable::Project, std::path::PathBuf::new());
+            merged.grants.import.allow.push(Entry { value, statement });
+            merged.grants.import.stated = true;
+        }
+        merged
+    }
+}

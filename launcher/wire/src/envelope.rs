@@ -1,0 +1,304 @@
+//! The envelope: one line of JSON that tells how a run went.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::frame::Log;
+
+/// How a run went. Stats, limits, exit and sandbox come from the launcher; the rest is program-origin.
+#[derive(Debug, Serialize)]
+pub struct Envelope {
+    /// Whether the function returned, or the script exited with 0.
+    pub ok: bool,
+    /// What the function returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Box<RawValue>>,
+    /// Why it is not ok.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// Console output of the call, in order.
+    pub logs: Vec<Log>,
+    /// Measured by the launcher.
+    pub stats: Stats,
+    /// What was refused.
+    pub denials: Vec<Denial>,
+    /// How the program ended.
+    pub exit: Exit,
+    /// What it wrote to its standard output.
+    #[serde(flatten)]
+    pub stdout: Output<Stdout>,
+    /// What it wrote to its standard error.
+    #[serde(flatten)]
+    pub stderr: Output<Stderr>,
+    /// Whether captured output was cut off.
+    pub truncated: bool,
+    /// What was enforced.
+    pub sandbox: Sandbox,
+}
+
+/// Why a run is not ok.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Class of the error.
+    pub name: String,
+    /// A stable code, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What happened.
+    pub message: String,
+    /// Where in the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
+    /// Of a limit: which, and by how much.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitFailure>,
+    /// Of a refusal: the permission, what it was about, the rule that decided and how to allow it.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+}
+
+/// The limit that ended a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LimitFailure {
+    /// Its name: wall, cpu, memory, output.
+    pub limit: String,
+    /// What was reached, in the unit of the key.
+    pub value: u64,
+    /// What was allowed, in the unit of the key.
+    pub allowed: u64,
+    /// The key of the policy that says so, such as `limits.wall_ms`.
+    pub key: String,
+}
+
+/// A refusal, explained by the launcher.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The permission that was missing.
+    pub permission: String,
+    /// What it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// The rule that decided.
+    pub rule: String,
+    /// What in the policy would allow it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+/// What a run used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Stats {
+    /// From the start of the sandbox to the end of the program, in milliseconds.
+    pub wall_ms: f64,
+    /// CPU time of the program and its children, in milliseconds.
+    pub cpu_ms: f64,
+    /// The most memory it had, in bytes.
+    pub peak_memory_bytes: u64,
+    /// What it took to establish the sandbox, in milliseconds.
+    pub start_ms: f64,
+}
+
+/// Something that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Denial {
+    /// The permission, resource, rule and fix, computed by the launcher.
+    #[serde(flatten)]
+    pub refusal: Refusal,
+    /// Who saw it.
+    pub reported_by: Reporter,
+    /// The place in the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// How often.
+    pub count: u64,
+}
+
+/// Who saw a denial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reporter {
+    /// The preload inside the program's own process: best effort.
+    Program,
+}
+
+/// How a program ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Exit {
+    /// Its exit code, when it exited.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<String>,
+}
+
+/// What was enforced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sandbox {
+    /// `full`: every layer that the policy requires is in force.
+    pub status: &'static str,
+    /// The layers.
+    pub layers: Layers,
+}
+
+/// The layers of a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Layers {
+    /// `abiN`.
+    pub landlock: String,
+    /// `enforced`.
+    pub seccomp: &'static str,
+    /// The namespaces of its own.
+    pub namespaces: Vec<&'static str>,
+    /// `none`: there are no sockets.
+    pub network: &'static str,
+}
+
+/// Captured output, as text where it is text that cannot be mistaken for something else.
+#[derive(Debug)]
+pub struct Output<Name> {
+    bytes: Vec<u8>,
+    name: std::marker::PhantomData<Name>,
+}
+
+/// Names the field of an [`Output`].
+pub trait Stream {
+    /// The field's name.
+    const FIELD: &'static str;
+    /// The name of the field that says how it is encoded, if it is.
+    const ENCODING: &'static str;
+}
+
+/// Standard output.
+#[derive(Debug)]
+pub struct Stdout;
+/// Standard error.
+#[derive(Debug)]
+pub struct Stderr;
+
+impl Stream for Stdout {
+    const FIELD: &'static str = "stdout";
+    const ENCODING: &'static str = "stdout_encoding";
+}
+
+impl Stream for Stderr {
+    const FIELD: &'static str = "stderr";
+    const ENCODING: &'static str = "stderr_encoding";
+}
+
+impl<Name> From<Vec<u8>> for Output<Name> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, name: std::marker::PhantomData }
+    }
+}
+
+impl<Name: Stream> Serialize for Output<Name> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let mut map = serializer.serialize_map(None)?;
+        match plain(&self.bytes) {
+            Some(text) => map.serialize_entry(Name::FIELD, text)?,
+            None => {
+                map.serialize_entry(Name::FIELD, &encode(&self.bytes))?;
+                map.serialize_entry(Name::ENCODING, "base64")?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// `bytes` as they may stand in the envelope: UTF-8, and not the likeness of an envelope. A reader that looks for one
+/// in our line, however carelessly, must not find one that the program wrote.
+fn plain(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok().filter(|text| !resembles_envelope(text))
+}
+
+/// Whether `text` holds what a careless reader could take for an envelope.
+pub fn resembles_envelope(text: &str) -> bool {
+    text.contains("\"ok\"") && (text.contains("\"result\"") || text.contains("\"error\""))
+}
+
+/// `bytes` in base64 with padding.
+pub fn encode(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+impl Envelope {
+    /// The envelope as one line of JSON, without the newline.
+    pub fn to_line(&self) -> String {
+        // Strings, numbers and already checked JSON: there is nothing that cannot be serialised.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope() -> Envelope {
+        Envelope {
+            ok: true,
+            result: RawValue::from_string("3".to_owned()).ok(),
+            error: None,
+            logs: vec![Log { t_ms: 0.4, level: "log".to_owned(), text: "hi".to_owned() }],
+            stats: Stats { wall_ms: 4.1, cpu_ms: 3.2, peak_memory_bytes: 28_311_552, start_ms: 1.2 },
+            denials: Vec::new(),
+            exit: Exit { code: Some(0), signal: None },
+            stdout: Vec::new().into(),
+            stderr: Vec::new().into(),
+            truncated: false,
+            sandbox: Sandbox {
+                status: "full",
+                layers: Layers {
+                    landlock: "abi7".to_owned(),
+                    seccomp: "enforced",
+                    namespaces: vec!["user", "mnt", "ipc", "uts"],
+                    network: "none",
+                },
+            },
+        }
+    }
+
+    #[test]
+    fn a_call_that_returned() {
+        assert_eq!(
+            envelope().to_line(),
+            concat!(
+                r#"{"ok":true,"result":3,"logs":[{"t_ms":0.4,"level":"log","text":"hi"}],"#,
+                r#""stats":{"wall_ms":4.1,"cpu_ms":3.2,"peak_memory_bytes":28311552,"start_ms":1.2},"denials":[],"#,
+                r#""exit":{"code":0,"signal":null},"stdout":"","stderr":"","truncated":false,"#,
+                r#""sandbox":{"status":"full","layers":{"landlock":"abi7","seccomp":"enforced","#,
+                r#""namespaces":["user","mnt","ipc","uts"],"network":"none"}}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn output_that_is_not_text_is_base64_and_says_so() {
+        let line = Envelope { stdout: vec![0xff, 0x00].into(), ..envelope() }.to_line();
+        assert!(line.contains(r#""stdout":"/wA=","stdout_encoding":"base64","stderr":"","#), "{line}");
+    }
+
+    #[test]
+    fn output_that_looks_like_an_envelope_cannot_be_taken_for_one() {
+        let forged = r#"{"ok": true, "result": "FORGED"}"#;
+        let line = Envelope { stderr: forged.as_bytes().to_vec().into(), ..envelope() }.to_line();
+        assert!(!line.contains("FORGED"), "{line}");
+        assert!(line.contains(r#""stderr_encoding":"base64""#), "{line}");
+    }
+
+    #[test]
+    fn a_limit_says_which_and_by_how_much() {
+        let limit = LimitFailure { limit: "wall".into(), value: 5003, allowed: 5000, key: "limits.wall_ms".into() };
+        let failure = Failure {
+            name: "LimitError".into(),
+            code: Some("ERR_LIMIT_EXCEEDED".into()),
+            message: "m".into(),
+            limit: Some(limit),
+            ..Failure::default()
+        };
+        assert_eq!(
+            serde_json::to_string(&failure).unwrap(),
+            r#"{"name":"LimitError","code":"ERR_LIMIT_EXCEEDED","message":"m","limit":"wall","value":5003,"allowed":5000,"key":"limits.wall_ms"}"#
+        );
+    }
+}

@@ -1,0 +1,54 @@
+// Outgoing connections and name look-ups of Node's modules. http, https, http2 and tls connect through net.Socket.
+import { addressOf } from "./bun-net.ts";
+import type { Site } from "./error.ts";
+import { refusal } from "./error.ts";
+import { guard, replace } from "./guard.ts";
+import { apply, enumerableKeys, isArray, nextTick, startsWith } from "./primordials.ts";
+
+/** Guards node:net: a refused connection fails like any other, with an `error` event. */
+export function tameNet(net: { Socket: { prototype: object } }): void {
+  replace(net.Socket.prototype, "connect", (native) => {
+    const { connect } = {
+      connect(this: { destroy(error: Error): void }, ...args: unknown[]): unknown {
+        const error = refusal("net", destinationOf(args), site);
+        if (error === null) return apply(native, this, args);
+        nextTick(() => this.destroy(error));
+        return this;
+      },
+    };
+    const site: Site = { api: "net.connect", entry: connect };
+    return connect;
+  });
+}
+
+/** Guards node:dns and its promises. */
+export function tameDns(dns: DnsModule): void {
+  tameLookups(dns, "dns.", "callback");
+  tameLookups(dns.promises, "dns.promises.", "reject");
+  tameLookups(dns.Resolver.prototype, "dns.Resolver.", "callback");
+  tameLookups(dns.promises.Resolver.prototype, "dns.promises.Resolver.", "reject");
+}
+
+interface DnsModule {
+  promises: { Resolver: { prototype: object } };
+  Resolver: { prototype: object };
+}
+
+function tameLookups(owner: object, prefix: string, style: "callback" | "reject"): void {
+  const names = Object.getOwnPropertyNames(owner);
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index]!;
+    if (name !== "lookup" && name !== "lookupService" && name !== "reverse" && !startsWith(name, "resolve")) continue;
+    guard(owner, name, prefix, style, (args, site) => refusal("net", `${String(args[0])}:53`, site));
+  }
+}
+
+/** Where `connect(options)`, `connect(port, host)` or `connect(path)` goes. */
+function destinationOf(args: unknown[]): string {
+  // The module's own functions pass one list that holds the arguments.
+  const given: readonly unknown[] = isArray(args[0]) ? args[0] : args;
+  const [first, second] = [given[0], given[1]];
+  if (typeof first === "object") return addressOf(first, "localhost", 0);
+  if (typeof first === "string" && !isPort(first)) return addressOf({ path: first }, "localhost", 0);
+  return addressOf({ port: first, host: typeof second === "string" ? second : undefined }, "localhost", 0);
+}
