@@ -1,8 +1,24 @@
 // Paths that every sandbox has and no policy names: Bun and harmless programs open them all the time.
 import { isWithin } from "./paths.ts";
 
-const READABLE = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/stdin", "/dev/fd"];
-const WRITABLE = ["/dev/null", "/dev/zero", "/dev/tty", "/dev/stdout", "/dev/stderr", "/dev/fd", "/proc/self/fd"];
+const READABLE = [
+  "/dev/null",
+  "/dev/zero",
+  "/dev/random",
+  "/dev/urandom",
+  "/dev/tty",
+  "/dev/stdin",
+  "/dev/fd",
+];
+const WRITABLE = [
+  "/dev/null",
+  "/dev/zero",
+  "/dev/tty",
+  "/dev/stdout",
+  "/dev/stderr",
+  "/dev/fd",
+  "/proc/self/fd",
+];
 /** Doors from /proc/self to the rest of the file system. */
 const DOORS = ["/proc/self/root", "/proc/self/cwd", "/proc/self/task"];
 
@@ -11,7 +27,9 @@ export function isAmbient(permission: "read" | "write", path: string): boolean {
   // Nearly every path is an ordinary one.
   if (path[1] !== "d" && path[1] !== "p") return false;
   if (permission === "write") return isAny(path, WRITABLE);
-  return isAny(path, READABLE) || (isWithin(path, "/proc/self") && !isAny(path, DOORS)) || isAny(path, WRITABLE);
+  return (
+    isAny(path, READABLE) || (isWithin(path, "/proc/self") && !isAny(path, DOORS)) || isAny(path, WRITABLE)
+  );
 }
 
 function isAny(path: string, list: readonly string[]): boolean {

@@ -3,10 +3,104 @@
 import { tameFfi } from "./ffi.ts";
 import { tameFs } from "./fs.ts";
 import { tameDns, tameNet } from "./node-net.ts";
-import { append, apply, defineProperty, indexOf, substring } from "./primordials.ts";
+import { apply, enumerableKeys, startsWith, substring } from "./primordials.ts";
 import { tameOs, tameV8 } from "./process.ts";
 import { tameBunSqlite, tameNodeSqlite } from "./sqlite.ts";
 import { tameWorkerThreads } from "./worker.ts";
 
 const { getBuiltinModule } = process;
-const load = (name: string) => apply(getBuiltinModule, process, [name]) as never;
+
+function load(name: string): never {
+  return apply(getBuiltinModule, process, [name]) as never;
+}
+
+function once(tame: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    try {
+      tame();
+    } catch {
+      // The program broke something that loading needs. It gets the module as it is, and the kernel's own refusals.
+    }
+  };
+}
+
+const fs = once(() => tameFs(load("fs"), load("fs/promises")));
+const net = once(() => tameNet(load("net")));
+const dns = once(() => tameDns(load("dns")));
+
+/** What has to happen before a module is handed out. Powers that are not here end in a guarded property of `Bun`. */
+const GUARDS: Readonly<Record<string, () => void>> = {
+  // Names are looked up in this object: none may come from Object.prototype.
+  __proto__: null as never,
+  "node:fs": fs,
+  "node:fs/promises": fs,
+  "node:net": net,
+  "node:tls": net,
+  "node:http": net,
+  "node:https": net,
+  "node:http2": net,
+  "node:dns": dns,
+  "node:dns/promises": dns,
+  "node:os": once(() => tameOs(load("os"))),
+  "node:v8": once(() => tameV8(load("v8"))),
+  "node:worker_threads": once(() => tameWorkerThreads(load("worker_threads"))),
+  "node:sqlite": once(() => tameNodeSqlite(load("node:sqlite"))),
+  "bun:sqlite": once(() => tameBunSqlite(load("bun:sqlite"))),
+  "bun:ffi": once(() => tameFfi(load("bun:ffi"))),
+};
+
+/** Guards every route by which a program can come to a builtin module. */
+export function tameBuiltins(): void {
+  guardResolution();
+  guardRequireCache();
+  guardGetBuiltinModule();
+}
+
+/** `import` in all its forms, and `require` of names with a scheme. */
+function guardResolution(): void {
+  Bun.plugin({
+    name: "secure-bun",
+    setup(build) {
+      // Answering nothing leaves the resolution to Bun.
+      build.onResolve(
+        { filter: /.*/, namespace: "node" },
+        (request) => void GUARDS["node:" + request.path]?.(),
+      );
+      build.onResolve(
+        { filter: /.*/, namespace: "bun" },
+        (request) => void GUARDS["bun:" + request.path]?.(),
+      );
+    },
+  });
+}
+
+/** `require` of bare names, `import.meta.require` and `createRequire`: all look into this cache first. */
+function guardRequireCache(): void {
+  const cache = require.cache as Record<string, unknown>;
+  const names = enumerableKeys(GUARDS);
+  for (let index = 0; index < names.length; index++) {
+    const id = names[index]!;
+    const guard = GUARDS[id]!;
+    const name = startsWith(id, "node:") && id !== "node:sqlite" ? substring(id, "node:".length) : id;
+    cache[name] = {
+      get exports(): unknown {
+        guard();
+        return load(name);
+      },
+    };
+  }
+}
+
+function guardGetBuiltinModule(): void {
+  const { guarded } = {
+    guarded(id: unknown): unknown {
+      if (typeof id === "string")
+        GUARDS[startsWith(id, "bun:") || startsWith(id, "node:") ? id : "node:" + id]?.();
+      return apply(getBuiltinModule, process, [id]);
+    },
+  };
+  (process as { getBuiltinModule: unknown }).getBuiltinModule = guarded;
+}

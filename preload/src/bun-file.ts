@@ -5,7 +5,15 @@ import { checkPath, mayAccess, refusedAccess } from "./file-access.ts";
 import type { Style } from "./guard.ts";
 import { guard, replace } from "./guard.ts";
 import { absolute, pathText } from "./paths.ts";
-import { apply, NativeBlob, NativeWeakMap, resolved, startsWith, weakMapGet, weakMapSet } from "./primordials.ts";
+import {
+  apply,
+  NativeBlob,
+  NativeWeakMap,
+  resolved,
+  startsWith,
+  weakMapGet,
+  weakMapSet,
+} from "./primordials.ts";
 
 /** File objects of which the policy refuses some use, with their paths. */
 const restricted = new NativeWeakMap<object, string>();
@@ -13,14 +21,19 @@ let blobsAreTamed = false;
 
 /** Guards the ways of `Bun` to files. */
 export function tameBunFile(): void {
-  replace(Bun, "file", (native) => ({
-    file(path: unknown, options?: unknown): unknown {
-      const text = pathText(path);
-      // A descriptor, an object of S3, or a mistake that Bun shall report itself.
-      if (text === null || startsWith(text, "s3://")) return apply(native, Bun, [path, options]);
-      return restrict(apply(native, Bun, [text, options]) as Blob, absolute(text));
-    },
-  }).file);
+  replace(
+    Bun,
+    "file",
+    (native) =>
+      ({
+        file(path: unknown, options?: unknown): unknown {
+          const text = pathText(path);
+          // A descriptor, an object of S3, or a mistake that Bun shall report itself.
+          if (text === null || startsWith(text, "s3://")) return apply(native, Bun, [path, options]);
+          return restrict(apply(native, Bun, [text, options]) as Blob, absolute(text));
+        },
+      }).file,
+  );
   guard(Bun, "write", "Bun.", "reject", checkWrite);
   guard(Bun, "mmap", "Bun.", "throw", (args, site) => checkPath("read", args, 0, site));
 }
@@ -28,7 +41,8 @@ export function tameBunFile(): void {
 function checkWrite(args: unknown[], site: Site): SecurityError | null {
   const target = restrictedPath(args[0]);
   const source = restrictedPath(args[1]);
-  const error = target === undefined ? checkPath("write", args, 0, site) : refusedAccess("write", target, site);
+  const error =
+    target === undefined ? checkPath("write", args, 0, site) : refusedAccess("write", target, site);
   return error ?? (source === undefined ? null : refusedAccess("read", source, site));
 }
 
@@ -50,19 +64,29 @@ function tameBlobs(): void {
   guardUses("read", "throw", ["stream"]);
   guardUses("write", "reject", ["write", "unlink", "delete"]);
   guardUses("write", "throw", ["writer"]);
-  replace(NativeBlob.prototype, "exists", (native) => ({
-    exists(this: unknown): unknown {
-      const path = restrictedPath(this);
-      return path === undefined || mayAccess("read", path) ? apply(native, this, []) : resolved(false);
-    },
-  }).exists);
-  replace(NativeBlob.prototype, "slice", (native) => ({
-    slice(this: unknown, ...args: unknown[]): unknown {
-      const path = restrictedPath(this);
-      const part = apply(native, this, args) as Blob;
-      return path === undefined ? part : restrict(part, path);
-    },
-  }).slice);
+  replace(
+    NativeBlob.prototype,
+    "exists",
+    (native) =>
+      ({
+        exists(this: unknown): unknown {
+          const path = restrictedPath(this);
+          return path === undefined || mayAccess("read", path) ? apply(native, this, []) : resolved(false);
+        },
+      }).exists,
+  );
+  replace(
+    NativeBlob.prototype,
+    "slice",
+    (native) =>
+      ({
+        slice(this: unknown, ...args: unknown[]): unknown {
+          const path = restrictedPath(this);
+          const part = apply(native, this, args) as Blob;
+          return path === undefined ? part : restrict(part, path);
+        },
+      }).slice,
+  );
 }
 
 function guardUses(permission: FilePermission, style: Style, names: string[]): void {

@@ -21,12 +21,16 @@ export function addressOf(options: unknown, defaultHost: string, defaultPort: nu
   const { hostname, host, port, unix, path } = (options ?? {}) as Record<string, unknown>;
   if (typeof unix === "string") return "unix:" + unix;
   if (typeof path === "string" && port === undefined) return "unix:" + path;
-  return hostAndPort(textOf(hostname) ?? textOf(host) ?? defaultHost, textOf(port) ?? numberToString(defaultPort));
+  return hostAndPort(
+    textOf(hostname) ?? textOf(host) ?? defaultHost,
+    textOf(port) ?? numberToString(defaultPort),
+  );
 }
 
 /** Host and port as policies write them: IPv6 addresses in brackets. */
 export function hostAndPort(host: string, port: string): string {
-  for (let index = 0; index < host.length; index++) if (host[index] === ":" && host[0] !== "[") return `[${host}]:${port}`;
+  for (let index = 0; index < host.length; index++)
+    if (host[index] === ":" && host[0] !== "[") return `[${host}]:${port}`;
   return `${host}:${port}`;
 }
 

@@ -42,6 +42,7 @@ export function callMarker(): string {
 function drawToken(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(TOKEN_BYTES));
   let hex = "";
-  for (let index = 0; index < TOKEN_BYTES; index++) hex += substring(numberToString(256 + bytes[index]!, 16), 1);
+  for (let index = 0; index < TOKEN_BYTES; index++)
+    hex += substring(numberToString(256 + bytes[index]!, 16), 1);
   return hex;
 }

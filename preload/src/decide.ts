@@ -64,7 +64,9 @@ function decideWrite(policy: PreloadTable, path: string): Verdict {
   if (denial !== null) return refused(denial);
   const grant = covering(write.allow, path);
   if (grant === null) return UNSTATED;
-  return isProtected(write.allow, path) ? { allowed: false, rule: "protected" } : { allowed: true, rule: grant.rule };
+  return isProtected(write.allow, path)
+    ? { allowed: false, rule: "protected" }
+    : { allowed: true, rule: grant.rule };
 }
 
 /** Whether `path` is or lies in something that trusted tools obey, and no grant names that very thing. */
@@ -110,7 +112,8 @@ function decideLibrary(policy: PreloadTable, library: string | null): Verdict {
 }
 
 function covering(rows: readonly PathRow[], path: string): PathRow | null {
-  for (let index = 0; index < rows.length; index++) if (isWithin(path, rows[index]!.path)) return rows[index]!;
+  for (let index = 0; index < rows.length; index++)
+    if (isWithin(path, rows[index]!.path)) return rows[index]!;
   return null;
 }
 

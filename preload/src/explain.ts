@@ -15,7 +15,9 @@ export function explain(permission: Permission, resource: string | null, rule: s
 export function fixFor(permission: Permission, resource: string | null, rule: string): string {
   if (startsWith(rule, "deny.") || startsWith(rule, "js.")) return `remove ${rule}`;
   if (permission === "workers") return `allow.workers: ${resource}`;
-  return resource === null ? `allow.${permission}: true` : `allow.${permission}: [${stringifyJson(resource)}]`;
+  return resource === null
+    ? `allow.${permission}: true`
+    : `allow.${permission}: [${stringifyJson(resource)}]`;
 }
 
 function reason(permission: Permission, rule: string): string {

@@ -4,7 +4,8 @@ import { grantsAny } from "./decide.ts";
 import type { SecurityError, Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { pathIn, refusedAccess } from "./file-access.ts";
-import { guard, refuse } from "./guard.ts";
+import type { Describe } from "./guard.ts";
+import { guard, refuse, refusing } from "./guard.ts";
 import {
   apply,
   defineValue,
@@ -29,10 +30,13 @@ const readRequestUrl = getOwnPropertyDescriptor(NativeRequest.prototype, "url")!
 export function tameFetch(): void {
   if (grantsAny(table.policy, "net")) return;
   guard(globalThis, "fetch", "", "reject", checkFetch);
-  refuse(globalThis.fetch, "preconnect", "fetch.", "throw", "net", (args) => resourceOf(parse(args[0])));
-  refuse(globalThis, "WebSocket", "", "throw", "net", (args) => resourceOf(parse(args[0])));
+  const describe: Describe = (args) => resourceOf(parse(args[0]));
+  const preconnect = refusing("preconnect", "fetch.", "throw", "net", describe);
+  defineValue(globalThis.fetch, "preconnect", preconnect, true);
+  refuse(globalThis, "WebSocket", "", "throw", "net", describe);
   const states = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"];
-  for (let state = 0; state < states.length; state++) defineValue(globalThis.WebSocket, states[state]!, state, true);
+  for (let state = 0; state < states.length; state++)
+    defineValue(globalThis.WebSocket, states[state]!, state, true);
 }
 
 function checkFetch(args: unknown[], site: Site): SecurityError | null {
@@ -52,7 +56,8 @@ function checkFetch(args: unknown[], site: Site): SecurityError | null {
 function parse(argument: unknown): URL | null {
   try {
     if (typeof argument === "string") return new NativeURL(argument);
-    if (argument instanceof NativeRequest) return new NativeURL(apply(readRequestUrl, argument, []) as string);
+    if (argument instanceof NativeRequest)
+      return new NativeURL(apply(readRequestUrl, argument, []) as string);
     if (argument instanceof NativeURL) return new NativeURL(hrefOf(argument));
     return new NativeURL(stringValue(argument as string));
   } catch {

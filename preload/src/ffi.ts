@@ -21,7 +21,8 @@ export function tameFfi(ffi: Record<string, unknown>): void {
 
 /** Guards the loading of addons, and `require` of a `.node` file, which goes through it. */
 export function tameAddons(): void {
-  if (!grantsAny(table.policy, "ffi")) refuse(process, "dlopen", "process.", "throw", "ffi", (args) => pathIn(args[1]));
+  if (!grantsAny(table.policy, "ffi"))
+    refuse(process, "dlopen", "process.", "throw", "ffi", (args) => pathIn(args[1]));
 }
 
 function libraryOf(args: unknown[]): string | null {

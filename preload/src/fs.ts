@@ -5,7 +5,7 @@ import { checkPath, mayAccess, pathIn, refusedAccess } from "./file-access.ts";
 import type { AnyFunction, Check, Style } from "./guard.ts";
 import { guard, replace } from "./guard.ts";
 import { currentDirectory } from "./paths.ts";
-import { apply, nextTick, NativeError, defineValue, rejected, resolved, startsWith } from "./primordials.ts";
+import { apply, callLater, NativeError, defineValue, rejected, resolved, startsWith } from "./primordials.ts";
 
 /** The permission that each path argument needs, in the order of the arguments. */
 type Needs = readonly (FilePermission | null)[];
@@ -97,34 +97,54 @@ function opensToWrite(flags: unknown): boolean {
 
 /** Questions about existence are answered, with no: for the program, what is not granted does not exist. */
 function tameProbes(fs: object, promises: object): void {
-  replace(fs, "existsSync", (native) => ({
-    existsSync: (path: unknown) => !isHidden(path) && apply(native, fs, [path]),
-  }).existsSync);
-  replace(fs, "exists", (native) => ({
-    exists(path: unknown, callback: unknown): unknown {
-      if (typeof callback !== "function" || !isHidden(path)) return apply(native, fs, [path, callback]);
-      return nextTick(callback as AnyFunction, false);
-    },
-  }).exists);
-  replace(promises, "exists", (native) => ({
-    exists: (path: unknown) => (isHidden(path) ? resolved(false) : apply(native, promises, [path])),
-  }).exists);
+  replace(
+    fs,
+    "existsSync",
+    (native) =>
+      ({
+        existsSync: (path: unknown) => !isHidden(path) && apply(native, fs, [path]),
+      }).existsSync,
+  );
+  replace(
+    fs,
+    "exists",
+    (native) =>
+      ({
+        exists(path: unknown, callback: unknown): unknown {
+          if (typeof callback !== "function" || !isHidden(path)) return apply(native, fs, [path, callback]);
+          return callLater(callback as AnyFunction, false);
+        },
+      }).exists,
+  );
+  replace(
+    promises,
+    "exists",
+    (native) =>
+      ({
+        exists: (path: unknown) => (isHidden(path) ? resolved(false) : apply(native, promises, [path])),
+      }).exists,
+  );
   tameAccess(fs, "access", "callback");
   tameAccess(fs, "accessSync", "throw");
   tameAccess(promises, "access", "reject");
 }
 
 function tameAccess(owner: object, name: string, style: Style): void {
-  replace(owner, name, (native) => ({
-    access(...args: unknown[]): unknown {
-      if (!isHidden(args[0])) return apply(native, owner, args);
-      const error = missing("access", pathIn(args[0])!);
-      const callback = args[args.length - 1];
-      if (style === "reject") return rejected(error);
-      if (style === "throw" || typeof callback !== "function") throw error;
-      return nextTick(callback as AnyFunction, error);
-    },
-  }).access);
+  replace(
+    owner,
+    name,
+    (native) =>
+      ({
+        access(...args: unknown[]): unknown {
+          if (!isHidden(args[0])) return apply(native, owner, args);
+          const error = missing("access", pathIn(args[0])!);
+          const callback = args[args.length - 1];
+          if (style === "reject") return rejected(error);
+          if (style === "throw" || typeof callback !== "function") throw error;
+          return callLater(callback as AnyFunction, error);
+        },
+      }).access,
+  );
 }
 
 /** Whether an argument is a path that the program may not read. */

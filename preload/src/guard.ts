@@ -9,7 +9,7 @@ import {
   defineValue,
   getOwnPropertyDescriptor,
   getPrototypeOf,
-  nextTick,
+  callLater,
   ownKeys,
   rejected,
   setPrototypeOf,
@@ -71,13 +71,24 @@ export function refuse(
   permission: Permission,
   describe: Describe,
 ): void {
+  (owner as Record<string, unknown>)[name] = refusing(name, prefix, style, permission, describe);
+}
+
+/** A function that fails with the refusal of what `describe` makes of its arguments. */
+export function refusing(
+  name: string,
+  prefix: string,
+  style: Style,
+  permission: Permission,
+  describe: Describe,
+): AnyFunction {
   // Some of these are classes, called with `new`.
   const refused = function (...args: unknown[]): unknown {
     return answer(style, refusal(permission, describe(args), site)!, args);
   };
   const site: Site = { api: prefix + name, entry: refused };
   defineValue(refused, "name", name, false);
-  (owner as Record<string, unknown>)[name] = refused;
+  return refused;
 }
 
 /** Puts `check` before the constructor `owner[name]`; classes that extend it, statics and `instanceof` keep working. */
@@ -106,7 +117,7 @@ export function answer(style: Style, error: Error, args: unknown[]): unknown {
   if (style === "reject") return rejected(error);
   const callback = args.length === 0 ? undefined : args[args.length - 1];
   if (style === "throw" || typeof callback !== "function") throw error;
-  nextTick(callback as AnyFunction, error);
+  callLater(callback as AnyFunction, error);
   return undefined;
 }
 

@@ -3,7 +3,7 @@ import { addressOf } from "./bun-net.ts";
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { guard, replace } from "./guard.ts";
-import { apply, enumerableKeys, isArray, nextTick, startsWith } from "./primordials.ts";
+import { apply, isArray, callLater, numberFrom, ownKeys, startsWith } from "./primordials.ts";
 
 /** Guards node:net: a refused connection fails like any other, with an `error` event. */
 export function tameNet(net: { Socket: { prototype: object } }): void {
@@ -12,7 +12,7 @@ export function tameNet(net: { Socket: { prototype: object } }): void {
       connect(this: { destroy(error: Error): void }, ...args: unknown[]): unknown {
         const error = refusal("net", destinationOf(args), site);
         if (error === null) return apply(native, this, args);
-        nextTick(() => this.destroy(error));
+        callLater(() => this.destroy(error));
         return this;
       },
     };
@@ -35,12 +35,18 @@ interface DnsModule {
 }
 
 function tameLookups(owner: object, prefix: string, style: "callback" | "reject"): void {
-  const names = Object.getOwnPropertyNames(owner);
+  const names = ownKeys(owner);
   for (let index = 0; index < names.length; index++) {
     const name = names[index]!;
-    if (name !== "lookup" && name !== "lookupService" && name !== "reverse" && !startsWith(name, "resolve")) continue;
-    guard(owner, name, prefix, style, (args, site) => refusal("net", `${String(args[0])}:53`, site));
+    if (typeof name === "string" && isLookup(name))
+      guard(owner, name, prefix, style, (args, site) =>
+        refusal("net", typeof args[0] === "string" ? args[0] : null, site),
+      );
   }
+}
+
+function isLookup(name: string): boolean {
+  return name === "reverse" || startsWith(name, "lookup") || startsWith(name, "resolve");
 }
 
 /** Where `connect(options)`, `connect(port, host)` or `connect(path)` goes. */
@@ -49,6 +55,7 @@ function destinationOf(args: unknown[]): string {
   const given: readonly unknown[] = isArray(args[0]) ? args[0] : args;
   const [first, second] = [given[0], given[1]];
   if (typeof first === "object") return addressOf(first, "localhost", 0);
-  if (typeof first === "string" && !isPort(first)) return addressOf({ path: first }, "localhost", 0);
+  if (typeof first === "string" && !(numberFrom(first) >= 0))
+    return addressOf({ path: first }, "localhost", 0);
   return addressOf({ port: first, host: typeof second === "string" ? second : undefined }, "localhost", 0);
 }

@@ -39,9 +39,10 @@ export function pathText(argument: unknown): string | null {
 export function absolute(path: string): string {
   const full = path[0] === "/" ? path : `${currentDirectory()}/${path}`;
   // Most paths are in this form already.
-  if (indexOf(full, "//") < 0 && indexOf(full, "/.") < 0 && (full === "/" || full[full.length - 1] !== "/")) return full;
+  if (indexOf(full, "//") < 0 && indexOf(full, "/.") < 0 && (full === "/" || full[full.length - 1] !== "/"))
+    return full;
   let result = "";
-  for (let start = 0; start <= full.length; ) {
+  for (let start = 0; start <= full.length;) {
     let end = indexOf(full, "/", start);
     if (end < 0) end = full.length;
     const part = substring(full, start, end);

@@ -23,7 +23,8 @@ export const NativeError = Error;
 export const NativePromise = Promise;
 export const NativeRequest = Request;
 /** Absent where an option of JavaScriptCore removed it. */
-export const NativeSharedArrayBuffer = globalThis.SharedArrayBuffer as SharedArrayBufferConstructor | undefined;
+export const NativeSharedArrayBuffer = globalThis.SharedArrayBuffer as
+  SharedArrayBufferConstructor | undefined;
 export const NativeTextDecoder = TextDecoder;
 export const NativeTypeError = TypeError;
 export const NativeUint8Array = Uint8Array;
@@ -40,12 +41,17 @@ export const BigIntPrototype = BigInt.prototype;
 
 export const codeUnitAt = uncurry(String.prototype.charCodeAt);
 export const substring = uncurry(String.prototype.substring);
-export const indexOf = uncurry(String.prototype.indexOf) as (text: string, part: string, from?: number) => number;
+export const indexOf = uncurry(String.prototype.indexOf) as (
+  text: string,
+  part: string,
+  from?: number,
+) => number;
 export const numberToString = uncurry(Number.prototype.toString);
 export const stringValue = uncurry(String.prototype.valueOf);
 export const numberValue = uncurry(Number.prototype.valueOf);
 export const booleanValue = uncurry(Boolean.prototype.valueOf);
 export const symbolToString = uncurry(Symbol.prototype.toString);
+export const bigIntToString = uncurry(BigInt.prototype.toString);
 export const weakMapGet = uncurry(WeakMap.prototype.get);
 export const weakMapSet = uncurry(WeakMap.prototype.set);
 export const mapGet = uncurry(Map.prototype.get);
@@ -53,7 +59,6 @@ export const mapSet = uncurry(Map.prototype.set);
 export const numberFrom = Number;
 export const { captureStackTrace } = Error;
 export const { nanoseconds, sleepSync } = Bun;
-export const { nextTick } = process;
 
 /** A property descriptor's `value` half that no polluted `Object.prototype` can add to. */
 export function defineValue(target: object, key: PropertyKey, value: unknown, enumerable: boolean): void {
@@ -65,6 +70,11 @@ export function defineValue(target: object, key: PropertyKey, value: unknown, en
     configurable: true,
     enumerable,
   } as PropertyDescriptor);
+}
+
+/** A property that cannot be changed or removed. */
+export function defineConstant(target: object, key: PropertyKey, value: unknown): void {
+  defineProperty(target, key, { __proto__: null, value, enumerable: true } as PropertyDescriptor);
 }
 
 /** Whether `text` begins with `prefix`. */
@@ -80,6 +90,13 @@ export function endsWith(text: string, suffix: string, length: number): boolean 
 /** Adds to the end of a list without calling a method of it, or a setter somebody put on its prototype. */
 export function append<Item>(list: Item[], item: Item): void {
   defineValue(list, list.length, item, true);
+}
+
+const { queueMicrotask } = globalThis;
+
+/** Calls back when the current code has ended. Not `process.nextTick`: reading that property alone takes 1 ms. */
+export function callLater(callback: (answer?: unknown) => unknown, answer?: unknown): void {
+  queueMicrotask(() => callback(answer));
 }
 
 /** A promise that is rejected already. */

@@ -8,7 +8,8 @@ import { table } from "./table.ts";
 
 /** Guards `process`, and hides the launcher's own environment variables. */
 export function tameProcess(): void {
-  if (!grantsAny(table.policy, "run")) refuse(process, "execve", "process.", "throw", "run", (args) => pathIn(args[0]));
+  if (!grantsAny(table.policy, "run"))
+    refuse(process, "execve", "process.", "throw", "run", (args) => pathIn(args[0]));
   guard(process, "loadEnvFile", "process.", "throw", (args, site) =>
     refusedAccess("read", pathIn(args[0]) ?? absolute(".env"), site),
   );

@@ -58,7 +58,12 @@ export function quote(text: string): string {
   return written === 0 ? quoted : ascii + substring(quoted, written);
 }
 
-function write(original: unknown, key: string | number, parent: Level | null, root: string): string | undefined {
+function write(
+  original: unknown,
+  key: string | number,
+  parent: Level | null,
+  root: string,
+): string | undefined {
   const value = simplify(original, key);
   switch (typeof value) {
     case "string":
@@ -113,7 +118,10 @@ function writeRecord(record: object, level: Level, root: string): string {
 function simplify(value: unknown, key: string | number): unknown {
   if (value === null || typeof value !== "object") return value;
   const toJson = ownToJson(value);
-  const simple = toJson === undefined ? value : apply(toJson, value, [typeof key === "number" ? numberToString(key) : key]);
+  const simple =
+    toJson === undefined
+      ? value
+      : apply(toJson, value, [typeof key === "number" ? numberToString(key) : key]);
   if (simple === null || typeof simple !== "object") return simple;
   try {
     const prototype = getPrototypeOf(simple);

@@ -12,7 +12,7 @@ const ownFiles = table.preload;
 export function callerOf(error: Error): string | null {
   const stack = textOf(error);
   if (stack === null) return null;
-  for (let rest: string | null = stack; rest !== null; ) {
+  for (let rest: string | null = stack; rest !== null;) {
     const line = firstLine(rest);
     rest = line.length < rest.length ? substring(rest, line.length + 1) : null;
     const place = placeIn(line);
@@ -28,7 +28,7 @@ export function stackOf(error: object): string | null {
   const stack = textOf(error);
   if (stack === null) return null;
   let kept = "";
-  for (let rest: string | null = stack; rest !== null && kept.length < MAX_STACK_LENGTH; ) {
+  for (let rest: string | null = stack; rest !== null && kept.length < MAX_STACK_LENGTH;) {
     const line = firstLine(rest);
     rest = line.length < rest.length ? substring(rest, line.length + 1) : null;
     const place = placeIn(line);
@@ -62,6 +62,7 @@ function placeIn(line: string): string | null {
 }
 
 function isOwn(place: string): boolean {
-  for (let index = 0; index < ownFiles.length; index++) if (startsWith(place, ownFiles[index]! + ":")) return true;
+  for (let index = 0; index < ownFiles.length; index++)
+    if (startsWith(place, ownFiles[index]! + ":")) return true;
   return false;
 }

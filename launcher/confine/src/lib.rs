@@ -21,4 +21,4 @@ pub use plan::{
 };
 pub use start::{Started, start};
 pub use status::Status;
-pub use sys::{Child, Errno, FileId};
+pub use sys::{Child, Ended, Errno, FileId, watch};

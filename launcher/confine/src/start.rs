@@ -66,7 +66,8 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
     };
     let child = clone(plan.identity, &mut stack, &setup)?;
     if let Some(failure) = setup.failure.take() {
-        reap(&child);
+        // It has left already; what it says is in `failure`.
+        let _ = child.reap();
         return Err(name_path(failure, plan, &entries));
     }
     Ok(Started { child, status: Status::full(rules.version()) })
@@ -131,10 +132,6 @@ fn root_bytes(plan: &Plan) -> u64 {
     let files: usize = plan.root.files.iter().map(|file| file.contents.len() + 8192).sum();
     let places = (plan.root.binds.len() + plan.root.directories.len() + 64) * 8192;
     u64::try_from(files + places).unwrap_or(u64::MAX)
-}
-
-fn reap(child: &Child) {
-    sys::reap(child.pid);
 }
 
 /// Names the path that a failed step was about.

@@ -1,4 +1,4 @@
-// The shared table of cases, read: for the tests that run it and the program that writes what is generated from it.
+// The policies of a table of cases: for the tests that run it and the program that writes what is generated from it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use policy::{Chain, ExpandedPolicy, Layer, Places, Policy, PreloadTable, Source};
 use serde::Deserialize;
 
+/// The cases that the preload runs too.
+pub(crate) const SHARED_CASES: &str = include_str!("decisions.json");
+
 /// Where the generated tables are checked in, from the root of the repository.
-pub const PRELOAD_TABLES: &str = "launcher/policy/cases/tables.json";
+pub(crate) const PRELOAD_TABLES: &str = "launcher/policy/cases/tables.json";
 
 #[derive(Deserialize)]
-pub struct Table {
+pub(crate) struct Table {
     places: PlaceTable,
     policies: BTreeMap<String, Vec<String>>,
-    pub cases: Vec<Case>,
 }
 
 #[derive(Deserialize)]
@@ -25,29 +27,13 @@ struct PlaceTable {
     cwd: PathBuf,
 }
 
-#[derive(Deserialize)]
-pub struct Case {
-    pub policy: String,
-    pub permission: String,
-    pub resource: Option<String>,
-    pub allowed: bool,
-    pub rule: String,
-    pub fix: Option<String>,
-    pub message: Option<String>,
-}
-
 impl Table {
-    /// The cases that the preload runs too.
-    pub fn shared() -> Self {
-        Self::read(include_str!("decisions.json"))
-    }
-
-    pub fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         serde_json::from_str(text).expect("the table is JSON of this shape")
     }
 
     /// Each policy of the table, by its name.
-    pub fn expanded(&self) -> BTreeMap<&str, ExpandedPolicy> {
+    pub(crate) fn expanded(&self) -> BTreeMap<&str, ExpandedPolicy> {
         let PlaceTable { program, project, tmp, home, cwd } = &self.places;
         let places = Places {
             program: program.clone(),
@@ -64,14 +50,15 @@ impl Table {
         };
         self.policies.iter().map(|(name, lines)| (name.as_str(), expand(name, lines))).collect()
     }
+}
 
-    /// The preload's table of each policy, as the JSON that is checked in.
-    pub fn preload_tables(&self) -> String {
-        let policies = self.expanded();
-        let tables: BTreeMap<&str, PreloadTable> =
-            policies.iter().map(|(name, policy)| (*name, policy::preload_table(policy))).collect();
-        let mut text = serde_json::to_string_pretty(&tables).expect("the tables are plain data");
-        text.push('\n');
-        text
-    }
+/// The preload's table of each shared policy, as the JSON that is checked in.
+pub(crate) fn preload_tables() -> String {
+    let shared = Table::read(SHARED_CASES);
+    let policies = shared.expanded();
+    let tables: BTreeMap<&str, PreloadTable> =
+        policies.iter().map(|(name, policy)| (*name, policy::preload_table(policy))).collect();
+    let mut text = serde_json::to_string_pretty(&tables).expect("the tables are plain data");
+    text.push('\n');
+    text
 }

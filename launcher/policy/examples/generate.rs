@@ -8,13 +8,14 @@ mod table;
 
 use std::path::Path;
 
-use table::{PRELOAD_TABLES, Table};
+use table::{PRELOAD_TABLES, preload_tables};
 
 fn main() -> std::io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let files = [
         (policy::TYPESCRIPT_MODULE, policy::typescript_module()),
-        (PRELOAD_TABLES, Table::shared().preload_tables()),
+        (policy::SCHEMA_FILE, policy::json_schema()),
+        (PRELOAD_TABLES, preload_tables()),
     ];
     for (name, text) in files {
         let path = root.join(name);

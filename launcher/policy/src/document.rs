@@ -18,7 +18,8 @@ use crate::settings::{Audit, Freeze, Namespace, Protection, Require};
 use crate::source::{Source, SourceText};
 use crate::statements::Statements;
 
-pub(crate) const TOP_KEYS: &[&str] = &["$schema", "version", "extends", "allow", "deny", "kernel", "limits", "js", "trust"];
+pub(crate) const TOP_KEYS: &[&str] =
+    &["$schema", "version", "extends", "allow", "deny", "kernel", "limits", "js", "trust"];
 pub(crate) const PERMISSION_KEYS: &[&str] = &[
     "read", "write", "import", "net", "listen", "fetch", "env", "run", "exec", "sys", "workers", "ffi", "eval", "wasm",
     "host", "secrets",
@@ -34,10 +35,16 @@ pub(crate) fn limit_keys() -> [&'static str; Limit::ALL.len()] {
 
 /// The object that a key belongs in, if it is one of the keys of a policy.
 pub(crate) fn home_of(key: &str) -> Option<&'static str> {
-    [("allow", PERMISSION_KEYS), ("limits", &limit_keys()), ("kernel", KERNEL_KEYS), ("js", JS_KEYS), ("trust", TRUST_KEYS)]
-        .into_iter()
-        .find(|(_, keys)| keys.contains(&key))
-        .map(|(home, _)| home)
+    [
+        ("allow", PERMISSION_KEYS),
+        ("limits", &limit_keys()),
+        ("kernel", KERNEL_KEYS),
+        ("js", JS_KEYS),
+        ("trust", TRUST_KEYS),
+    ]
+    .into_iter()
+    .find(|(_, keys)| keys.contains(&key))
+    .map(|(home, _)| home)
 }
 
 /// Reads the text of a policy file. All its problems are reported, not only the first.
@@ -64,12 +71,17 @@ pub(crate) fn read_text(text: &Arc<SourceText>, source: &Source) -> Result<Layer
         vec![syntax_fault(error.kind()).at(text.origin(range.start, range.end))]
     })?;
     let Some(value) = tree.value else {
-        return Err(vec![Fault::new("the policy is empty").with_help("the smallest policy is {}").at(text.origin(0, 0))]);
+        return Err(vec![
+            Fault::new("the policy is empty").with_help("the smallest policy is {}").at(text.origin(0, 0)),
+        ]);
     };
-    let mut document =
-        Document { reader: Reader { source: text, folder: source.folder(), problems: Vec::new() }, said: Policy::default() };
+    let mut document = Document {
+        reader: Reader { source: text, folder: source.folder(), problems: Vec::new() },
+        said: Policy::default(),
+    };
     let extends = document.read(&value);
-    let Document { reader, said } = document;
+    let Document { mut reader, said } = document;
+    reader.problems.sort_by_key(|problem| problem.origin().span().start);
     if reader.problems.is_empty() {
         Ok(Layer { name: source.name().to_owned(), path: Some(source.path().to_owned()), extends, said })
     } else {
@@ -144,7 +156,9 @@ impl Document<'_> {
                     }
                 }
                 "seccomp" => {
-                    self.reader.word(value, "kernel.seccomp", &["default-deny"], |word| (word == "default-deny").then_some(()));
+                    self.reader.word(value, "kernel.seccomp", &["default-deny"], |word| {
+                        (word == "default-deny").then_some(())
+                    });
                 }
                 "landlock" => {
                     if self.reader.boolean(value, "kernel.landlock") == Some(false) {
@@ -170,9 +184,10 @@ impl Document<'_> {
     fn require(&mut self, value: &Value<'_>) -> Option<Require> {
         let words: Vec<&str> = Protection::ALL.iter().map(|protection| protection.name()).collect();
         if let Value::Array(array) = value {
-            let listed = array.elements.iter().filter_map(|item| {
-                self.reader.word(item, "kernel.require", &words, Protection::from_name)
-            });
+            let listed = array
+                .elements
+                .iter()
+                .filter_map(|item| self.reader.word(item, "kernel.require", &words, Protection::from_name));
             return Some(Require::Listed(listed.collect()));
         }
         let Value::StringLit(_) = value else {
@@ -230,7 +245,8 @@ impl Document<'_> {
             }
             let list = self.reader.list(value, "trust.signers");
             if list.len() > MOST_SIGNERS {
-                self.reader.report(value.range(), Fault::new(format!("trust.signers has more than {MOST_SIGNERS} keys")));
+                self.reader
+                    .report(value.range(), Fault::new(format!("trust.signers has more than {MOST_SIGNERS} keys")));
             }
             for item in list {
                 let signer = self.reader.string(item, "trust.signers").map(str::to_owned);
@@ -254,13 +270,19 @@ impl Document<'_> {
             && eval.value
         {
             let message = format!("js.codegen false denies what {} grants", eval.statement);
-            found.insert(codegen.origin.span().start, Diagnostic::error(codegen.origin.clone(), message).with_help("remove one of the two"));
+            found.insert(
+                codegen.origin.span().start,
+                Diagnostic::error(codegen.origin.clone(), message).with_help("remove one of the two"),
+            );
         }
         if let (Some(jit), Some(ffi)) = (&says.js.jit, says.grants.ffi.allow.first())
             && !jit.value
         {
             let message = format!("js.jit false makes native calls impossible, but {} grants them", ffi.statement);
-            found.insert(jit.origin.span().start, Diagnostic::error(jit.origin.clone(), message).with_help("remove one of the two"));
+            found.insert(
+                jit.origin.span().start,
+                Diagnostic::error(jit.origin.clone(), message).with_help("remove one of the two"),
+            );
         }
         self.reader.problems.extend(found.into_values());
     }

@@ -46,7 +46,9 @@ fn reason(request: &Request, rule: &Rule) -> &'static str {
         Rule::Setting(..) => reason::DENIED,
         Rule::Stated(statement) => match (request, statement.side) {
             // Granting none at all is a denial, granting some is a limit.
-            (Request::Workers(_), Side::Allow) if !matches!(statement.origin.json().as_str(), "0" | "false") => reason::LIMIT,
+            (Request::Workers(_), Side::Allow) if !matches!(statement.origin.json().as_str(), "0" | "false") => {
+                reason::LIMIT
+            }
             _ => reason::DENIED,
         },
     }

@@ -49,12 +49,14 @@
 
 #![forbid(unsafe_code)]
 
+mod ceiling;
 mod chain;
 mod decide;
 mod diagnostic;
 mod document;
 mod explain;
 mod fetch;
+mod flags;
 mod glob;
 mod grants;
 mod guard;
@@ -71,25 +73,30 @@ mod preset;
 mod program;
 mod reader;
 mod request;
+mod schema;
 mod settings;
+mod show;
 mod source;
 mod statements;
 mod typescript;
 mod unavailable;
+mod within;
 
+pub use ceiling::Ceiling;
 pub use chain::{Chain, MAX_EXTENDS_DEPTH};
 pub use decide::{Decision, Rule, decide};
 pub use diagnostic::{Colour, Diagnostic};
 pub use explain::explain;
 pub use fetch::FetchRule;
+pub use flags::Flags;
 pub use glob::Glob;
 pub use grants::{Entry, Grants, Rules, SYS_NAMES, Statement, Switch};
 pub use guard::{PROTECTED_WRITES, SECRET_PATTERNS};
 pub use layer::{Base, Extends, Layer};
 pub use limits::{Limit, Limits, Setting, StatedLimits};
 pub use net::NetRule;
-pub use pattern::Pattern;
 pub use path::{SymbolicPath, Variable, normalize};
+pub use pattern::Pattern;
 pub use permission::{Permission, Side};
 pub use places::{ExpandedPolicy, Places};
 pub use policy::Policy;
@@ -100,7 +107,10 @@ pub use preload_table::{
 pub use preset::{POLICY_SCHEMA, Preset};
 pub use program::{LibraryRule, PROGRAM_FOLDERS, ProgramRule};
 pub use request::Request;
+pub use schema::{SCHEMA_FILE, json_schema};
 pub use settings::{Audit, Freeze, JsSettings, KernelSettings, Namespace, Protection, Require, TrustSettings};
+pub use show::Origins;
 pub use source::{MAX_POLICY_BYTES, Origin, Position, Source};
 pub use typescript::{GENERATE_COMMAND, TYPESCRIPT_MODULE, typescript_module};
 pub use unavailable::unavailable;
+pub use within::{Excess, is_within};

@@ -70,6 +70,22 @@ impl Limit {
         }
     }
 
+    /// What it limits, for people.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Wall => "Time on the clock, in milliseconds. Past it, everything the run started is ended.",
+            Self::Cpu => "Processor time of all processes and threads together, in milliseconds.",
+            Self::Memory => "Memory of all processes together, in MB of 2^20 bytes.",
+            Self::Stack => "Stack of a thread, in KB of 2^10 bytes.",
+            Self::Processes => "Processes at a time.",
+            Self::Threads => "Processes and threads at a time. Bun itself runs on about eight.",
+            Self::OpenFiles => "Open files of a process.",
+            Self::Tmp => "Size of the private temporary folder, in MB.",
+            Self::File => "Size of a file that is written, in MB.",
+            Self::Output => "Standard output and standard error together, in KB.",
+        }
+    }
+
     /// The smallest and the largest value that make sense.
     pub const fn bounds(self) -> (u64, u64) {
         match self {
@@ -122,6 +138,22 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The limits with the values that `value` gives.
+    pub fn from_fn(value: impl Fn(Limit) -> Option<u64>) -> Self {
+        Self {
+            wall_ms: value(Limit::Wall),
+            cpu_ms: value(Limit::Cpu),
+            memory_mb: value(Limit::Memory),
+            stack_kb: value(Limit::Stack),
+            processes: value(Limit::Processes),
+            threads: value(Limit::Threads),
+            open_files: value(Limit::OpenFiles),
+            tmp_mb: value(Limit::Tmp),
+            file_mb: value(Limit::File),
+            output_kb: value(Limit::Output),
+        }
+    }
+
     /// The value of one limit.
     pub const fn get(&self, limit: Limit) -> Option<u64> {
         match limit {
@@ -163,18 +195,6 @@ impl StatedLimits {
 
     /// The values alone.
     pub fn values(&self) -> Limits {
-        let value = |limit| self.get(limit).map(|setting| setting.value);
-        Limits {
-            wall_ms: value(Limit::Wall),
-            cpu_ms: value(Limit::Cpu),
-            memory_mb: value(Limit::Memory),
-            stack_kb: value(Limit::Stack),
-            processes: value(Limit::Processes),
-            threads: value(Limit::Threads),
-            open_files: value(Limit::OpenFiles),
-            tmp_mb: value(Limit::Tmp),
-            file_mb: value(Limit::File),
-            output_kb: value(Limit::Output),
-        }
+        Limits::from_fn(|limit| self.get(limit).map(|setting| setting.value))
     }
 }

@@ -54,8 +54,9 @@ impl Ports {
             Some((first, last)) => (port(first)?, port(last)?),
         };
         if first > last {
-            return Err(Fault::new(format!("the port range {text} is reversed"))
-                .with_help(format!("write {last}-{first}")));
+            return Err(
+                Fault::new(format!("the port range {text} is reversed")).with_help(format!("write {last}-{first}"))
+            );
         }
         Ok(Self { first, last })
     }

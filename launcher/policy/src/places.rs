@@ -101,7 +101,9 @@ impl Places {
 
     fn is_too_wide(&self, root: &Path) -> bool {
         let shared = ["/tmp", "/var/tmp", "/dev/shm"];
-        root == Path::new("/") || self.home.starts_with(root) || shared.iter().any(|place| Path::new(place).starts_with(root))
+        root == Path::new("/")
+            || self.home.starts_with(root)
+            || shared.iter().any(|place| Path::new(place).starts_with(root))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::grants::{Entry, Rules};
 use crate::places::ExpandedPolicy;
 use crate::program::{LibraryRule, ProgramRule};
 use crate::request::Request;
+use crate::within::most_workers;
 
 /// The table that the launcher hands to the preload. Its TypeScript type is generated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -103,11 +104,7 @@ pub fn preload_table(policy: &ExpandedPolicy) -> PreloadTable {
         let decision = decide(policy, &request);
         SwitchTable { allowed: decision.allowed, rule: decision.rule.to_string() }
     };
-    let workers = &grants.workers;
-    let most = match (&workers.deny, &workers.allow) {
-        (None, Some(entry)) => entry.value,
-        _ => 0,
-    };
+    let most = most_workers(policy);
     PreloadTable {
         read: paths(&grants.read),
         write: paths(&grants.write),
@@ -156,7 +153,10 @@ fn paths(rules: &Rules<PathBuf>) -> PathTable {
 
 fn patterns<T>(rules: &Rules<T>, show: impl Fn(&T) -> String) -> PatternTable {
     let rows = |entries: &[Entry<T>]| {
-        entries.iter().map(|entry| PatternRow { pattern: show(&entry.value), rule: entry.statement.to_string() }).collect()
+        entries
+            .iter()
+            .map(|entry| PatternRow { pattern: show(&entry.value), rule: entry.statement.to_string() })
+            .collect()
     };
     PatternTable { allow: rows(&rules.allow), deny: rows(&rules.deny) }
 }

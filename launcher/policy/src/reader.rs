@@ -152,6 +152,7 @@ pub(crate) fn unknown_word(word: &str, key: &str, words: &[&str]) -> Fault {
     let fault = Fault::new(format!("{word:?} is not a value of {key}"));
     match nearest(word, words.iter().copied()) {
         Some(meant) => fault.with_help(format!("did you mean {meant:?}?")),
+        None if words.len() == 1 => fault.with_help(format!("the only value is {:?}", words[0])),
         None => fault.with_help(format!("the values are {}", words.join(", "))),
     }
 }

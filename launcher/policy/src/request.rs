@@ -67,11 +67,13 @@ impl Request {
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
         match self {
             Self::Read(file) | Self::Write(file) | Self::Import(file) | Self::Run(file) => Some(path(file)),
-            Self::Net { host, port } | Self::Listen { host, port } => Some(if host.contains(':') && !host.starts_with('[') {
-                format!("[{host}]:{port}")
-            } else {
-                format!("{host}:{port}")
-            }),
+            Self::Net { host, port } | Self::Listen { host, port } => {
+                Some(if host.contains(':') && !host.starts_with('[') {
+                    format!("[{host}]:{port}")
+                } else {
+                    format!("{host}:{port}")
+                })
+            }
             Self::Fetch { url, method } => Some(format!("{method} {url}")),
             Self::Env(name) | Self::Sys(name) | Self::Host(name) | Self::Secret(name) => Some(name.clone()),
             Self::Workers(count) => Some(count.to_string()),

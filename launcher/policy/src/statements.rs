@@ -71,7 +71,8 @@ impl Statements {
     fn first(&mut self, reader: &mut Reader<'_>, permission: Permission, side: Side, key_range: Range) -> bool {
         let key = format_args!("{}.{permission}", side.name()).to_string();
         if let Some((_, _, earlier)) = self.stated.iter().find(|(p, s, _)| (*p, *s) == (permission, side)) {
-            let fault = Fault::new(format!("{key} is stated twice: here and at {earlier}")).with_help("keep one of them");
+            let fault =
+                Fault::new(format!("{key} is stated twice: here and at {earlier}")).with_help("keep one of them");
             reader.report(key_range, fault);
             return false;
         }
@@ -81,7 +82,13 @@ impl Statements {
 }
 
 /// Reads the value of one permission on one side.
-fn state(reader: &mut Reader<'_>, grants: &mut Grants<SymbolicPath>, permission: Permission, side: Side, value: &Value<'_>) {
+pub(crate) fn state(
+    reader: &mut Reader<'_>,
+    grants: &mut Grants<SymbolicPath>,
+    permission: Permission,
+    side: Side,
+    value: &Value<'_>,
+) {
     let mut list = List { reader, permission, side, value };
     let folder = list.reader.folder;
     let path = |text: &str| SymbolicPath::parse(text, folder);
@@ -97,7 +104,9 @@ fn state(reader: &mut Reader<'_>, grants: &mut Grants<SymbolicPath>, permission:
         Permission::Net => list.read(&mut grants.net, Some(NetRule::ANY), List::net),
         Permission::Listen => list.read(&mut grants.listen, Some(NetRule::ANY), List::net),
         Permission::Fetch => list.read(&mut grants.fetch, Some(FetchRule::ANY), List::fetch),
-        Permission::Env => list.read(&mut grants.env, Some(all_names()), |list, item| list.text(item, Glob::parse_name)),
+        Permission::Env => {
+            list.read(&mut grants.env, Some(all_names()), |list, item| list.text(item, Glob::parse_name))
+        }
         Permission::Run => list.read(&mut grants.run, Some(ProgramRule::Any), |list, item| {
             list.text(item, |text| ProgramRule::parse(text, folder))
         }),
@@ -108,7 +117,9 @@ fn state(reader: &mut Reader<'_>, grants: &mut Grants<SymbolicPath>, permission:
         }),
         Permission::Eval => list.switch(&mut grants.eval),
         Permission::Wasm => list.switch(&mut grants.wasm),
-        Permission::Host => list.read(&mut grants.host, Some(all_names()), |list, item| list.text(item, Glob::parse_name)),
+        Permission::Host => {
+            list.read(&mut grants.host, Some(all_names()), |list, item| list.text(item, Glob::parse_name))
+        }
         Permission::Secrets => {
             list.read(&mut grants.secrets, Some(all_names()), |list, item| list.text(item, Glob::parse_name));
         }
@@ -150,20 +161,21 @@ impl<'v> List<'_, '_, 'v> {
                 Some(value) => entries.push(Entry { value, statement: self.statement(self.value.range()) }),
                 None => {
                     let fault = Fault::new(format!("{} cannot be true", self.key()));
-                    self.reader.report(self.value.range(), fault.with_help("list folders: [\"${PROJECT}\"] is the default"));
+                    self.reader
+                        .report(self.value.range(), fault.with_help("list folders: [\"${PROJECT}\"] is the default"));
                 }
             },
             Value::BooleanLit(_) => rules.revoked = self.side == Side::Allow,
             Value::Array(array) => {
                 for element in &array.elements {
                     let value = item(self, element);
-                    let statement = self.statement(element.range());
+                    let statement = self.statement(telling_range(element));
                     entries.extend(value.map(|value| Entry { value, statement }));
                 }
             }
             single => {
                 let value = item(self, single);
-                let statement = self.statement(single.range());
+                let statement = self.statement(telling_range(single));
                 entries.extend(value.map(|value| Entry { value, statement }));
             }
         }
@@ -223,7 +235,8 @@ impl<'v> List<'_, '_, 'v> {
                 _ => headers = self.headers(value, &format!("{key}.headers")),
             }
         }
-        if !matches!(item, Value::Object(object) if object.properties.iter().any(|property| property.name.as_str() == "url")) {
+        if !matches!(item, Value::Object(object) if object.properties.iter().any(|property| property.name.as_str() == "url"))
+        {
             self.reader.report(item.range(), Fault::new(format!("{key} needs a url")));
         }
         let rule = rule?;
@@ -289,9 +302,22 @@ impl<'v> List<'_, '_, 'v> {
     }
 }
 
+/// The part of a value that people know it by: of a rule with several members, its URL.
+fn telling_range(value: &Value<'_>) -> Range {
+    match value {
+        Value::Object(object) => {
+            let mut members = object.properties.iter();
+            members.find(|member| member.name.as_str() == "url").map_or(object.range, |url| url.value.range())
+        }
+        other => other.range(),
+    }
+}
+
 fn method(text: &str) -> Result<String, Fault> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') {
-        return Err(Fault::new(format!("{text:?} is not a method")).with_help(format!("write {}", DEFAULT_METHODS.join(", "))));
+        return Err(
+            Fault::new(format!("{text:?} is not a method")).with_help(format!("write {}", DEFAULT_METHODS.join(", ")))
+        );
     }
     Ok(text.to_ascii_uppercase())
 }
@@ -307,7 +333,8 @@ fn header_value(text: &str) -> Result<String, Fault> {
             rest = later;
             name.strip_prefix("secret:")
         });
-        let word = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let word =
+            |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if !name.is_some_and(word) {
             return Err(Fault::new("only secrets can stand in a header").with_help("write ${secret:NAME}"));
         }

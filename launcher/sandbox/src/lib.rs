@@ -1,1 +1,18 @@
-//! placeholder
+//! secure-bun as a library: real Bun, running code nobody trusts.
+//!
+//! [`run`] is the story of one program: find Bun ([`host`]), turn policy and host into a plan ([`resolve`]), let the
+//! kernel confine it (crate `confine`), look after it until it ends ([`supervise`]), and tell how it went.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod host;
+pub mod outcome;
+pub mod places;
+pub mod resolve;
+pub mod run;
+mod stage;
+pub mod supervise;
+
+pub use error::Error;
+pub use outcome::{Ending, Outcome};
+pub use run::{Job, Output, run};

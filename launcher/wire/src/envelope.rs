@@ -194,12 +194,11 @@ impl<Name: Stream> Serialize for Output<Name> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap;
         let mut map = serializer.serialize_map(None)?;
-        match plain(&self.bytes) {
-            Some(text) => map.serialize_entry(Name::FIELD, text)?,
-            None => {
-                map.serialize_entry(Name::FIELD, &encode(&self.bytes))?;
-                map.serialize_entry(Name::ENCODING, "base64")?;
-            }
+        if let Some(text) = plain(&self.bytes) {
+            map.serialize_entry(Name::FIELD, text)?;
+        } else {
+            map.serialize_entry(Name::FIELD, &encode(&self.bytes))?;
+            map.serialize_entry(Name::ENCODING, "base64")?;
         }
         map.end()
     }

@@ -5,6 +5,28 @@ use libc::{c_int, c_long};
 /// One more than the highest system call number a table may name. Both architectures are below 480 today.
 pub(super) const CALL_CEILING: usize = 512;
 
+/// The call numbers of libc, and those that it does not give for every architecture and C library.
+pub(super) mod numbers {
+    pub(in crate::seccomp) use libc::*;
+
+    #[cfg(target_arch = "aarch64")]
+    mod missing {
+        #![expect(non_upper_case_globals, reason = "spelled as in libc")]
+
+        use libc::c_long;
+
+        pub(in crate::seccomp) const SYS_renameat: c_long = 38;
+        pub(in crate::seccomp) const SYS_sync_file_range: c_long = 84;
+        pub(in crate::seccomp) const SYS_getrlimit: c_long = 163;
+        pub(in crate::seccomp) const SYS_setrlimit: c_long = 164;
+        pub(in crate::seccomp) const SYS_fchmodat2: c_long = 452;
+    }
+    #[cfg(target_arch = "aarch64")]
+    pub(in crate::seccomp) use self::missing::{
+        SYS_fchmodat2, SYS_getrlimit, SYS_renameat, SYS_setrlimit, SYS_sync_file_range,
+    };
+}
+
 /// A system call of this architecture.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
@@ -116,7 +138,7 @@ pub(super) enum Ungranted {
 macro_rules! rules {
     ($($call:ident: $verdict:expr, $reason:literal;)*) => {
         &[$($crate::seccomp::rule::Rule {
-            call: $crate::seccomp::rule::Call::new(stringify!($call), libc::$call),
+            call: $crate::seccomp::rule::Call::new(stringify!($call), $crate::seccomp::rule::numbers::$call),
             verdict: $verdict,
             reason: $reason,
         }),*]

@@ -1,9 +1,9 @@
 //! A child that shares the parent's memory until it runs its program.
 
 use core::ffi::c_void;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use super::call::Errno;
+use super::call::{Errno, int, raw};
 use super::identity::set_signal_mask;
 
 /// Namespaces that a child starts in (clone(2)).
@@ -22,6 +22,25 @@ pub struct Child {
 /// A stack for one child at a time, with an unmapped page below it.
 pub(crate) struct Stack {
     base: *mut c_void,
+}
+
+impl Child {
+    /// Ends it at once (pidfd_send_signal(2)). That it has ended already is not an error.
+    pub fn kill(&self) {
+        self.signal(libc::SIGKILL);
+    }
+
+    /// Sends it a signal, if it is still there.
+    pub fn signal(&self, signal: i32) {
+        let fd = int(self.pidfd.as_raw_fd());
+        // SAFETY: a null siginfo asks for the ordinary one; the descriptor is open.
+        let _ = unsafe { raw(libc::SYS_pidfd_send_signal, [fd, int(signal), 0, 0, 0, 0]) };
+    }
+
+    /// Waits for its end and forgets it. May be called once.
+    pub fn reap(&self) -> Result<super::process::Ended, Errno> {
+        super::process::reap(self.pid)
+    }
 }
 
 const STACK_BYTES: usize = 128 * 1024;

@@ -2,6 +2,8 @@
 
 use core::convert::Infallible;
 use core::ffi::{CStr, c_char};
+use core::mem::MaybeUninit;
+use core::time::Duration;
 
 use super::call::{Errno, int, raw};
 use super::fd::Fd;
@@ -28,11 +30,45 @@ pub(crate) fn exit_now(status: i32) -> ! {
     }
 }
 
+/// How a child ended and what it used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit code, when it exited.
+    pub code: Option<i32>,
+    /// The signal that ended it, when one did.
+    pub signal: Option<i32>,
+    /// CPU time of it and of the children it waited for.
+    pub cpu: Duration,
+    /// The most memory it had resident, in bytes.
+    pub peak_resident_bytes: u64,
+}
+
 /// Waits for the end of child `pid` and forgets it (wait4(2)).
-pub(crate) fn reap(pid: u32) {
-    let Ok(pid) = i32::try_from(pid) else { return };
-    // SAFETY: null pointers: neither status nor usage is wanted.
-    while unsafe { raw(libc::SYS_wait4, [int(pid), 0, 0, 0, 0, 0]) } == Err(Errno(libc::EINTR)) {}
+pub(crate) fn reap(pid: u32) -> Result<Ended, Errno> {
+    let pid = i32::try_from(pid).map_err(|_| Errno::EINVAL)?;
+    let mut status = 0i32;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    loop {
+        let (status, usage) = (&raw mut status as usize, usage.as_mut_ptr() as usize);
+        // SAFETY: the kernel writes one int and one `struct rusage`, both ours.
+        match unsafe { raw(libc::SYS_wait4, [int(pid), status, 0, usage, 0, 0]) } {
+            Ok(_) => break,
+            Err(Errno(libc::EINTR)) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    // SAFETY: all bytes zero is a valid `rusage`, and the kernel has filled it.
+    let usage = unsafe { usage.assume_init() };
+    let time = |value: libc::timeval| {
+        let micros = value.tv_sec.saturating_mul(1_000_000).saturating_add(value.tv_usec);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    };
+    Ok(Ended {
+        code: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
+        signal: libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),
+        cpu: time(usage.ru_utime) + time(usage.ru_stime),
+        peak_resident_bytes: u64::try_from(usage.ru_maxrss).unwrap_or(0).saturating_mul(1024),
+    })
 }
 
 /// Random bits that nobody can foresee (getrandom(2)).

@@ -43,7 +43,7 @@ pub(crate) fn call(number: c_long, args: &[usize]) -> i64 {
     let arg = |index: usize| args.get(index).copied().unwrap_or(0);
     // SAFETY: acts run in a forked child that ends right after them; whatever a call does to its memory is gone then.
     let value = unsafe { libc::syscall(number, arg(0), arg(1), arg(2), arg(3), arg(4), arg(5)) };
-    if value == -1 { -i64::from(last_errno()) } else { value }
+    if value == -1 { -i64::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(0)) } else { value }
 }
 
 /// getpid by the 32-bit entry, which is another architecture to seccomp.
@@ -134,9 +134,4 @@ fn load(filter: &mut Filter) {
         // SAFETY: ends the child.
         unsafe { libc::_exit(99) };
     }
-}
-
-fn last_errno() -> c_int {
-    // SAFETY: the C library's errno of this thread is always there.
-    unsafe { *libc::__errno_location() }
 }

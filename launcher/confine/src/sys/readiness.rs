@@ -1,0 +1,15 @@
+//! Waiting for descriptors with tokio. Its safe interface is deprecated, since a type could lie about its descriptor;
+//! [`OwnedFd`] cannot.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use tokio::io::unix::AsyncFd;
+
+/// Registers `fd` with the current runtime, to wait until it is readable. Must be called within a runtime.
+pub fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` is open, always gives the same number, and is closed only when it is dropped, which the
+    // `AsyncFd` does after it has deregistered it; `get_mut` could replace it, but nobody gets this one mutably.
+    let registered = unsafe { AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) };
+    registered.map_err(Into::into)
+}

@@ -1,0 +1,67 @@
+//! What this machine offers: Bun with its libraries, and who we are.
+
+mod cache;
+mod find;
+mod libraries;
+mod probe;
+mod record;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+pub use cache::Cache;
+pub use find::find;
+pub use record::BunRecord;
+
+use crate::error::Error;
+
+/// What this machine offers.
+#[derive(Debug)]
+pub struct Host {
+    /// The Bun that runs programs.
+    pub bun: BunRecord,
+    /// Whom the program will run as.
+    pub identity: confine::Identity,
+    /// Where what is expensive to find out is kept, if there is a private place for it.
+    pub cache: Option<Cache>,
+    /// The home folder of the launcher's user.
+    pub home: Option<PathBuf>,
+}
+
+/// Where to look for Bun, as far as the user said.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// `--bun`.
+    pub flag: Option<PathBuf>,
+    /// `SECURE_BUN_BUN`.
+    pub variable: Option<OsString>,
+    /// `PATH`.
+    pub path: Option<OsString>,
+    /// Folders that the program may write to: a Bun there could be the program's own.
+    pub untrusted: Vec<PathBuf>,
+}
+
+/// The user who takes programs that root starts: `nobody` on every distribution.
+const UNPRIVILEGED: u32 = 65534;
+
+impl Host {
+    /// Finds Bun and what is known about it; the first time it is looked at closely, confined.
+    pub fn discover(search: &Search) -> Result<Self, Error> {
+        let identity = identity();
+        let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        let cache = Cache::open(std::env::var_os("XDG_CACHE_HOME").as_deref().map(Path::new), home.as_deref());
+        let path = find(search)?;
+        let bun = BunRecord::load_or_make(&path, cache.as_ref(), identity)?;
+        Ok(Self { bun, identity, cache, home })
+    }
+}
+
+/// Whom a program will run as when we start it.
+pub fn identity() -> confine::Identity {
+    let (uid, gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+    if uid == 0 {
+        confine::Identity::Dropped { uid: UNPRIVILEGED, gid: UNPRIVILEGED }
+    } else {
+        confine::Identity::Own { uid, gid }
+    }
+}

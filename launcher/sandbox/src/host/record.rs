@@ -1,0 +1,96 @@
+//! What is known about one Bun binary, kept in the cache as long as the file stays the same.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::cache::Cache;
+use super::{libraries, probe};
+use crate::error::{Error, Kind};
+
+/// A Bun binary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BunRecord {
+    /// Its canonical path.
+    pub path: PathBuf,
+    /// Which file it was.
+    identity: FileIdentity,
+    /// SHA-256 of its contents, in hex.
+    pub sha256: String,
+    /// Its version, as `Bun.version` says.
+    pub version: String,
+    /// Its loader and libraries.
+    pub libraries: Vec<PathBuf>,
+}
+
+/// What changes when a file does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct FileIdentity {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl FileIdentity {
+    fn of(path: &Path) -> Result<Self, Error> {
+        let metadata = fs::metadata(path).map_err(|error| Error::io(Kind::NotFound, "look at Bun", path, &error))?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    fn key(&self) -> String {
+        // Each build of the launcher looks for itself: it may ask more of Bun than the one before.
+        format!("bun-{}-{}-{}.json", env!("CARGO_PKG_VERSION"), self.device, self.inode)
+    }
+}
+
+impl BunRecord {
+    /// What the cache knows about the Bun at `path`, or else what a close look finds.
+    pub(super) fn load_or_make(path: &Path, cache: Option<&Cache>, user: confine::Identity) -> Result<Self, Error> {
+        let identity = FileIdentity::of(path)?;
+        let key = identity.key();
+        if let Some(cache) = cache
+            && let Ok(text) = fs::read(cache.path(&key))
+            && let Ok(record) = serde_json::from_slice::<Self>(&text)
+            && record.identity == identity
+            && record.path == path
+            && record.libraries.iter().all(|library| library.exists())
+        {
+            return Ok(record);
+        }
+        let libraries = libraries::libraries(path)?;
+        let version = probe::version(path, &libraries, user)?;
+        let record = Self { path: path.to_path_buf(), identity, sha256: hash(path)?, version, libraries };
+        if let (Some(cache), Ok(text)) = (cache, serde_json::to_vec(&record)) {
+            // A full disk costs time at the next start, no more.
+            let _ = cache.write(&key, &text);
+        }
+        Ok(record)
+    }
+}
+
+fn hash(path: &Path) -> Result<String, Error> {
+    let unreadable = |error: std::io::Error| Error::io(Kind::Sandbox, "read Bun", path, &error);
+    let mut file = fs::File::open(path).map_err(unreadable)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let n = file.read(&mut buffer).map_err(unreadable)?;
+        if n == 0 {
+            break;
+        }
+        hasher.update(buffer.get(..n).unwrap_or_default());
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,85 @@
+//! How a run went.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use wire::frame::{Denial, Error as Thrown, Kind as ProgramKind, Log};
+
+use crate::error::Warning;
+
+/// How a run went, as the launcher saw it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// How the process ended.
+    pub exit: Exit,
+    /// What the file turned out to be, when the preload said so.
+    pub program: Option<ProgramKind>,
+    /// Whether the function was being called when it ended.
+    pub called: bool,
+    /// Console output of the call.
+    pub logs: Vec<Log>,
+    /// What the preload reported as refused.
+    pub denials: Vec<Denial>,
+    /// Captured standard output.
+    pub stdout: Vec<u8>,
+    /// Captured standard error.
+    pub stderr: Vec<u8>,
+    /// Whether captured output was cut off.
+    pub truncated: bool,
+    /// What it used.
+    pub usage: Usage,
+    /// What was enforced.
+    pub status: confine::Status,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// The process ended by itself.
+    Ended,
+    /// The function returned.
+    Returned(Box<RawValue>),
+    /// The function threw, or could not be called.
+    Threw(Thrown),
+    /// It reached a limit.
+    Limit(Reached),
+    /// It spoiled the sandbox channel.
+    BrokenChannel(String),
+}
+
+/// A limit that was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Which.
+    pub limit: policy::Limit,
+    /// What was reached, in the unit of the limit's key.
+    pub value: u64,
+    /// What was allowed, in the unit of the limit's key.
+    pub allowed: u64,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// With this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// What a run used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// From the start of the sandbox to the end of the program.
+    pub wall: Duration,
+    /// CPU time.
+    pub cpu: Duration,
+    /// The most memory, in bytes.
+    pub peak_memory_bytes: u64,
+    /// What it took to establish the sandbox.
+    pub start: Duration,
+}

@@ -1,0 +1,130 @@
+//! Where the program is, and what belongs to it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use policy::Places;
+
+use crate::error::{Error, Kind};
+
+/// What the program finds as its home folder.
+pub const HOME: &str = "/home/sandbox";
+/// What the program finds as its temporary folder.
+pub const TMP: &str = "/tmp";
+
+/// Makes the program's path absolute and checks that it is a file. Symbolic links are followed: Bun does, too.
+pub fn program(path: &Path, cwd: &Path) -> Result<PathBuf, Error> {
+    let absolute = cwd.join(path);
+    let found = fs::canonicalize(&absolute).map_err(|error| {
+        let kind = if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::NotRunnable };
+        Error::io(kind, "find the program", path, &error)
+    })?;
+    let metadata = fs::metadata(&found).map_err(|error| Error::io(Kind::NotRunnable, "look at", path, &error))?;
+    if metadata.is_dir() {
+        let message = format!("{} is a directory, not a program", path.display());
+        return Err(Error::new(Kind::NotRunnable, message).with_help("name a file, such as index.ts in it"));
+    }
+    if !metadata.is_file() {
+        return Err(Error::new(Kind::NotRunnable, format!("{} is not a regular file", path.display())));
+    }
+    Ok(found)
+}
+
+/// The places that the policy's variables stand for when `program`, a canonical path, is run from `cwd`.
+pub fn places(program: &Path, cwd: &Path, home: Option<&Path>) -> Places {
+    let folder = program.parent().unwrap_or(Path::new("/"));
+    let home = home.map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
+    let root = project_root(folder).filter(|root| !is_shared(root, &home));
+    Places {
+        program: folder.to_path_buf(),
+        project: vec![root.unwrap_or_else(|| program.to_path_buf())],
+        tmp: TMP.into(),
+        home,
+        cwd: cwd.to_path_buf(),
+    }
+}
+
+/// The nearest workspace root, else the nearest folder with a package.json.
+fn project_root(folder: &Path) -> Option<PathBuf> {
+    let mut nearest = None;
+    for ancestor in folder.ancestors() {
+        // What lies below node_modules belongs to the project that installed it.
+        if ancestor.components().any(|part| part.as_os_str() == "node_modules") {
+            continue;
+        }
+        let Ok(manifest) = fs::read(ancestor.join("package.json")) else { continue };
+        if declares_workspaces(&manifest) {
+            return Some(ancestor.to_path_buf());
+        }
+        nearest.get_or_insert_with(|| ancestor.to_path_buf());
+    }
+    nearest
+}
+
+fn declares_workspaces(manifest: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Manifest {
+        workspaces: Option<serde::de::IgnoredAny>,
+    }
+    serde_json::from_slice::<Manifest>(manifest).is_ok_and(|manifest| manifest.workspaces.is_some())
+}
+
+/// Folders that hold far more than a project, whatever package.json lies in them: `/`, the home folder, temporary
+/// folders, and everything above these.
+fn is_shared(root: &Path, home: &Path) -> bool {
+    let temporary = std::env::temp_dir();
+    let shared = [Path::new("/tmp"), Path::new("/var/tmp"), Path::new("/dev/shm"), &temporary, home];
+    shared.iter().any(|place| place.starts_with(root))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn the_nearest_package_is_the_project() {
+        let root = tree(&[("p/package.json", "{}"), ("p/src/deep/a.ts", "")]);
+        assert_eq!(project_root(&root.path().join("p/src/deep")), Some(root.path().join("p")));
+    }
+
+    #[test]
+    fn a_workspace_root_wins_over_the_package_in_it() {
+        let root = tree(&[
+            ("w/package.json", r#"{"workspaces":["packages/*"]}"#),
+            ("w/packages/a/package.json", "{}"),
+            ("w/packages/a/a.ts", ""),
+        ]);
+        assert_eq!(project_root(&root.path().join("w/packages/a")), Some(root.path().join("w")));
+    }
+
+    #[test]
+    fn a_package_below_node_modules_is_not_a_project() {
+        let root = tree(&[("p/package.json", "{}"), ("p/node_modules/x/package.json", "{}")]);
+        assert_eq!(project_root(&root.path().join("p/node_modules/x")), Some(root.path().join("p")));
+    }
+
+    #[test]
+    fn a_home_folder_with_a_package_json_is_not_a_project() {
+        let home = tree(&[("package.json", "{}"), ("a.ts", "")]);
+        let program = home.path().join("a.ts");
+        assert_eq!(places(&program, home.path(), Some(home.path())).project, [program]);
+    }
+
+    #[test]
+    fn a_directory_is_not_a_program() {
+        let root = tempfile::tempdir().unwrap();
+        let error = program(root.path(), Path::new("/")).unwrap_err();
+        assert_eq!(error.kind, Kind::NotRunnable);
+        assert!(error.message.ends_with("is a directory, not a program"), "{error}");
+    }
+}

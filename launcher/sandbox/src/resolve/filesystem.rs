@@ -1,0 +1,228 @@
+//! Which objects of the host the program sees, and how: grants become binds, denials become gaps or masks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use confine::{Access, Kind, Link, Mask, Root, Tmpfs};
+use policy::{Entry as Rule, ExpandedPolicy, PROTECTED_WRITES, Request, decide};
+
+use super::look::{Look, Object};
+use super::runtime::bind;
+use crate::error::{self, Error, Warning, c_path};
+use crate::places::TMP;
+
+/// The most that a private temporary folder holds when the policy names no limit, in MB.
+const DEFAULT_TMP_MB: u64 = 64;
+
+/// What a program is shown.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// The file system.
+    pub root: Root,
+    /// Grants that could not be shown, and what else the user should know.
+    pub warnings: Vec<Warning>,
+    /// Whether anything can be written to.
+    pub writable: bool,
+    paths: Vec<PathBuf>,
+}
+
+impl Shown {
+    /// Whether a directory exists inside: it is shown, in something shown, or on the way to it.
+    pub fn has_directory(&self, path: &Path) -> bool {
+        path == Path::new("/") || self.paths.iter().any(|shown| path.starts_with(shown) || shown.starts_with(path))
+    }
+}
+
+/// Shows what `policy` grants, on top of `root`. `dropped`: root starts the program, which runs as somebody else.
+pub fn filesystem(
+    policy: &ExpandedPolicy,
+    files: &impl Look,
+    root: Root,
+    dropped: bool,
+) -> Result<Shown, Error> {
+    let mut plan = Planner { policy, files, dropped, shown: Shown { root, ..Shown::default() }, wanted: BTreeMap::new() };
+    plan.temporary()?;
+    plan.collect()?;
+    plan.show()?;
+    Ok(plan.shown)
+}
+
+struct Planner<'a, F> {
+    policy: &'a ExpandedPolicy,
+    files: &'a F,
+    dropped: bool,
+    shown: Shown,
+    /// What is granted, by canonical path.
+    wanted: BTreeMap<PathBuf, (Object, Access)>,
+}
+
+impl<F: Look> Planner<'_, F> {
+    fn temporary(&mut self) -> Result<(), Error> {
+        let grants = &self.policy.grants;
+        if grants.write.allow.iter().any(|rule| rule.value == Path::new(TMP)) {
+            let megabytes = self.policy.limits.tmp_mb.unwrap_or(DEFAULT_TMP_MB);
+            self.shown.root.tmpfs.push(Tmpfs { target: c_path(Path::new(TMP))?, bytes: megabytes << 20 });
+            self.shown.writable = true;
+        }
+        for path in [TMP, crate::places::HOME] {
+            self.shown.root.directories.push(c_path(Path::new(path))?);
+            self.shown.paths.push(path.into());
+        }
+        Ok(())
+    }
+
+    fn collect(&mut self) -> Result<(), Error> {
+        let grants = &self.policy.grants;
+        let granted = [(&grants.import, Access::Read), (&grants.read, Access::Read), (&grants.write, Access::Write)];
+        for (rules, access) in granted {
+            for rule in &rules.allow {
+                if rule.value == Path::new(TMP) {
+                    continue;
+                }
+                self.want(rule, access)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn want(&mut self, rule: &Rule<PathBuf>, access: Access) -> Result<(), Error> {
+        let path = &rule.value;
+        let object = match self.files.look(path) {
+            Ok(object) => object,
+            Err(error) if access == Access::Write => {
+                let message = format!("{}: {} cannot be opened: {error}", rule.statement, path.display());
+                return Err(Error::new(error::Kind::Usage, message)
+                    .with_help("create it first: what may be written to has to be there when the program starts"));
+            }
+            Err(error) => {
+                let message = format!("{}: {} cannot be shown: {error}", rule.statement, path.display());
+                self.shown.warnings.push(Warning(message));
+                return Ok(());
+            }
+        };
+        if self.is_reserved(&object.path) {
+            let message = format!("{}: {} cannot be granted", rule.statement, object.path.display());
+            return Err(Error::new(error::Kind::Usage, message)
+                .with_help("it is secure-bun's own inside; grant the files in question by name"));
+        }
+        if object.links > 1 && self.policy.grants.read.deny.iter().any(|deny| !deny.value.starts_with(path)) {
+            let message = format!("{} has other names (hard links), which a deny rule does not cover", path.display());
+            self.shown.warnings.push(Warning(message));
+        }
+        if object.path != *path {
+            let link = Link { path: c_path(path)?, target: c_path(&object.path)? };
+            self.shown.root.links.push(link);
+        }
+        self.shown.writable |= access == Access::Write;
+        let entry = self.wanted.entry(object.path.clone()).or_insert_with(|| (object, access));
+        entry.1 = entry.1.max(access);
+        Ok(())
+    }
+
+    /// Places that hold what the sandbox itself is made of.
+    fn is_reserved(&self, path: &Path) -> bool {
+        let own = ["/", "/proc", "/dev", "/sys", "/run/secure-bun"];
+        own.iter().any(|own| Path::new(own) == path) || path.starts_with("/proc") || path.starts_with("/sys")
+    }
+
+    fn show(&mut self) -> Result<(), Error> {
+        let wanted = std::mem::take(&mut self.wanted);
+        for (path, (object, access)) in &wanted {
+            let above = wanted.iter().rev().find(|(other, _)| *other != path && path.starts_with(other));
+            let covered = above.is_some_and(|(_, (_, outer))| outer == access) && self.is_visible(path);
+            let denied = self.denied_below(path);
+            if covered && denied.is_empty() {
+                continue;
+            }
+            self.shown.paths.push(path.clone());
+            match access {
+                Access::Write => {
+                    self.bind(object, Access::Write)?;
+                    self.guard(path, &denied)?;
+                }
+                _ => self.bind_without(object, &denied)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn is_visible(&self, path: &Path) -> bool {
+        let allowed = |request| decide(self.policy, &request).allowed;
+        allowed(Request::Read(path.into())) || allowed(Request::Import(path.into()))
+    }
+
+    /// Paths below `path`, existing or not, that are denied by a rule or are secrets of an import root.
+    fn denied_below(&self, path: &Path) -> Vec<PathBuf> {
+        let grants = &self.policy.grants;
+        let ruled = grants.read.deny.iter().chain(&grants.import.deny).map(|rule| rule.value.clone());
+        let mut denied: Vec<PathBuf> =
+            ruled.filter(|denied| denied.starts_with(path) && !self.is_visible(denied)).collect();
+        if grants.import.allow.iter().any(|root| root.value == path)
+            && let Ok(entries) = self.files.entries(path)
+        {
+            denied.extend(entries.into_iter().map(|entry| path.join(entry.name)).filter(|entry| !self.is_visible(entry)));
+        }
+        denied
+    }
+
+    fn bind(&mut self, object: &Object, access: Access) -> Result<(), Error> {
+        let target = c_path(&object.path)?;
+        self.shown.root.binds.push(bind(object, target, access, self.dropped)?);
+        Ok(())
+    }
+
+    /// Shows a read-only tree. Where something in it is denied, the entries around it are shown one by one: what comes
+    /// to the tree later is not seen, and what is denied is not there at all.
+    fn bind_without(&mut self, object: &Object, denied: &[PathBuf]) -> Result<(), Error> {
+        if denied.contains(&object.path) {
+            return Ok(());
+        }
+        let inside: Vec<PathBuf> = denied.iter().filter(|path| path.starts_with(&object.path)).cloned().collect();
+        if inside.is_empty() || object.kind == Kind::File {
+            return self.bind(object, Access::Read);
+        }
+        self.shown.root.directories.push(c_path(&object.path)?);
+        let entries = self.files.entries(&object.path);
+        let entries = entries.map_err(|error| Error::io(error::Kind::Sandbox, "list", &object.path, &error))?;
+        for entry in entries {
+            let path = object.path.join(&entry.name);
+            if denied.contains(&path) {
+                continue;
+            }
+            if let Some(target) = entry.link {
+                self.shown.root.links.push(Link { path: c_path(&path)?, target: c_path(&target)? });
+                continue;
+            }
+            // Gone since it was listed: then it is not shown.
+            if let Ok(child) = self.files.look(&path) {
+                self.bind_without(&child, &inside)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Covers what may not be read or written in a tree that the program may change. It has to be the living tree, so
+    /// this holds for the objects that are there now.
+    fn guard(&mut self, path: &Path, denied: &[PathBuf]) -> Result<(), Error> {
+        for hidden in denied {
+            if let Ok(object) = self.files.look(hidden) {
+                self.shown.root.masks.push(Mask { target: c_path(&object.path)?, kind: object.kind });
+            }
+        }
+        let ruled = self.policy.grants.write.deny.iter().map(|rule| rule.value.clone());
+        let protected = PROTECTED_WRITES.iter().map(|name| path.join(name));
+        let closed: Vec<PathBuf> = ruled.chain(protected).filter(|closed| closed.starts_with(path)).collect();
+        for closed in closed {
+            let writable = decide(self.policy, &Request::Write(closed.clone())).allowed;
+            let hidden = denied.iter().any(|hidden| closed.starts_with(hidden));
+            if !writable
+                && !hidden
+                && let Ok(object) = self.files.look(&closed)
+                && object.path.starts_with(path)
+            {
+                self.bind(&object, Access::Read)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+//! From a policy and a host to a plan: what exactly the kernel is asked to do.
+
+pub mod environment;
+mod filesystem;
+pub mod look;
+pub mod runtime;
+
+use policy::ExpandedPolicy;
+
+pub use filesystem::{Shown, filesystem};
+
+use runtime::Engine;
+
+const MB: u64 = 1 << 20;
+
+/// Limits that the kernel keeps per process.
+pub fn process_limits(policy: &ExpandedPolicy) -> confine::ProcessLimits {
+    let limits = policy.limits;
+    confine::ProcessLimits {
+        // The supervisor ends the tree to the millisecond; the kernel's whole seconds are there in case it cannot.
+        cpu_s: limits.cpu_ms.map(|ms| ms.div_ceil(1000) + 1),
+        file_bytes: limits.file_mb.map(|mb| mb * MB),
+        tasks: limits.threads,
+        open_files: limits.open_files.unwrap_or(confine::seccomp::EXEC_FD.unsigned_abs().into()),
+    }
+}
+
+/// The engine's switches.
+pub fn engine(policy: &ExpandedPolicy) -> Engine {
+    Engine {
+        jit: policy.js.jit(),
+        wasm: policy::decide(policy, &policy::Request::Wasm).allowed,
+        stack_bytes: policy.limits.stack_kb.map(|kb| kb * 1024),
+    }
+}
+
+/// Whether code may be compiled from strings.
+pub fn eval(policy: &ExpandedPolicy) -> bool {
+    policy::decide(policy, &policy::Request::Eval).allowed
+}

@@ -1,0 +1,110 @@
+//! How Bun is started, whatever the policy: where it is inside, with which flags and variables.
+
+use std::ffi::{CStr, CString};
+use std::path::{Path, PathBuf};
+
+use confine::{Access, Bind, File, Kind, Root};
+
+use super::look::{Look, Object, RealFiles};
+use crate::error::{self, Error, c_path};
+
+/// Bun's path inside.
+pub const BUN: &CStr = c"/usr/local/bin/bun";
+
+/// Harmless device nodes.
+const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
+
+/// Switches of the JavaScript engine that a policy decides about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Engine {
+    /// Machine code is made at run time.
+    pub jit: bool,
+    /// WebAssembly exists.
+    pub wasm: bool,
+    /// The stack of a thread in bytes, where it is limited.
+    pub stack_bytes: Option<u64>,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { jit: true, wasm: true, stack_bytes: None }
+    }
+}
+
+/// Bun's flags before the program. Each shuts off something that a hostile project could bring along: packages fetched
+/// at run time, .env, bunfig.toml, path mappings of tsconfig.json, macros, native addons, C compilation.
+pub fn flags(eval: bool) -> impl Iterator<Item = &'static str> {
+    let always = [
+        "--no-install",
+        "--no-env-file",
+        "--config=/dev/null",
+        "--tsconfig-override=/dev/null",
+        "--no-macros",
+        "--no-addons",
+        "--no-ffi-cc",
+    ];
+    always.into_iter().chain((!eval).then_some("--disallow-code-generation-from-strings=strict"))
+}
+
+/// Variables that Bun itself gets; the preload hides them from the program.
+pub fn variables(engine: &Engine) -> impl Iterator<Item = String> + use<> {
+    let always = [
+        // A ShadowRealm is a fresh Bun without our preload, and JavaScript cannot take it away everywhere.
+        "BUN_JSC_useShadowRealm=0",
+        // No cache of transpiled code that one run could leave for the next.
+        "BUN_RUNTIME_TRANSPILER_CACHE_PATH=0",
+        // A preload makes Bun start two transpiler threads, 0.5 to 0.9 ms; transpiling here and now costs nothing.
+        "BUN_FEATURE_FLAG_DISABLE_ASYNC_TRANSPILER=1",
+    ];
+    let stack = engine.stack_bytes.map(|bytes| format!("BUN_JSC_maxPerThreadStackUsage={bytes}"));
+    always
+        .into_iter()
+        .chain((!engine.jit).then_some("BUN_JSC_useJIT=0"))
+        .chain((!engine.wasm).then_some("BUN_JSC_useWasm=0"))
+        .map(str::to_owned)
+        .chain(stack)
+}
+
+/// The names of what [`variables`] sets.
+pub fn variable_names(engine: &Engine) -> impl Iterator<Item = String> + use<> {
+    variables(engine).filter_map(|variable| variable.split_once('=').map(|(name, _)| name.to_owned()))
+}
+
+/// Shows what Bun needs to start: itself, its loader and libraries, device nodes and the time zone.
+pub fn show(root: &mut Root, bun: &Path, libraries: &[PathBuf]) -> Result<(), Error> {
+    let found = RealFiles.look(bun).map_err(|error| Error::io(error::Kind::Sandbox, "open Bun", bun, &error))?;
+    root.binds.push(bind(&found, BUN.to_owned(), Access::Execute, false)?);
+    for library in libraries {
+        let found = RealFiles
+            .look(library)
+            .map_err(|error| Error::io(error::Kind::Sandbox, "open Bun's library", library, &error))?;
+        root.binds.push(bind(&found, c_path(library)?, Access::Execute, false)?);
+    }
+    for device in DEVICES {
+        let path = Path::new(device);
+        let found = RealFiles.look(path).map_err(|error| Error::io(error::Kind::Sandbox, "open", path, &error))?;
+        root.binds.push(bind(&found, c_path(path)?, Access::Device, false)?);
+    }
+    if let Ok(zone) = std::fs::read("/etc/localtime") {
+        root.files.push(File { target: c"/etc/localtime".to_owned(), contents: zone });
+    }
+    Ok(())
+}
+
+/// A bind of a found object.
+pub(crate) fn bind(found: &Object, target: CString, access: Access, map_owner: bool) -> Result<Bind, Error> {
+    Ok(Bind {
+        source: c_path(&found.path)?,
+        object: found.id,
+        target,
+        kind: found.kind,
+        access,
+        // Files that everybody may read need no map of owners, which costs a process (80 µs).
+        map_owner: map_owner && !(found.kind == Kind::File && access != Access::Write && found.readable_by_all),
+    })
+}
+
+/// Text for the kernel.
+pub fn c_string(text: impl Into<Vec<u8>>) -> Result<CString, Error> {
+    CString::new(text).map_err(|_| Error::new(error::Kind::Usage, "an argument contains a NUL character"))
+}

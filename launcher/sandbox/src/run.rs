@@ -1,0 +1,278 @@
+//! One program, from the request to its end.
+
+use std::ffi::{CString, OsString};
+use std::io::IsTerminal;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use confine::{Identity, Plan, Program, Root, Stdio, seccomp};
+use policy::{ExpandedPolicy, Policy};
+use wire::frame::Kind as ProgramKind;
+
+use crate::error::{Error, Kind, c_path, text};
+use crate::host::{Host, Search};
+use crate::outcome::{Exit, Outcome, Usage};
+use crate::places;
+use crate::resolve::{self, Shown, environment, runtime};
+use crate::stage::{self, CallRequest};
+use crate::supervise::{Pipe, Running, Signals, Sink, supervise};
+
+/// A program to run, and how.
+#[derive(Debug)]
+pub struct Job {
+    /// Its path, as the user named it.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// What it may do.
+    pub policy: Policy,
+    /// Where to look for Bun.
+    pub search: Search,
+    /// Variables that the user gives it.
+    pub variables: Vec<(OsString, OsString)>,
+    /// The argument of its function as JSON text; with `Some`, it has to be a function file.
+    pub input: Option<String>,
+    /// The export to call; with `Some`, it has to be a function.
+    pub export: Option<String>,
+    /// Never call anything.
+    pub script: bool,
+    /// Standard input has been read already.
+    pub input_is_taken: bool,
+    /// What becomes of its output.
+    pub output: Output,
+    /// Whether what the preload reports as refused is wanted.
+    pub denials: bool,
+}
+
+/// What becomes of a program's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// It goes where the launcher's goes.
+    Relay,
+    /// It is captured.
+    Capture,
+}
+
+/// Runs `job` to its end.
+pub fn run(job: &Job) -> Result<Outcome, Error> {
+    let cwd = std::env::current_dir()
+        .map_err(|error| Error::new(Kind::Usage, format!("there is no working directory: {error}")))?;
+    let program = places::program(&job.program, &cwd)?;
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let places = places::places(&program, &cwd, home.as_deref());
+    let policy = job.policy.expand(&places);
+    let search = Search { untrusted: writable(&policy), ..job.search.clone() };
+    let host = Host::discover(&search)?;
+
+    let signals = Signals::block().map_err(|error| system("block signals", &error))?;
+    let begun = Instant::now();
+    let call = call_request(job, &program)?;
+    let pipes = Pipes::open(job, &policy, call.as_ref())?;
+    let (plan, shown) = plan(job, &host, &policy, &program, &cwd, call.as_ref(), &pipes)?;
+    let started = confine::start(&plan)?;
+    let start = begun.elapsed();
+    drop(plan);
+
+    let running = Running {
+        child: started.child,
+        started: Instant::now(),
+        limits: policy.limits,
+        stdout: pipes.stdout.map(|(reader, _, sink)| Pipe { reader, sink }),
+        stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
+        channel: pipes.channel.map(|(reader, _)| reader),
+        signals,
+    };
+    let report = supervise(running).map_err(|error| system("look after the program", &error))?;
+    let (stdout, stderr, truncated) = report.streams.captured();
+    let channel = report.channel;
+    Ok(Outcome {
+        ending: report.ending,
+        exit: match (report.ended.code, report.ended.signal) {
+            (Some(code), _) => Exit::Code(code),
+            (None, signal) => Exit::Signal(signal.unwrap_or(0)),
+        },
+        program: channel.program,
+        called: channel.called,
+        truncated: truncated || channel.truncated,
+        logs: channel.logs,
+        denials: channel.denials,
+        stdout,
+        stderr,
+        usage: Usage {
+            wall: report.wall,
+            cpu: report.ended.cpu,
+            peak_memory_bytes: report.peak_memory_bytes,
+            start,
+        },
+        status: started.status,
+        warnings: shown.warnings,
+    })
+}
+
+fn system(what: &str, error: &std::io::Error) -> Error {
+    Error::new(Kind::Sandbox, format!("cannot {what}: {error}"))
+}
+
+/// Folders where a Bun could be the program's own work.
+fn writable(policy: &ExpandedPolicy) -> Vec<PathBuf> {
+    policy.grants.write.allow.iter().map(|rule| rule.value.clone()).filter(|path| path != Path::new(places::TMP)).collect()
+}
+
+/// Whether and how the program may be called. What cannot export anything is a script, and costs a script's start.
+fn call_request(job: &Job, program: &Path) -> Result<Option<CallRequest>, Error> {
+    if job.script {
+        return Ok(None);
+    }
+    let required = job.input.is_some() || job.export.is_some();
+    if !required && !may_export(program)? {
+        return Ok(None);
+    }
+    let captured = job.output == Output::Capture;
+    Ok(Some(CallRequest {
+        export: job.export.clone().unwrap_or_else(|| "default".to_owned()),
+        required,
+        input: job.input.clone(),
+        // A terminal shows both streams, so there is nothing to divide.
+        marker: !captured && !std::io::stdout().is_terminal(),
+        logs: captured,
+    }))
+}
+
+/// Whether a default export is possible at all, by the words that every way to write one needs. A file that hides them
+/// behind escapes is run as a script.
+fn may_export(program: &Path) -> Result<bool, Error> {
+    let source = std::fs::read(program).map_err(|error| Error::io(Kind::NotRunnable, "read", program, &error))?;
+    let holds = |word: &[u8]| source.windows(word.len()).any(|window| window == word);
+    Ok(holds(b"default") || holds(b"exports"))
+}
+
+/// The pipes between the launcher and the program: reading end, writing end, and where it goes.
+struct Pipes {
+    input: Option<std::fs::File>,
+    stdout: Option<(OwnedFd, OwnedFd, Sink)>,
+    stderr: Option<(OwnedFd, OwnedFd, Sink)>,
+    channel: Option<(OwnedFd, OwnedFd)>,
+}
+
+impl Pipes {
+    fn open(job: &Job, policy: &ExpandedPolicy, call: Option<&CallRequest>) -> Result<Self, Error> {
+        let pipe = || {
+            std::io::pipe()
+                .map(|(reader, writer)| (OwnedFd::from(reader), OwnedFd::from(writer)))
+                .map_err(|error| system("make a pipe", &error))
+        };
+        let captured = job.output == Output::Capture;
+        let counted = policy.limits.output_kb.is_some();
+        let marked = call.is_some_and(|call| call.marker);
+        let mut pipes = Self { input: None, stdout: None, stderr: None, channel: None };
+        if captured || counted || marked {
+            let sink = if captured { Sink::Capture } else { Sink::Output { marked } };
+            let (reader, writer) = pipe()?;
+            pipes.stdout = Some((reader, writer, sink));
+        }
+        if captured || counted {
+            let sink = if captured { Sink::Capture } else { Sink::Error };
+            let (reader, writer) = pipe()?;
+            pipes.stderr = Some((reader, writer, sink));
+        }
+        if call.is_some() || captured || job.denials {
+            pipes.channel = Some(pipe()?);
+        }
+        if job.input_is_taken {
+            let null = Path::new("/dev/null");
+            pipes.input = Some(std::fs::File::open(null).map_err(|error| Error::io(Kind::Sandbox, "open", null, &error))?);
+        }
+        Ok(pipes)
+    }
+
+    fn stdio(&self) -> Stdio {
+        let end = |pipe: &Option<(OwnedFd, OwnedFd, Sink)>, own: RawFd| pipe.as_ref().map_or(own, |pipe| pipe.1.as_raw_fd());
+        Stdio {
+            input: self.input.as_ref().map_or(0, AsRawFd::as_raw_fd),
+            output: end(&self.stdout, 1),
+            error: end(&self.stderr, 2),
+            channel: self.channel.as_ref().map(|(_, writer)| writer.as_raw_fd()),
+        }
+    }
+
+    /// Whether the program has a terminal that it may configure.
+    fn has_terminal(&self) -> bool {
+        (self.input.is_none() && std::io::stdin().is_terminal())
+            || (self.stdout.is_none() && std::io::stdout().is_terminal())
+            || (self.stderr.is_none() && std::io::stderr().as_fd().is_terminal())
+    }
+}
+
+fn plan(
+    job: &Job,
+    host: &Host,
+    policy: &ExpandedPolicy,
+    program: &Path,
+    cwd: &Path,
+    call: Option<&CallRequest>,
+    pipes: &Pipes,
+) -> Result<(Plan, Shown), Error> {
+    let dropped = matches!(host.identity, Identity::Dropped { .. });
+    let engine = resolve::engine(policy);
+    let mut root = Root::default();
+    runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
+    let mut shown = resolve::filesystem(policy, &resolve::look::RealFiles, root, dropped)?;
+    let folder = program.parent().unwrap_or(Path::new("/"));
+    let cwd = if shown.has_directory(cwd) { cwd } else { folder };
+    stage::stage(&mut shown.root, host, policy, &engine, cwd, pipes.channel.is_some(), call)?;
+
+    let arguments = command(program, &job.arguments, resolve::eval(policy))?;
+    let outside = std::env::vars_os();
+    let mut env = environment::environment(policy, outside, &job.variables)?;
+    env.extend(runtime::variables(&engine).map(String::into_bytes));
+    let plan = Plan {
+        identity: host.identity,
+        root: std::mem::take(&mut shown.root),
+        limits: resolve::process_limits(policy),
+        filter: seccomp::Options {
+            write: shown.writable,
+            tty: pipes.has_terminal(),
+            deny_new_executable_memory: !engine.jit,
+        },
+        program: Program {
+            path: runtime::BUN.to_owned(),
+            argv: arguments,
+            env: env.into_iter().map(runtime::c_string).collect::<Result<_, _>>()?,
+            cwd: c_path(cwd)?,
+        },
+        stdio: pipes.stdio(),
+        cgroups: Vec::new(),
+    };
+    Ok((plan, shown))
+}
+
+/// Bun's command line. The program's path is absolute: `bun run fn.ts` would run the package.json script `fn.ts`.
+fn command(program: &Path, arguments: &[OsString], eval: bool) -> Result<Vec<CString>, Error> {
+    let mut command: Vec<CString> = Vec::new();
+    for word in ["bun"].into_iter().chain(runtime::flags(eval)) {
+        command.push(runtime::c_string(word)?);
+    }
+    for preload in stage::PRELOADS {
+        command.push(runtime::c_string(format!("--preload={preload}"))?);
+    }
+    text(program)?;
+    command.push(c_path(program)?);
+    for argument in arguments {
+        command.push(runtime::c_string(argument.as_bytes())?);
+    }
+    Ok(command)
+}
+
+impl Outcome {
+    /// Whether the program turned out to be a function file.
+    pub fn is_function(&self) -> bool {
+        self.program == Some(ProgramKind::Function)
+    }
+
+    /// From the start of the sandbox to the end of the program, with what it took to start.
+    pub fn total(&self) -> Duration {
+        self.usage.start + self.usage.wall
+    }
+}

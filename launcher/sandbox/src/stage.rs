@@ -1,0 +1,113 @@
+//! What lies ready inside for the preload: the table of the policy, written anew for each run, and the static guards,
+//! compiled to bytecode once per Bun where there is a private place to keep that.
+
+use std::path::Path;
+
+use confine::{Access, File, Root};
+use policy::{ExpandedPolicy, Freeze, PreloadTable};
+use serde::Serialize;
+
+use crate::error::{Error, Kind, c_path, text};
+use crate::host::{Cache, Host};
+use crate::places::TMP;
+use crate::resolve::look::{Look, RealFiles};
+use crate::resolve::runtime::{self, Engine};
+
+/// The guards, built from `preload/src` (scripts/generate).
+pub(crate) const GUARDS: &str = include_str!("../../../preload/dist/preload.js");
+
+const POLICY_PATH: &str = "/run/secure-bun/policy.js";
+const GUARDS_FOLDER: &str = "/run/secure-bun/guards";
+const GUARDS_PATH: &str = "/run/secure-bun/guards/preload.js";
+
+/// The modules that Bun loads before the program, in order.
+pub(crate) const PRELOADS: [&str; 2] = [POLICY_PATH, GUARDS_PATH];
+
+/// How the program's function is to be called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct CallRequest {
+    /// Name of the export.
+    pub(crate) export: String,
+    /// Whether it is an error that the export is missing or is not a function.
+    pub(crate) required: bool,
+    /// The only argument as JSON text.
+    pub(crate) input: Option<String>,
+    /// Whether standard output is to be marked where the call begins.
+    pub(crate) marker: bool,
+    /// Whether console output of the call is to be sent as frames.
+    pub(crate) logs: bool,
+}
+
+/// What the preload is told. `preload/src/table.ts` declares the same.
+#[derive(Serialize)]
+struct Table<'a> {
+    v: u8,
+    cwd: &'a str,
+    policy: PreloadTable,
+    channel: Option<u8>,
+    report: bool,
+    call: Option<&'a CallRequest>,
+    preload: [&'static str; 2],
+    context: Option<()>,
+    js: Js,
+    tmp: &'static str,
+    env_hide: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Js {
+    freeze: &'static str,
+}
+
+/// Puts the preload's files into `root`.
+pub(crate) fn stage(
+    root: &mut Root,
+    host: &Host,
+    policy: &ExpandedPolicy,
+    engine: &Engine,
+    cwd: &Path,
+    channel: bool,
+    call: Option<&CallRequest>,
+) -> Result<(), Error> {
+    let table = Table {
+        v: 1,
+        cwd: text(cwd)?,
+        policy: policy::preload_table(policy),
+        channel: channel.then_some(3),
+        report: channel,
+        call,
+        preload: PRELOADS,
+        context: None,
+        js: Js {
+            freeze: match policy.js.freeze() {
+                Freeze::None => "none",
+                Freeze::ObjectPrototype => "object-prototype",
+            },
+        },
+        tmp: TMP,
+        env_hide: runtime::variable_names(engine).collect(),
+    };
+    let json = serde_json::to_string(&table)
+        .map_err(|error| Error::new(Kind::Sandbox, format!("cannot write the preload's table: {error}")))?;
+    // The pragma tells Bun that there is nothing to transpile.
+    let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={json};\n").into_bytes();
+    root.files.push(File { target: c_path(Path::new(POLICY_PATH))?, contents });
+    match host.cache.as_ref().and_then(|cache| compiled(cache, host)) {
+        Some(folder) => {
+            let bind = runtime::bind(&folder, c_path(Path::new(GUARDS_FOLDER))?, Access::Read, is_dropped(host))?;
+            root.binds.push(bind);
+        }
+        None => root.files.push(File { target: c_path(Path::new(GUARDS_PATH))?, contents: GUARDS.into() }),
+    }
+    Ok(())
+}
+
+fn is_dropped(host: &Host) -> bool {
+    matches!(host.identity, confine::Identity::Dropped { .. })
+}
+
+/// The folder with the compiled guards, made now if need be. `None`: they are run from source, which is slower.
+fn compiled(_cache: &Cache, _host: &Host) -> Option<crate::resolve::look::Object> {
+    let folder = _cache.path("guards");
+    RealFiles.look(&folder).ok()
+}

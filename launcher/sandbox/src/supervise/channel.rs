@@ -1,0 +1,141 @@
+//! The sandbox channel: what the preload says, kept within bounds.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use tokio::io::unix::AsyncFd;
+use wire::frame::{Decoder, Denial, Frame, Kind, Log};
+
+use crate::outcome::Ending;
+
+/// The most log lines that are kept, and the most bytes of them.
+const MAX_LOGS: usize = 10_000;
+const MAX_LOG_BYTES: usize = 4 << 20;
+/// The preload reports a hundred different denials; each may come several times with a higher count.
+const MAX_DENIALS: usize = 128;
+
+/// The launcher's end of the channel and what came through it.
+#[derive(Debug, Default)]
+pub(crate) struct Channel {
+    pipe: Option<File>,
+    decoder: Decoder,
+    ending: Option<Ending>,
+    /// What the program's file turned out to be.
+    pub(crate) program: Option<Kind>,
+    /// Whether the function is being called.
+    pub(crate) called: bool,
+    /// Console output of the call.
+    pub(crate) logs: Vec<Log>,
+    log_bytes: usize,
+    /// Whether console output was left out.
+    pub(crate) truncated: bool,
+    /// What was refused.
+    pub(crate) denials: Vec<Denial>,
+}
+
+impl Channel {
+    /// Takes the reading end of the pipe.
+    pub(crate) fn new(pipe: Option<OwnedFd>) -> io::Result<Self> {
+        if let Some(pipe) = &pipe {
+            super::streams::set_nonblocking(pipe)?;
+        }
+        Ok(Self { pipe: pipe.map(File::from), ..Self::default() })
+    }
+
+    /// Something to wait on for the next frame.
+    pub(crate) fn readiness(&self) -> io::Result<Option<AsyncFd<OwnedFd>>> {
+        self.pipe.as_ref().map(|pipe| confine::watch(pipe.try_clone()?.into())).transpose()
+    }
+
+    /// The token of the preload, once it has said hello.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.decoder.token()
+    }
+
+    /// Reads what is there and says whether that ends the run.
+    pub(crate) fn drain(&mut self) -> Option<Ending> {
+        self.read();
+        self.ending.take()
+    }
+
+    /// Reads what is there.
+    pub(crate) fn read(&mut self) {
+        let mut buffer = [0u8; 64 * 1024];
+        while let Some(pipe) = &mut self.pipe {
+            match io::Read::read(pipe, &mut buffer) {
+                Ok(0) => self.pipe = None,
+                Ok(n) => self.decoder.push(buffer.get(..n).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => self.pipe = None,
+            }
+            loop {
+                match self.decoder.next_frame() {
+                    Ok(None) => break,
+                    Ok(Some(frame)) => self.take(frame),
+                    Err(bad) => {
+                        self.pipe = None;
+                        self.end(Ending::BrokenChannel(bad.to_string()));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The first end counts.
+    fn end(&mut self, ending: Ending) {
+        self.ending.get_or_insert(ending);
+    }
+
+    fn take(&mut self, frame: Frame) {
+        match frame {
+            Frame::Hello => {}
+            Frame::Loaded(loaded) => self.program = Some(loaded.kind),
+            Frame::Call => self.called = true,
+            Frame::Log(log) => {
+                self.log_bytes = self.log_bytes.saturating_add(log.text.len());
+                if self.logs.len() < MAX_LOGS && self.log_bytes <= MAX_LOG_BYTES {
+                    self.logs.push(log);
+                } else {
+                    self.truncated = true;
+                }
+            }
+            Frame::Denial(denial) => self.note(denial),
+            Frame::Result(value) => self.end(Ending::Returned(value)),
+            Frame::Error(error) => self.end(Ending::Threw(error)),
+        }
+    }
+
+    /// Keeps the last count of each denial.
+    fn note(&mut self, denial: Denial) {
+        let same = |known: &&mut Denial| match (&**known, &denial) {
+            (
+                Denial::Act { permission, resource, .. },
+                Denial::Act { permission: other_permission, resource: other_resource, .. },
+            ) => permission == other_permission && resource == other_resource,
+            (Denial::More { .. }, Denial::More { .. }) => true,
+            _ => false,
+        };
+        if let Some(known) = self.denials.iter_mut().find(same) {
+            *known = denial;
+        } else if self.denials.len() < MAX_DENIALS {
+            self.denials.push(denial);
+        } else {
+            self.truncated = true;
+        }
+    }
+}
+
+/// Waits until the preload has said something; for ever, where there is no channel.
+pub(super) async fn spoken(channel: Option<&AsyncFd<OwnedFd>>) {
+    let Some(channel) = channel else { return std::future::pending().await };
+    match channel.readable().await {
+        Ok(mut ready) => {
+            // At the end of the pipe it stays readable: the end of the process comes next.
+            ready.clear_ready();
+        }
+        Err(_) => std::future::pending().await,
+    }
+}

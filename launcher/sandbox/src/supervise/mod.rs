@@ -1,0 +1,114 @@
+//! Looking after a running program: limits, output, the sandbox channel, signals, and its end.
+
+mod channel;
+mod limits;
+mod memory;
+mod signals;
+mod streams;
+
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use confine::{Child, Ended};
+
+pub(crate) use channel::Channel;
+use limits::Watch;
+pub(crate) use signals::Signals;
+pub(crate) use streams::{Pipe, Sink, Streams};
+
+use crate::outcome::{Ending, Reached};
+
+/// How long output may still be written after a program was ended by force. A host that does not read must not keep
+/// a limit from being one.
+const GRACE: Duration = Duration::from_millis(30);
+
+/// A started program with everything that has to be looked after.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) started: Instant,
+    pub(crate) limits: policy::Limits,
+    pub(crate) stdout: Option<Pipe>,
+    pub(crate) stderr: Option<Pipe>,
+    pub(crate) channel: Option<OwnedFd>,
+    pub(crate) signals: Signals,
+}
+
+/// What became of it.
+pub(crate) struct Report {
+    pub(crate) ending: Ending,
+    pub(crate) ended: Ended,
+    pub(crate) wall: Duration,
+    pub(crate) peak_memory_bytes: u64,
+    pub(crate) channel: Channel,
+    pub(crate) streams: Streams,
+}
+
+/// Waits for the end of a program that needs no looking after.
+pub(crate) fn wait(child: &Child) {
+    // Its end is all that is wanted; an error means that it has been waited for.
+    let _ = child.reap();
+}
+
+/// Looks after the program until it has ended and its output is written.
+pub(crate) fn supervise(running: Running) -> io::Result<Report> {
+    // Made after the clone, while Bun starts on another core: what it costs is not seen.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, look_after(running))
+}
+
+async fn look_after(running: Running) -> io::Result<Report> {
+    let Running { child, started, limits, stdout, stderr, channel, signals } = running;
+    let channel = Rc::new(RefCell::new(Channel::new(channel)?));
+    let streams = Streams::start(stdout, stderr, limits.output_kb, &channel)?;
+    let mut watch = Watch::new(&child, limits, started);
+    let end = confine::watch(child.pidfd.try_clone()?)?;
+    let signalled = confine::watch(signals.descriptor()?)?;
+    let speaking = channel.borrow().readiness()?;
+
+    let forced = loop {
+        tokio::select! {
+            biased;
+            () = channel::spoken(speaking.as_ref()) => {
+                if let Some(ending) = channel.borrow_mut().drain() {
+                    break Some(ending);
+                }
+            }
+            ready = end.readable() => {
+                ready?;
+                break None;
+            }
+            () = streams.overflow() => break Some(Ending::Limit(streams.reached())),
+            reached = watch.next() => break Some(Ending::Limit(reached)),
+            ready = signalled.readable() => {
+                let mut ready = ready?;
+                signals.forward(&child);
+                ready.clear_ready();
+            }
+        }
+    };
+    if forced.is_some() {
+        child.kill();
+        end.readable().await?.retain_ready();
+    }
+    let wall = started.elapsed();
+    let peak_memory_bytes = watch.peak_memory_bytes();
+    let ended = child.reap()?;
+    let by_force = matches!(forced, Some(Ending::Limit(_) | Ending::BrokenChannel(_)));
+    streams.finish(by_force.then_some(GRACE)).await;
+    // What was said before the end counts, also when the end was seen first.
+    let said = if forced.is_none() { channel.borrow_mut().drain() } else { None };
+    let overflowed = streams.has_overflown().then(|| Ending::Limit(streams.reached()));
+    let ending = forced.or(overflowed).or(said).unwrap_or(Ending::Ended);
+    let ending = limits::kernel_limit(ending, &ended, limits);
+    let channel = channel.take();
+    Ok(Report { ending, ended, wall, peak_memory_bytes: peak_memory_bytes.unwrap_or(ended.peak_resident_bytes), channel, streams })
+}
+
+/// A limit in the unit of its key.
+pub(crate) fn reached(limit: policy::Limit, value: u64, allowed: u64) -> Reached {
+    Reached { limit, value, allowed }
+}

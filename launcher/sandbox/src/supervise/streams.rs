@@ -1,0 +1,298 @@
+//! Standard output and standard error where they go through the launcher: counted, relayed or captured.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{Notify, mpsc};
+use tokio::task;
+
+use super::{Channel, reached};
+use crate::outcome::Reached;
+
+/// What is read and handed on at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// Chunks under way to a slow reader before the program has to wait.
+const CHUNKS_UNDER_WAY: usize = 4;
+/// The most that is captured of a stream whose size the policy does not limit.
+const MAX_CAPTURED_BYTES: usize = 64 << 20;
+
+/// A stream of the program's and where it goes.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    /// The reading end.
+    pub(crate) reader: OwnedFd,
+    /// Where it goes.
+    pub(crate) sink: Sink,
+}
+
+/// Where a stream goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sink {
+    /// To our standard output. At the mark that the preload sets when it calls the program's function, it turns to
+    /// our standard error.
+    Output {
+        /// Whether that mark may come.
+        marked: bool,
+    },
+    /// To our standard error.
+    Error,
+    /// Into the envelope.
+    Capture,
+}
+
+/// The streams under way.
+pub(crate) struct Streams {
+    shared: Rc<Shared>,
+    tasks: RefCell<Vec<task::JoinHandle<()>>>,
+    writers: RefCell<Vec<JoinHandle<()>>>,
+    allowed_kb: Option<u64>,
+}
+
+#[derive(Default)]
+struct Shared {
+    bytes: Cell<u64>,
+    limit_bytes: Option<u64>,
+    overflow: Notify,
+    overflown: Cell<bool>,
+    truncated: Cell<bool>,
+    stdout: RefCell<Vec<u8>>,
+    stderr: RefCell<Vec<u8>>,
+}
+
+impl Shared {
+    /// Counts a chunk; what of it is within the limit.
+    fn count<'c>(&self, chunk: &'c [u8]) -> &'c [u8] {
+        let before = self.bytes.get();
+        let after = before.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+        self.bytes.set(after);
+        match self.limit_bytes {
+            Some(limit) if after > limit => {
+                self.overflown.set(true);
+                self.truncated.set(true);
+                self.overflow.notify_one();
+                let left = usize::try_from(limit.saturating_sub(before)).unwrap_or(0);
+                chunk.get(..left).unwrap_or(chunk)
+            }
+            _ => chunk,
+        }
+    }
+
+    fn capture(&self, into: &RefCell<Vec<u8>>, chunk: &[u8]) {
+        let mut captured = into.borrow_mut();
+        let room = MAX_CAPTURED_BYTES.saturating_sub(captured.len());
+        if chunk.len() > room {
+            self.truncated.set(true);
+        }
+        captured.extend_from_slice(chunk.get(..room).unwrap_or(chunk));
+    }
+}
+
+impl Streams {
+    /// Starts to carry the streams. Runs on the supervisor's thread, but for a writer each where it goes to a host
+    /// that may be slow to read.
+    pub(crate) fn start(
+        stdout: Option<Pipe>,
+        stderr: Option<Pipe>,
+        allowed_kb: Option<u64>,
+        channel: &Rc<RefCell<Channel>>,
+    ) -> io::Result<Self> {
+        let shared = Rc::new(Shared { limit_bytes: allowed_kb.map(|kb| kb * 1024), ..Shared::default() });
+        let streams = Self { shared, tasks: RefCell::default(), writers: RefCell::default(), allowed_kb };
+        for (pipe, is_stdout) in [(stdout, true), (stderr, false)] {
+            let Some(Pipe { reader, sink }) = pipe else { continue };
+            set_nonblocking(&reader)?;
+            let reader = confine::watch(reader)?;
+            let shared = Rc::clone(&streams.shared);
+            let carried = match sink {
+                Sink::Capture => task::spawn_local(async move {
+                    while let Some(chunk) = read(&reader).await {
+                        let into = if is_stdout { &shared.stdout } else { &shared.stderr };
+                        shared.capture(into, shared.count(&chunk));
+                    }
+                }),
+                Sink::Error => {
+                    let error = streams.writer(io::stderr());
+                    task::spawn_local(async move {
+                        while let Some(chunk) = read(&reader).await {
+                            send(&error, shared.count(&chunk)).await;
+                        }
+                    })
+                }
+                Sink::Output { marked } => {
+                    let output = streams.writer(io::stdout());
+                    let error = marked.then(|| streams.writer(io::stderr()));
+                    let channel = Rc::clone(channel);
+                    task::spawn_local(async move {
+                        let mut split = Split::default();
+                        while let Some(chunk) = read(&reader).await {
+                            let chunk = shared.count(&chunk);
+                            let Some(error) = &error else {
+                                send(&output, chunk).await;
+                                continue;
+                            };
+                            if split.mark.is_none() {
+                                // The preload announced its token before anything could be printed.
+                                channel.borrow_mut().read();
+                                split.mark = channel.borrow().token().map(|token| format!("\0sb:{token}:call\n").into());
+                            }
+                            let (before, after) = split.feed(chunk);
+                            send(&output, &before).await;
+                            send(error, &after).await;
+                        }
+                        send(&output, &split.held).await;
+                    })
+                }
+            };
+            streams.tasks.borrow_mut().push(carried);
+        }
+        Ok(streams)
+    }
+
+    /// A thread that writes what it is sent, so that a host that does not read blocks nothing but the program.
+    fn writer(&self, mut to: impl Write + Send + 'static) -> mpsc::Sender<Vec<u8>> {
+        let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(CHUNKS_UNDER_WAY);
+        self.writers.borrow_mut().push(std::thread::spawn(move || {
+            while let Some(chunk) = chunks.blocking_recv() {
+                // A host that has gone does not want the rest; the program learns it by its next write.
+                if to.write_all(&chunk).and_then(|()| to.flush()).is_err() {
+                    break;
+                }
+            }
+        }));
+        sender
+    }
+
+    /// Comes back when more was written than is allowed.
+    pub(crate) async fn overflow(&self) {
+        self.shared.overflow.notified().await;
+    }
+
+    /// Whether more was written than is allowed.
+    pub(crate) fn has_overflown(&self) -> bool {
+        self.shared.overflown.get()
+    }
+
+    /// The limit on output, as reached.
+    pub(crate) fn reached(&self) -> Reached {
+        reached(policy::Limit::Output, self.shared.bytes.get().div_ceil(1024), self.allowed_kb.unwrap_or(u64::MAX))
+    }
+
+    /// Waits until everything is written, or until `grace` is over.
+    pub(crate) async fn finish(&self, grace: Option<Duration>) {
+        let (tasks, writers) = (self.tasks.take(), self.writers.take());
+        let all = async move {
+            for carried in tasks {
+                // A task of ours does not panic; were it to, the others still have to be finished.
+                let _ = carried.await;
+            }
+            while writers.iter().any(|writer| !writer.is_finished()) {
+                tokio::time::sleep(Duration::from_micros(200)).await;
+            }
+        };
+        match grace {
+            Some(grace) => {
+                let _ = tokio::time::timeout(grace, all).await;
+            }
+            None => all.await,
+        }
+    }
+
+    /// What was captured: standard output, standard error, and whether something is missing.
+    pub(crate) fn captured(&self) -> (Vec<u8>, Vec<u8>, bool) {
+        (self.shared.stdout.take(), self.shared.stderr.take(), self.shared.truncated.get())
+    }
+}
+
+async fn send(to: &mpsc::Sender<Vec<u8>>, chunk: &[u8]) {
+    if !chunk.is_empty() {
+        // The writer has stopped: nobody reads any more.
+        let _ = to.send(chunk.to_vec()).await;
+    }
+}
+
+async fn read(reader: &AsyncFd<OwnedFd>) -> Option<Vec<u8>> {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let mut ready = reader.readable().await.ok()?;
+        match ready.try_io(|reader| nix::unistd::read(reader.get_ref().as_fd(), &mut chunk).map_err(io::Error::from)) {
+            Ok(Ok(0)) => return None,
+            Ok(Ok(n)) => {
+                chunk.truncate(n);
+                return Some(chunk);
+            }
+            Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(Err(_)) => return None,
+            Err(_would_block) => {}
+        }
+    }
+}
+
+pub(super) fn set_nonblocking(fd: &OwnedFd) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(fd.as_fd(), FcntlArg::F_GETFL)?);
+    fcntl(fd.as_fd(), FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
+
+/// Divides standard output at the mark.
+#[derive(Debug, Default)]
+struct Split {
+    mark: Option<Vec<u8>>,
+    /// What could be the beginning of the mark.
+    held: Vec<u8>,
+    passed: bool,
+}
+
+impl Split {
+    /// What stands before the mark, and what after it.
+    fn feed(&mut self, chunk: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        if self.passed {
+            return (Vec::new(), chunk.to_vec());
+        }
+        let Some(mark) = &self.mark else { return (chunk.to_vec(), Vec::new()) };
+        let mut bytes = std::mem::take(&mut self.held);
+        bytes.extend_from_slice(chunk);
+        if let Some(at) = bytes.windows(mark.len()).position(|window| window == mark) {
+            self.passed = true;
+            let after = bytes.split_off(at + mark.len());
+            bytes.truncate(at);
+            return (bytes, after);
+        }
+        let longest = bytes.len().min(mark.len() - 1);
+        let begun = (1..=longest).rev().find(|n| bytes.ends_with(mark.get(..*n).unwrap_or_default())).unwrap_or(0);
+        self.held = bytes.split_off(bytes.len() - begun);
+        (bytes, Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_divides_wherever_the_pipe_cuts() {
+        let text = b"before\n\0sb:t:call\nafter";
+        for cut in 0..text.len() {
+            let mut split = Split { mark: Some(b"\0sb:t:call\n".to_vec()), ..Split::default() };
+            let (first, second) = text.split_at(cut);
+            let (mut before, mut after) = split.feed(first);
+            let (more_before, more_after) = split.feed(second);
+            before.extend(more_before);
+            after.extend(more_after);
+            assert_eq!((before.as_slice(), after.as_slice()), (&b"before\n"[..], &b"after"[..]), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn half_a_mark_at_the_end_is_output_after_all() {
+        let mut split = Split { mark: Some(b"\0sb:t:call\n".to_vec()), ..Split::default() };
+        assert_eq!(split.feed(b"x\0sb:"), (b"x".to_vec(), Vec::new()));
+        assert_eq!(split.held, b"\0sb:");
+        assert_eq!(split.feed(b"!"), (b"\0sb:!".to_vec(), Vec::new()));
+    }
+}

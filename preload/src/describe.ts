@@ -1,0 +1,67 @@
+// A thrown value as an `error` frame. It may be anything, and may do anything when it is asked; what is sent are
+// primitives that were read once, and of a refusal what the policy said rather than what the error says.
+import { denialOf } from "./error.ts";
+import { bigIntToString, numberToString, substring, symbolToString } from "./primordials.ts";
+import { quote } from "./serialise.ts";
+import { stackOf } from "./stack.ts";
+
+const MAX_TEXT_LENGTH = 16_384;
+
+/** The frame of whatever the program threw. */
+export function describeThrown(thrown: unknown): string {
+  if ((typeof thrown !== "object" && typeof thrown !== "function") || thrown === null)
+    return frame("Error", null, `the program threw ${primitiveText(thrown)}`, null, "");
+  const name = textField(thrown, "name") ?? "Error";
+  const message = textField(thrown, "message") ?? "the program threw a value that is no error";
+  const denial = denialOf(thrown);
+  if (denial === undefined) return frame(name, textField(thrown, "code"), message, stackOf(thrown), "");
+  const { permission, resource, rule, fix } = denial;
+  const details = `,"permission":"${permission}","resource":${nullable(resource)},"rule":${quote(rule)},"fix":${quote(fix)}`;
+  return frame("SecurityError", "ERR_ACCESS_DENIED", message, stackOf(thrown), details);
+}
+
+/** The frame of a failure that the preload found itself. */
+export function describeFailure(name: string, code: string, message: string): string {
+  return frame(name, code, message, null, "");
+}
+
+function frame(
+  name: string,
+  code: string | null,
+  message: string,
+  stack: string | null,
+  details: string,
+): string {
+  const text = `{"name":${quote(name)},"code":${nullable(code)},"message":${quote(message)},"stack":${nullable(stack)}`;
+  return `${text}${details}}`;
+}
+
+function nullable(text: string | null): string {
+  return text === null ? "null" : quote(text);
+}
+
+/** A property of a thrown object, if it is a text or a number; asking may run code of the program. */
+function textField(thrown: object, field: string): string | null {
+  try {
+    const value: unknown = (thrown as Record<string, unknown>)[field];
+    if (typeof value === "number") return numberToString(value);
+    return typeof value === "string" ? substring(value, 0, MAX_TEXT_LENGTH) : null;
+  } catch {
+    return null;
+  }
+}
+
+function primitiveText(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return substring(quote(value), 0, MAX_TEXT_LENGTH);
+    case "number":
+      return numberToString(value);
+    case "bigint":
+      return bigIntToString(value) + "n";
+    case "symbol":
+      return symbolToString(value);
+    default:
+      return value === null ? "null" : value === undefined ? "undefined" : value ? "true" : "false";
+  }
+}
