@@ -1,1 +1,25 @@
-fn main() {}
+//! `secure-bun`: real Bun, running code nobody trusts. What the user typed ([`args`]) becomes one of the stories in
+//! [`commands`]; what it means for people is in [`report`], for programs in `wire`.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod explain;
+mod policy_source;
+mod report;
+
+use std::process::ExitCode;
+
+use args::Command;
+
+fn main() -> ExitCode {
+    let command = match args::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(stop) => return report::stop(&stop),
+    };
+    match command {
+        Command::Run(run) => commands::run::run(*run),
+        Command::Policy(policy) => commands::policy::policy(&policy),
+        Command::Doctor(doctor) => commands::doctor::doctor(&doctor),
+    }
+}

@@ -120,7 +120,8 @@ fn split_host(text: &str) -> Result<(&str, Option<&str>), Fault> {
         return match rest.strip_prefix(':') {
             Some(ports) => Ok((host, Some(ports))),
             None if rest.is_empty() => Ok((host, None)),
-            None => Err(Fault::new(format!("unexpected {rest:?} after the bracket")).with_help("write [::1]:443")),
+            None => Err(Fault::new(format!("unexpected {rest:?} after the bracket"))
+                .with_help("write [::1]:443, or [fe80::/10]:443 for a block")),
         };
     }
     if text.parse::<Ipv6Addr>().is_ok() || text.parse::<Ipv6Net>().is_ok() {

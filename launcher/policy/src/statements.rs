@@ -165,7 +165,7 @@ impl<'v> List<'_, '_, 'v> {
                         .report(self.value.range(), fault.with_help("list folders: [\"${PROJECT}\"] is the default"));
                 }
             },
-            Value::BooleanLit(_) => rules.revoked = self.side == Side::Allow,
+            Value::BooleanLit(_) => rules.revoked |= self.side == Side::Allow,
             Value::Array(array) => {
                 for element in &array.elements {
                     let value = item(self, element);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Nothing has run, and nothing is left behind.
 #[derive(Debug)]
@@ -92,5 +92,5 @@ pub(crate) fn text(path: &Path) -> Result<&str, Error> {
 pub(crate) fn c_path(path: &Path) -> Result<std::ffi::CString, Error> {
     use std::os::unix::ffi::OsStrExt;
     std::ffi::CString::new(path.as_os_str().as_bytes())
-        .map_err(|_| Error::new(Kind::Usage, format!("{:?} contains a NUL character", PathBuf::from(path))))
+        .map_err(|_| Error::new(Kind::Usage, format!("the path {} contains a NUL character", path.display())))
 }

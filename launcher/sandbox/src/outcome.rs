@@ -10,8 +10,12 @@ use crate::error::Warning;
 /// How a run went, as the launcher saw it.
 #[derive(Debug)]
 pub struct Outcome {
+    /// What it was allowed.
+    pub policy: policy::ExpandedPolicy,
     /// How it ended.
     pub ending: Ending,
+    /// Whether the preload was expected to speak and did not.
+    pub is_mute: bool,
     /// How the process ended.
     pub exit: Exit,
     /// What the file turned out to be, when the preload said so.
@@ -82,4 +86,20 @@ pub struct Usage {
     pub peak_memory_bytes: u64,
     /// What it took to establish the sandbox.
     pub start: Duration,
+}
+
+/// The name of a signal.
+pub fn signal_name(signal: i32) -> Option<&'static str> {
+    nix::sys::signal::Signal::try_from(signal).ok().map(nix::sys::signal::Signal::as_str)
+}
+
+/// Ends the calling process by `signal`, as the program was ended, so that whoever waits for us learns the same.
+/// Comes back when the signal does not end a process.
+pub fn end_by_signal(signal: i32) {
+    use nix::sys::signal::{SigSet, Signal, raise};
+    if let Ok(signal) = Signal::try_from(signal) {
+        // A failure leaves the ordinary exit code, 128 and the signal's number.
+        let _ = SigSet::from(signal).thread_unblock();
+        let _ = raise(signal);
+    }
 }

@@ -74,6 +74,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let started = confine::start(&plan)?;
     let start = begun.elapsed();
     drop(plan);
+    let expected = pipes.channel.is_some();
 
     let running = Running {
         child: started.child,
@@ -88,6 +89,8 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let (stdout, stderr, truncated) = report.streams.captured();
     let channel = report.channel;
     Ok(Outcome {
+        policy,
+        is_mute: expected && channel.token().is_none(),
         ending: report.ending,
         exit: match (report.ended.code, report.ended.signal) {
             (Some(code), _) => Exit::Code(code),

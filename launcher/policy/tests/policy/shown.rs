@@ -10,7 +10,7 @@ const FULL: &str = r#"{
   "fetch": [{"url": "https://api.example.com/v1/*", "methods": ["post"], "headers": {"A": "${secret:B}"}}],
   "env": ["NODE_ENV", "APP_*"], "run": ["git", "/opt/x"], "sys": true, "workers": true, "ffi": "./lib.so", "eval": false,
   "host": "db.*", "secrets": true,
-  "deny": {"read": "./data/x", "net": "169.254.0.0/16", "run": true, "wasm": true},
+  "deny": {"read": "./data/x", "net": "169.254.0.0/16", "run": "/opt/x/y", "wasm": true},
   "kernel": {"namespaces": ["user", "pid"], "require": ["seccomp"], "audit": "off"},
   "limits": {"wall_ms": 5, "tmp_mb": 1}, "js": {"freeze": "object-prototype", "jit": true, "codegen": true},
   "trust": {"signers": ["key"], "required": false}

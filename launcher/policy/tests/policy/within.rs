@@ -41,7 +41,7 @@ fn an_excess_says_what_goes_too_far() {
             r#"allow.read "./ab" (p.json:1:10) reads what is not granted there"#,
         ),
         (
-            r#"{"read": "./a"}"#,
+            r#"{"read": "./a", "import": []}"#,
             r#"{"read": "./a", "deny": {"read": "./a/x"}}"#,
             r#"allow.read "./a" (p.json:1:10) reads what is denied there by deny.read "./a/x" (p.json:1:34)"#,
         ),
@@ -203,45 +203,27 @@ fn generated_policy() -> impl Strategy<Value = ExpandedPolicy> {
     })
 }
 
-/// One policy, and another that is often close to it.
+/// A policy, and another that is often close to it: it grants the same and more, or lacks denials.
 fn two_policies() -> impl Strategy<Value = (ExpandedPolicy, ExpandedPolicy)> {
-    (generated_policy(), generated_policy(), any::<[bool; 10]>()).prop_map(|(inner, mut outer, same)| {
-        let (ours, theirs) = (&inner.grants, &mut outer.grants);
-        if same[0] {
-            theirs.read.allow.extend_from_slice(&ours.read.allow)
+    let chances = prop::collection::vec(prop::bool::weighted(0.3), 8);
+    (generated_policy(), generated_policy(), chances, any::<[bool; 10]>()).prop_map(|(mut inner, mut outer, kept, same)| {
+        let (ours, theirs) = (&mut inner.grants, &mut outer.grants);
+        /// Leaves a permission out of the inner policy, adds its grants to the outer one, clears the outer's denials.
+        macro_rules! relate {
+            ($($number:literal $permission:ident)*) => { $(
+                if !kept[$number] {
+                    ours.$permission.allow.clear();
+                }
+                if same[$number] {
+                    theirs.$permission.allow.extend_from_slice(&ours.$permission.allow);
+                }
+                if same[8] {
+                    theirs.$permission.deny.clear();
+                }
+            )* };
         }
-        if same[1] {
-            theirs.write.allow.extend_from_slice(&ours.write.allow)
-        }
-        if same[2] {
-            theirs.import.allow.extend_from_slice(&ours.import.allow)
-        }
-        if same[3] {
-            theirs.env.allow.extend_from_slice(&ours.env.allow)
-        }
-        if same[4] {
-            theirs.net.allow.extend_from_slice(&ours.net.allow)
-        }
-        if same[5] {
-            theirs.run.allow.extend_from_slice(&ours.run.allow)
-        }
-        if same[6] {
-            theirs.fetch.allow.extend_from_slice(&ours.fetch.allow)
-        }
-        if same[7] {
-            theirs.ffi.allow.extend_from_slice(&ours.ffi.allow)
-        }
-        if same[8] {
-            theirs.read.deny.clear();
-            theirs.write.deny.clear();
-            theirs.import.deny.clear();
-        }
+        relate!(0 read 1 write 2 import 3 env 4 net 5 run 6 fetch 7 ffi);
         if same[9] {
-            theirs.env.deny.clear();
-            theirs.net.deny.clear();
-            theirs.run.deny.clear();
-            theirs.fetch.deny.clear();
-            theirs.ffi.deny.clear();
             theirs.eval.clone_from(&ours.eval);
             theirs.wasm.clone_from(&ours.wasm);
             theirs.workers.clone_from(&ours.workers);
@@ -251,12 +233,12 @@ fn two_policies() -> impl Strategy<Value = (ExpandedPolicy, ExpandedPolicy)> {
 }
 
 fn request() -> impl Strategy<Value = Request> {
-    let below = (path(), path()).prop_map(|(one, other)| format!("{one}{other}"));
+    let below = || (path(), path()).prop_map(|(one, other)| format!("{one}{other}"));
     prop_oneof![
-        below.clone().prop_map(|path| Request::Read(path.into())),
-        below.clone().prop_map(|path| Request::Write(path.into())),
-        below.clone().prop_map(|path| Request::Import(path.into())),
-        prop::option::of(below).prop_map(|path| Request::Ffi(path.map(Into::into))),
+        below().prop_map(|path| Request::Read(path.into())),
+        below().prop_map(|path| Request::Write(path.into())),
+        below().prop_map(|path| Request::Import(path.into())),
+        prop::option::of(below()).prop_map(|path| Request::Ffi(path.map(Into::into))),
         name().prop_map(Request::Env),
         (host(), 79..83_u16).prop_map(|(host, port)| Request::Net { host: host.to_owned(), port }),
         program().prop_map(|program| Request::Run(program.into())),
@@ -273,6 +255,16 @@ fn request() -> impl Strategy<Value = Request> {
 
 fn requests() -> impl Strategy<Value = Vec<Request>> {
     prop::collection::vec(request(), 150)
+}
+
+#[test]
+fn enough_generated_policies_are_within_one_another_to_mean_something() {
+    use proptest::strategy::ValueTree as _;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let strategy = two_policies();
+    let pairs = (0..500).map(|_| strategy.new_tree(&mut runner).expect("it can be generated").current());
+    let within = pairs.filter(|(inner, outer)| is_within(inner, outer).is_ok()).count();
+    assert!((50..450).contains(&within), "{within} of 500");
 }
 
 proptest! {

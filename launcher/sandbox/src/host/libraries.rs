@@ -10,7 +10,7 @@ use object::{Endianness, elf};
 use crate::error::{Error, Kind};
 
 /// The loader and the libraries of a program, loader first; empty for a static one.
-pub fn libraries(program: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn libraries(program: &Path) -> Result<Vec<PathBuf>, Error> {
     let Some(loader) = loader(program)? else { return Ok(Vec::new()) };
     // The loader lists what it would load and runs nothing of the program (ld.so(8), --list).
     let output = Command::new(&loader)

@@ -1,5 +1,6 @@
 //! What is known about one Bun binary, kept in the cache as long as the file stays the same.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -92,5 +93,10 @@ fn hash(path: &Path) -> Result<String, Error> {
         }
         hasher.update(buffer.get(..n).unwrap_or_default());
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut hex = String::with_capacity(64);
+    for byte in hasher.finalize() {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    Ok(hex)
 }

@@ -100,7 +100,7 @@ impl<F: Look> Planner<'_, F> {
                 return Ok(());
             }
         };
-        if self.is_reserved(&object.path) {
+        if is_reserved(&object.path) {
             let message = format!("{}: {} cannot be granted", rule.statement, object.path.display());
             return Err(Error::new(error::Kind::Usage, message)
                 .with_help("it is secure-bun's own inside; grant the files in question by name"));
@@ -117,12 +117,6 @@ impl<F: Look> Planner<'_, F> {
         let entry = self.wanted.entry(object.path.clone()).or_insert_with(|| (object, access));
         entry.1 = entry.1.max(access);
         Ok(())
-    }
-
-    /// Places that hold what the sandbox itself is made of.
-    fn is_reserved(&self, path: &Path) -> bool {
-        let own = ["/", "/proc", "/dev", "/sys", "/run/secure-bun"];
-        own.iter().any(|own| Path::new(own) == path) || path.starts_with("/proc") || path.starts_with("/sys")
     }
 
     fn show(&mut self) -> Result<(), Error> {
@@ -225,4 +219,10 @@ impl<F: Look> Planner<'_, F> {
         }
         Ok(())
     }
+}
+
+/// Places that hold what the sandbox itself is made of.
+fn is_reserved(path: &Path) -> bool {
+    let own = ["/", "/dev", "/run/secure-bun"];
+    own.iter().any(|own| Path::new(own) == path) || path.starts_with("/proc") || path.starts_with("/sys")
 }

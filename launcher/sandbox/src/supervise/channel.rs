@@ -61,7 +61,7 @@ impl Channel {
 
     /// Reads what is there.
     pub(crate) fn read(&mut self) {
-        let mut buffer = [0u8; 64 * 1024];
+        let mut buffer = vec![0; 64 * 1024];
         while let Some(pipe) = &mut self.pipe {
             match io::Read::read(pipe, &mut buffer) {
                 Ok(0) => self.pipe = None,

@@ -78,7 +78,7 @@ async fn look_after(running: Running) -> io::Result<Report> {
                 }
             }
             ready = end.readable() => {
-                ready?;
+                ready?.retain_ready();
                 break None;
             }
             () = streams.overflow() => break Some(Ending::Limit(streams.reached())),

@@ -1,0 +1,5 @@
+//! One story per command.
+
+pub(crate) mod doctor;
+pub(crate) mod policy;
+pub(crate) mod run;

@@ -1,0 +1,215 @@
+//! What a run came to: verdict, exit code and envelope of an outcome. The launcher's own knowledge decides; what the
+//! program reported only adds detail.
+
+use policy::{Limit, Permission, Request};
+use secure_bun::outcome::{Exit as ProcessExit, Reached};
+use secure_bun::{Ending, Outcome};
+use wire::envelope::{
+    Denial, Envelope, Exit, Failure, Layers, LimitFailure, Refusal, Reporter, Sandbox, Stats, resembles_envelope,
+};
+use wire::frame::{Denial as Reported, Error as Thrown, Log};
+
+/// Exit code of a program that was ended by its wall, CPU or output limit.
+const LIMIT: i32 = 124;
+/// Exit code where the preload did not come to speak.
+const SANDBOX: i32 = 125;
+/// Exit code of a program that was ended by its memory limit, as if the kernel had killed it.
+const MEMORY: i32 = 137;
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// Why it is not ok; `None` when it is.
+    pub(crate) failure: Option<Failure>,
+    /// What the launcher exits with.
+    pub(crate) code: i32,
+    /// The signal that ended the program, for the launcher to end by as well.
+    pub(crate) signal: Option<i32>,
+}
+
+impl Verdict {
+    fn ok() -> Self {
+        Self { failure: None, code: 0, signal: None }
+    }
+
+    fn failed(code: i32, failure: Failure) -> Self {
+        Self { failure: Some(failure), code, signal: None }
+    }
+}
+
+/// Judges an outcome. `must_return`: the user asked for a function's result.
+pub(crate) fn verdict(outcome: &Outcome, must_return: bool) -> Verdict {
+    match &outcome.ending {
+        Ending::Returned(_) => Verdict::ok(),
+        Ending::Threw(thrown) => Verdict::failed(1, thrown_failure(outcome, thrown)),
+        Ending::Limit(reached) => {
+            let code = if reached.limit == Limit::Memory { MEMORY } else { LIMIT };
+            Verdict::failed(code, limit_failure(*reached))
+        }
+        Ending::BrokenChannel(what) => {
+            let message = format!("the program wrote to the sandbox channel and was ended: {what}");
+            Verdict::failed(1, failure("SandboxError", "ERR_CHANNEL_BROKEN", message))
+        }
+        Ending::Ended if outcome.is_mute && outcome.exit != ProcessExit::Code(0) => {
+            let message = format!("Bun ended before the program was loaded ({})", ending_words(outcome.exit));
+            Verdict::failed(SANDBOX, failure("SandboxError", "ERR_SANDBOX_START", message))
+        }
+        Ending::Ended => ended(outcome, must_return),
+    }
+}
+
+fn ended(outcome: &Outcome, must_return: bool) -> Verdict {
+    let words = ending_words(outcome.exit);
+    match outcome.exit {
+        _ if outcome.called || (must_return && outcome.exit == ProcessExit::Code(0)) => {
+            let message = format!("the function did not return: {words}");
+            let code = match outcome.exit {
+                ProcessExit::Code(0) => 1,
+                ProcessExit::Code(code) => code,
+                ProcessExit::Signal(signal) => 128 + signal,
+            };
+            Verdict::failed(code, failure("Error", "ERR_FUNCTION_EXITED", message))
+        }
+        ProcessExit::Code(0) => Verdict::ok(),
+        ProcessExit::Code(code) => Verdict::failed(code, failure("Error", "ERR_PROGRAM_FAILED", words)),
+        ProcessExit::Signal(signal) => Verdict {
+            failure: Some(failure("Error", "ERR_PROGRAM_KILLED", words)),
+            code: 128 + signal,
+            signal: Some(signal),
+        },
+    }
+}
+
+fn failure(name: &str, code: &str, message: String) -> Failure {
+    Failure { name: name.to_owned(), code: Some(code.to_owned()), message, ..Failure::default() }
+}
+
+fn ending_words(exit: ProcessExit) -> String {
+    match exit {
+        ProcessExit::Code(code) => format!("the program exited with code {code}"),
+        ProcessExit::Signal(signal) => format!("the program was ended by {}", signal_name(signal)),
+    }
+}
+
+fn signal_name(signal: i32) -> String {
+    secure_bun::outcome::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned)
+}
+
+/// The limit's unit, as the key of the policy ends.
+fn limit_failure(reached: Reached) -> Failure {
+    let key = reached.limit.name();
+    let (name, unit) = key.rsplit_once('_').map_or((key, String::new()), |(name, unit)| (name, unit.to_uppercase()));
+    let unit = if unit == "MS" { "ms".to_owned() } else { unit };
+    let Reached { value, allowed, .. } = reached;
+    let message = format!(
+        "the {name} limit of {allowed} {unit} is exceeded ({value} {unit}). To allow more: limits.{key}: {}",
+        allowed.saturating_mul(2)
+    );
+    Failure {
+        limit: Some(LimitFailure { limit: name.to_owned(), value, allowed, key: format!("limits.{key}") }),
+        ..failure("LimitError", "ERR_LIMIT_EXCEEDED", message)
+    }
+}
+
+fn thrown_failure(outcome: &Outcome, thrown: &Thrown) -> Failure {
+    let permission = thrown.permission.as_deref().and_then(Permission::from_name);
+    Failure {
+        name: thrown.name.clone(),
+        code: thrown.code.clone(),
+        message: thrown.message.clone(),
+        stack: thrown.stack.clone(),
+        limit: None,
+        refusal: permission.and_then(|permission| refusal(outcome, permission, thrown.resource.as_deref())),
+    }
+}
+
+/// What the policy says about it. A program that reports what it is allowed is not believed.
+fn refusal(outcome: &Outcome, permission: Permission, resource: Option<&str>) -> Option<Refusal> {
+    let request = Request::from_parts(permission, resource)?;
+    let decision = policy::decide(&outcome.policy, &request);
+    (!decision.allowed).then(|| Refusal {
+        permission: permission.name().to_owned(),
+        resource: resource.map(str::to_owned),
+        rule: decision.rule.to_string(),
+        fix: decision.fix,
+    })
+}
+
+/// What was refused, each explained by the policy.
+pub(crate) fn denials(outcome: &Outcome) -> Vec<Denial> {
+    let explained = outcome.denials.iter().filter_map(|reported| match reported {
+        Reported::Act { permission, resource, at, count, .. } => {
+            let permission = Permission::from_name(permission)?;
+            Some(Denial {
+                refusal: refusal(outcome, permission, resource.as_deref())?,
+                reported_by: Reporter::Program,
+                at: at.clone(),
+                count: *count,
+            })
+        }
+        Reported::More { .. } => None,
+    });
+    explained.collect()
+}
+
+/// The whole story in one object.
+pub(crate) fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
+    let denials = denials(&outcome);
+    let usage = outcome.usage;
+    Envelope {
+        ok: verdict.failure.is_none(),
+        error: verdict.failure.clone(),
+        logs: outcome.logs.into_iter().map(unmistakable).collect(),
+        stats: Stats {
+            wall_ms: millis(usage.wall),
+            cpu_ms: millis(usage.cpu),
+            peak_memory_bytes: usage.peak_memory_bytes,
+            start_ms: millis(usage.start),
+        },
+        denials,
+        exit: match (&outcome.ending, outcome.exit) {
+            // The launcher ended it once its work was done: that is no exit of its own.
+            (Ending::Returned(_) | Ending::Threw(_), _) => Exit { code: Some(verdict.code), signal: None },
+            (_, ProcessExit::Code(code)) => Exit { code: Some(code), signal: None },
+            (_, ProcessExit::Signal(signal)) => Exit { code: None, signal: Some(signal_name(signal)) },
+        },
+        stdout: outcome.stdout.into(),
+        stderr: outcome.stderr.into(),
+        truncated: outcome.truncated,
+        sandbox: Sandbox {
+            status: "full",
+            layers: Layers {
+                landlock: format!("abi{}", outcome.status.landlock_abi),
+                seccomp: "enforced",
+                namespaces: outcome.status.namespaces.to_vec(),
+                network: "none",
+            },
+        },
+        result: match outcome.ending {
+            Ending::Returned(value) => Some(value),
+            _ => None,
+        },
+    }
+}
+
+/// A log line that a careless reader could take for an envelope is encoded, and says so.
+fn unmistakable(log: Log) -> Log {
+    if resembles_envelope(&log.text) {
+        let text = format!("base64:{}", wire::envelope::encode(log.text.as_bytes()));
+        return Log { text, ..log };
+    }
+    log
+}
+
+fn millis(duration: std::time::Duration) -> f64 {
+    // Three decimals: microseconds.
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// The lines of a policy under which nothing of this would have been refused.
+pub(crate) fn suggestions(denials: &[Denial]) -> Vec<String> {
+    let mut lines: Vec<String> = denials.iter().filter_map(|denial| denial.refusal.fix.clone()).collect();
+    lines.sort();
+    lines.dedup();
+    lines
+}
