@@ -1,26 +1,89 @@
-// Builds `dist/preload.js` from `src/main.ts`: `bun preload/build.ts`; with `--check` it only compares, and exits 1
-// if the file that is checked in is not what the sources give.
-import { join } from "node:path";
+// Builds `dist/preload.js` from `src`: `bun preload/build.ts`; with `--check` it only compares, and exits 1 if the file
+// that is checked in is not what the sources give.
+//
+// The bundle has two parts. The early one (everything `main.ts` imports) runs at each start. The late one (`guards.ts`
+// and what only it imports) is a function inside the early one, made of a bundle of its own: Bun's bundler would put
+// its functions beside the early ones, and decoding those at each start takes as long as running the early part.
+import { basename, join } from "node:path";
+import type { BunPlugin } from "bun";
 
-const sources = join(import.meta.dir, "src", "main.ts");
+const folder = join(import.meta.dir, "src");
 const bundle = join(import.meta.dir, "dist", "preload.js");
+
+/** Early modules that late ones import. Their exports are handed in, so that there is one instance of each. */
+const SHARED = ["primordials", "table", "channel", "stub"];
+const PREFIX = "shared_";
 
 /** The bundle's text. Stable: the same sources and the same Bun give the same bytes. */
 export async function build(): Promise<string> {
+  const late = returning(await bundled("guards.ts", "esm", [sharedAsVariables]));
+  const text = await bundled("main.ts", "cjs", [lateAsFunction(late)]);
+  // In a function and in strict mode, so that neither names nor `caller` of a guard lead the program into it. Without
+  // Bun's own wrapper, because this text is compiled once more, to bytecode, on the user's machine.
+  const wrapped = /^\/\/ @bun @bun-cjs\n\(function\([\w, ]*\) \{(.*)\}\)\s*$/s.exec(text);
+  if (wrapped === null) throw new Error("Bun's wrapper of CommonJS modules has changed");
+  return `"use strict";(()=>{${wrapped[1]}})();\n`;
+}
+
+async function bundled(entry: string, format: "cjs" | "esm", plugins: BunPlugin[]): Promise<string> {
   const { outputs } = await Bun.build({
-    entrypoints: [sources],
+    entrypoints: [join(folder, entry)],
     target: "bun",
-    format: "cjs",
-    minify: true,
+    format,
+    // Names must survive the first pass: its text is bundled once more.
+    minify: format === "cjs" ? true : { syntax: true },
+    plugins,
   });
   const [output] = outputs;
   if (output === undefined || outputs.length !== 1)
     throw new Error(`expected one output, not ${outputs.length}`);
-  // In a function and in strict mode, so that neither names nor `caller` of a guard lead the program into it. Without
-  // Bun's own wrapper, because this text is compiled once more, to bytecode, on the user's machine.
-  const wrapped = /^\/\/ @bun @bun-cjs\n\(function\([\w, ]*\) \{(.*)\}\)\s*$/s.exec(await output.text());
-  if (wrapped === null) throw new Error("Bun's wrapper of CommonJS modules has changed");
-  return `"use strict";(()=>{${wrapped[1]}})();\n`;
+  return output.text();
+}
+
+/** In the late bundle: shared modules are variables of the early one. */
+const sharedAsVariables: BunPlugin = {
+  name: "shared modules as variables",
+  setup(builder) {
+    const filter = new RegExp(`/(${SHARED.join("|")})\\.ts$`);
+    builder.onLoad({ filter }, async ({ path }) => ({
+      contents: (await exportsOf(path)).map((name) => `export const ${name} = ${PREFIX}${name};`).join("\n"),
+      loader: "js",
+    }));
+  },
+};
+
+/** In the early bundle: `late.ts` holds the late one. */
+function lateAsFunction(late: string): BunPlugin {
+  return {
+    name: "late bundle as a function",
+    setup(builder) {
+      builder.onLoad({ filter: /\/late\.ts$/ }, async () => {
+        const imports = await Promise.all(
+          SHARED.map(async (name) => {
+            const names = await exportsOf(join(folder, `${name}.ts`));
+            return `import { ${names.map((each) => `${each} as ${PREFIX}${each}`).join(", ")} } from "./${name}.ts";`;
+          }),
+        );
+        const code = `let guards;\nexport function late() { return (guards ??= setUp()); }\nfunction setUp() {\n${late}\n}`;
+        return { contents: `${imports.join("\n")}\n${code}`, loader: "js", resolveDir: folder };
+      });
+    },
+  };
+}
+
+async function exportsOf(path: string): Promise<string[]> {
+  return new Bun.Transpiler({ loader: "ts" }).scan(await Bun.file(path).text()).exports.sort();
+}
+
+/** Turns the last statement, `export { a, b as c };`, into `return { a, c: b };`. */
+function returning(text: string): string {
+  const found = /\nexport \{([^}]*)\};\s*$/.exec(text);
+  if (found === null) throw new Error(`${basename(bundle)}: the late bundle does not end with its exports`);
+  const members = found[1]!.split(",").map((member) => {
+    const [local, exported = local] = member.trim().split(" as ");
+    return `${exported}: ${local}`;
+  });
+  return `${text.slice(0, found.index).replace(/^\/\/ @bun.*\n/, "")}\nreturn { ${members.join(", ")} };`;
 }
 
 if (import.meta.main) {

@@ -1,12 +1,7 @@
 // The routes to Node's and Bun's modules. A module is guarded in place when the program first asks for it, by
 // whichever route, and before it is handed out; none is loaded before that.
-import { tameFfi } from "./ffi.ts";
-import { tameFs } from "./fs.ts";
-import { tameDns, tameNet } from "./node-net.ts";
+import { late } from "./late.ts";
 import { apply, enumerableKeys, startsWith, substring } from "./primordials.ts";
-import { tameOs, tameV8 } from "./process.ts";
-import { tameBunSqlite, tameNodeSqlite } from "./sqlite.ts";
-import { tameWorkerThreads } from "./worker.ts";
 
 const { getBuiltinModule } = process;
 
@@ -27,9 +22,9 @@ function once(tame: () => void): () => void {
   };
 }
 
-const fs = once(() => tameFs(load("fs"), load("fs/promises")));
-const net = once(() => tameNet(load("net")));
-const dns = once(() => tameDns(load("dns")));
+const fs = once(() => late().tameFs(load("fs"), load("fs/promises")));
+const net = once(() => late().tameNet(load("net")));
+const dns = once(() => late().tameDns(load("dns")));
 
 /** What has to happen before a module is handed out. Powers that are not here end in a guarded property of `Bun`. */
 const GUARDS: Readonly<Record<string, () => void>> = {
@@ -44,12 +39,12 @@ const GUARDS: Readonly<Record<string, () => void>> = {
   "node:http2": net,
   "node:dns": dns,
   "node:dns/promises": dns,
-  "node:os": once(() => tameOs(load("os"))),
-  "node:v8": once(() => tameV8(load("v8"))),
-  "node:worker_threads": once(() => tameWorkerThreads(load("worker_threads"))),
-  "node:sqlite": once(() => tameNodeSqlite(load("node:sqlite"))),
-  "bun:sqlite": once(() => tameBunSqlite(load("bun:sqlite"))),
-  "bun:ffi": once(() => tameFfi(load("bun:ffi"))),
+  "node:os": once(() => late().tameOs(load("os"))),
+  "node:v8": once(() => late().tameV8(load("v8"))),
+  "node:worker_threads": once(() => late().tameWorkerThreads(load("worker_threads"))),
+  "node:sqlite": once(() => late().tameNodeSqlite(load("node:sqlite"))),
+  "bun:sqlite": once(() => late().tameBunSqlite(load("bun:sqlite"))),
+  "bun:ffi": once(() => late().tameFfi(load("bun:ffi"))),
 };
 
 /** Guards every route by which a program can come to a builtin module. */

@@ -1,44 +1,28 @@
 // Bun.file, Bun.write and the files behind Blobs. Making a file object is no act; using it is.
-import type { SecurityError, Site } from "./error.ts";
+import type { Site } from "./error.ts";
+import type { SecurityError } from "./security-error.ts";
 import type { FilePermission } from "./file-access.ts";
 import { checkPath, mayAccess, refusedAccess } from "./file-access.ts";
-import type { Style } from "./guard.ts";
 import { guard, replace } from "./guard.ts";
 import { absolute, pathText } from "./paths.ts";
-import {
-  apply,
-  NativeBlob,
-  NativeWeakMap,
-  resolved,
-  startsWith,
-  weakMapGet,
-  weakMapSet,
-} from "./primordials.ts";
+import { apply, NativeWeakMap, resolved, startsWith, weakMapGet, weakMapSet } from "./primordials.ts";
+import type { Style } from "./stub.ts";
+import { NativeBlob } from "./web.ts";
 
 /** File objects of which the policy refuses some use, with their paths. */
 const restricted = new NativeWeakMap<object, string>();
 let blobsAreTamed = false;
 
-/** Guards the ways of `Bun` to files. */
-export function tameBunFile(): void {
-  replace(
-    Bun,
-    "file",
-    (native) =>
-      ({
-        file(path: unknown, options?: unknown): unknown {
-          const text = pathText(path);
-          // A descriptor, an object of S3, or a mistake that Bun shall report itself.
-          if (text === null || startsWith(text, "s3://")) return apply(native, Bun, [path, options]);
-          return restrict(apply(native, Bun, [text, options]) as Blob, absolute(text));
-        },
-      }).file,
-  );
-  guard(Bun, "write", "Bun.", "reject", checkWrite);
-  guard(Bun, "mmap", "Bun.", "throw", (args, site) => checkPath("read", args, 0, site));
+/** What `Bun.file` answers. */
+export function openFile(native: (...args: unknown[]) => Blob, path: unknown, options: unknown): Blob {
+  const text = pathText(path);
+  // A descriptor, an object of S3, or a mistake that Bun shall report itself.
+  if (text === null || startsWith(text, "s3://")) return apply(native, Bun, [path, options]) as Blob;
+  return restrict(apply(native, Bun, [text, options]) as Blob, absolute(text));
 }
 
-function checkWrite(args: unknown[], site: Site): SecurityError | null {
+/** Checks the arguments of `Bun.write`. */
+export function checkWrite(args: unknown[], site: Site): SecurityError | null {
   const target = restrictedPath(args[0]);
   const source = restrictedPath(args[1]);
   const error =

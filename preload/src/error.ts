@@ -12,6 +12,7 @@ import {
   weakMapGet,
   weakMapSet,
 } from "./primordials.ts";
+import { SecurityError } from "./security-error.ts";
 import { table } from "./table.ts";
 
 /** One refused act. */
@@ -30,12 +31,7 @@ export interface Site {
   readonly entry: Function;
 }
 
-/** The class that programs see, for `instanceof`. */
-export class SecurityError extends NativeError {}
-defineValue(SecurityError.prototype, "name", "SecurityError", false);
-defineValue(SecurityError.prototype, "code", "ERR_ACCESS_DENIED", false);
-
-const prototype = SecurityError.prototype;
+const { prototype } = SecurityError;
 /** The errors made here. The launcher is told what stands in this map, not what the error says of itself. */
 const denials = new NativeWeakMap<object, Denial>();
 

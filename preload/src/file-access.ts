@@ -1,7 +1,8 @@
 // May this path be read or written? The questions that every guard of files asks.
 import { isAmbient } from "./ambient.ts";
 import { decide } from "./decide.ts";
-import type { SecurityError, Site } from "./error.ts";
+import type { Site } from "./error.ts";
+import type { SecurityError } from "./security-error.ts";
 import { refusal } from "./error.ts";
 import { absolute, pathText } from "./paths.ts";
 import { table } from "./table.ts";

@@ -4,7 +4,7 @@ import {
   defineValue,
   freeze,
   getOwnPropertyDescriptor,
-  NativeTypeError,
+  NativeError,
   ObjectPrototype,
   ownKeys,
 } from "./primordials.ts";
@@ -23,7 +23,7 @@ export function freezeObjectPrototype(): void {
     defineProperty(ObjectPrototype, name, {
       get: () => value,
       set(this: object, own: unknown) {
-        if (this === ObjectPrototype) throw new NativeTypeError("Object.prototype is frozen");
+        if (this === ObjectPrototype) throw new NativeError("Object.prototype is frozen");
         defineValue(this, name, own, true);
       },
       enumerable: false,

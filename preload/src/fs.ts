@@ -1,11 +1,14 @@
 // node:fs and node:fs/promises, guarded in place when the program first asks for one of them.
-import type { SecurityError, Site } from "./error.ts";
+import type { Site } from "./error.ts";
+import type { SecurityError } from "./security-error.ts";
 import type { FilePermission } from "./file-access.ts";
 import { checkPath, mayAccess, pathIn, refusedAccess } from "./file-access.ts";
-import type { AnyFunction, Check, Style } from "./guard.ts";
+import type { AnyFunction } from "./guard.ts";
 import { guard, replace } from "./guard.ts";
 import { currentDirectory } from "./paths.ts";
-import { apply, callLater, NativeError, defineValue, rejected, resolved, startsWith } from "./primordials.ts";
+import { apply, NativeError, defineValue, rejected, resolved, startsWith } from "./primordials.ts";
+import type { Check, Style } from "./stub.ts";
+import { callLater } from "./web.ts";
 
 /** The permission that each path argument needs, in the order of the arguments. */
 type Needs = readonly (FilePermission | null)[];

@@ -3,16 +3,12 @@ import {
   apply,
   getOwnPropertyDescriptor,
   indexOf,
-  isView,
-  NativeArrayBuffer,
-  NativeSharedArrayBuffer,
-  NativeTextDecoder,
-  NativeURL,
   startsWith,
   stringValue,
   substring,
 } from "./primordials.ts";
 import { table } from "./table.ts";
+import { isView, NativeArrayBuffer, NativeSharedArrayBuffer, NativeTextDecoder, NativeURL } from "./web.ts";
 
 const { fileURLToPath } = Bun;
 const { cwd } = process;

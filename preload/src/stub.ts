@@ -1,17 +1,26 @@
-// Guards that cost next to nothing until they are called: the check itself is part of what is set up late.
-import type { SecurityError, Site } from "./error.ts";
-import type { Style } from "./guard.ts";
+// Guards that cost next to nothing until they are called: what judges and answers is set up late.
+import type { Site } from "./error.ts";
+import type { SecurityError } from "./security-error.ts";
 import { late } from "./late.ts";
-import { apply } from "./primordials.ts";
+import { apply, construct, defineValue, getPrototypeOf, setPrototypeOf } from "./primordials.ts";
+
+/** How an API tells its caller that an act failed. */
+export type Style = "throw" | "reject" | "callback";
 
 /** Looks at the arguments, which it may replace by what it has checked; `null`: go on. */
 export type Check = (args: unknown[], site: Site, self: unknown) => SecurityError | null;
 
-type Functions = Record<string, unknown>;
+/**
+ * Looks at the arguments of a constructor, which it may replace, and throws to refuse.
+ * The function that it may return is told of the new instance.
+ */
+export type ConstructorCheck = (args: unknown[], site: Site) => ((instance: object) => void) | void;
+
+type Members = Record<string, unknown>;
 
 /** Puts `check` before `owner[name]`. Assigned, not defined: defining a property of `Bun` makes all its lazy values. */
 export function guard(owner: object, name: string, api: string, style: Style, check: Check): void {
-  const native = (owner as Functions)[name] as Function;
+  const native = (owner as Members)[name] as Function;
   // A method, so that it cannot be called with `new` where the original cannot.
   const { guarded } = {
     guarded(this: unknown, ...args: unknown[]): unknown {
@@ -20,7 +29,7 @@ export function guard(owner: object, name: string, api: string, style: Style, ch
     },
   };
   const site: Site = { api, entry: guarded };
-  (owner as Functions)[name] = guarded;
+  (owner as Members)[name] = guarded;
 }
 
 /**
@@ -28,14 +37,32 @@ export function guard(owner: object, name: string, api: string, style: Style, ch
  * does not grant at all: reading a lazy property makes its value, which costs more than everything else here.
  */
 export function block(owner: object, name: string, api: string, style: Style, refuse: Check): void {
-  (owner as Functions)[name] = blocked(api, style, refuse);
+  (owner as Members)[name] = blocked(api, style, refuse);
 }
 
 /** A function, or constructor, that always fails. */
 export function blocked(api: string, style: Style, refuse: Check): (...args: unknown[]) => unknown {
-  const function_ = function (this: unknown, ...args: unknown[]): unknown {
+  const refused = function (this: unknown, ...args: unknown[]): unknown {
     return late().answer(style, refuse(args, site, this)!, args);
   };
-  const site: Site = { api, entry: function_ };
-  return function_;
+  const site: Site = { api, entry: refused };
+  return refused;
+}
+
+/** Puts `check` before the constructor `owner[name]`; classes that extend it and `instanceof` keep working. */
+export function guardClass(owner: object, name: string, api: string, check: ConstructorCheck): void {
+  const native = (owner as Members)[name] as Function;
+  const guarded = function (this: unknown, ...args: unknown[]): object {
+    // Called without `new`: the class says so itself.
+    if (new.target === undefined) return apply(native, this, args) as object;
+    const started = check(args, site);
+    const instance = construct(native, args, new.target === guarded ? native : new.target) as object;
+    started?.(instance);
+    return instance;
+  };
+  const site: Site = { api, entry: guarded };
+  setPrototypeOf(guarded, getPrototypeOf(native));
+  guarded.prototype = native.prototype;
+  defineValue(native.prototype as object, "constructor", guarded, false);
+  (owner as Members)[name] = guarded;
 }

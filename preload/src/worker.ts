@@ -1,25 +1,20 @@
 // Workers start with a Bun of their own: they get the same preloads, or they would be outside all of this.
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
-import { guardClass, refuse } from "./guard.ts";
+import { guardClass } from "./guard.ts";
 import { append, apply, isArray, numberToString, toList } from "./primordials.ts";
 import { table } from "./table.ts";
+import { addEventListener } from "./web.ts";
 
-const { addEventListener } = EventTarget.prototype;
 let running = 0;
 
-/** Guards the global `Worker`. */
-export function tameWorker(): void {
-  // Reading the class makes it: do without where it cannot be used.
-  if (table.policy.workers.most === 0) refuse(globalThis, "Worker", "", "throw", "workers", () => "1");
-  else
-    guardClass(globalThis, "Worker", "", (args, site) => {
-      admit(args, site);
-      return (worker) => {
-        running++;
-        apply(addEventListener, worker, ["close", () => running--]);
-      };
-    });
+/** Checks the arguments of the global `Worker`; the answer is told of the new one. */
+export function checkWorker(args: unknown[], site: Site): (worker: object) => void {
+  admit(args, site);
+  return (worker) => {
+    running++;
+    apply(addEventListener, worker, ["close", () => running--]);
+  };
 }
 
 /** Guards the `Worker` of node:worker_threads, which does not go through the global one. */

@@ -74,12 +74,12 @@ impl Extends {
         }
         let names = Preset::ALL.iter().map(|preset| preset.name());
         let fault = Fault::new(format!("{target:?} is neither a preset nor a policy file"));
-        Err(match nearest(target, names.clone()) {
-            Some(meant) => fault.with_help(format!("did you mean {meant:?}?")),
-            None => {
-                let names: Vec<&str> = names.collect();
-                fault.with_help(format!("the presets are {}; a file is written ./base.json", names.join(", ")))
-            }
-        })
+        let help = if let Some(meant) = nearest(target, names.clone()) {
+            format!("did you mean {meant:?}?")
+        } else {
+            let names: Vec<&str> = names.collect();
+            format!("the presets are {}; a file is written ./base.json", names.join(", "))
+        };
+        Err(fault.with_help(help))
     }
 }

@@ -82,7 +82,7 @@ struct Permissions {
     read: Option<List>,
     /// Files and folders that may be written, and read. Configuration that trusted tools obey (.git/hooks, .vscode, .npmrc, …) has to be named itself.
     write: Option<List>,
-    /// Files and folders that modules may be loaded from; by default ["${PROJECT}"]. Secrets at the top of such a folder (.env*, .git, .npmrc, .ssh, *.pem, *.key) are left out.
+    /// Files and folders that modules may be loaded from; by default `${PROJECT}` alone. Secrets at the top of such a folder (.env*, .git, .npmrc, .ssh, *.pem, *.key) are left out.
     import: Option<List>,
     /// Hosts and ports to connect to: "api.example.com:443", "*.example.org:443", "10.1.0.0/16:5432", "[::1]:8000-8010".
     net: Option<List>,

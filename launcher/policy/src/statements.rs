@@ -1,5 +1,7 @@
 //! The statements of a document about permissions, in their long and short forms.
 
+use std::collections::BTreeMap;
+
 use jsonc_parser::ast::Value;
 use jsonc_parser::common::{Range, Ranged};
 
@@ -105,7 +107,7 @@ pub(crate) fn state(
         Permission::Listen => list.read(&mut grants.listen, Some(NetRule::ANY), List::net),
         Permission::Fetch => list.read(&mut grants.fetch, Some(FetchRule::ANY), List::fetch),
         Permission::Env => {
-            list.read(&mut grants.env, Some(all_names()), |list, item| list.text(item, Glob::parse_name))
+            list.read(&mut grants.env, Some(all_names()), |list, item| list.text(item, Glob::parse_name));
         }
         Permission::Run => list.read(&mut grants.run, Some(ProgramRule::Any), |list, item| {
             list.text(item, |text| ProgramRule::parse(text, folder))
@@ -118,7 +120,7 @@ pub(crate) fn state(
         Permission::Eval => list.switch(&mut grants.eval),
         Permission::Wasm => list.switch(&mut grants.wasm),
         Permission::Host => {
-            list.read(&mut grants.host, Some(all_names()), |list, item| list.text(item, Glob::parse_name))
+            list.read(&mut grants.host, Some(all_names()), |list, item| list.text(item, Glob::parse_name));
         }
         Permission::Secrets => {
             list.read(&mut grants.secrets, Some(all_names()), |list, item| list.text(item, Glob::parse_name));
@@ -157,14 +159,15 @@ impl<'v> List<'_, '_, 'v> {
     ) {
         let mut entries: Vec<Entry<T>> = Vec::new();
         match self.value {
-            Value::BooleanLit(literal) if literal.value => match everything {
-                Some(value) => entries.push(Entry { value, statement: self.statement(self.value.range()) }),
-                None => {
+            Value::BooleanLit(literal) if literal.value => {
+                if let Some(value) = everything {
+                    entries.push(Entry { value, statement: self.statement(self.value.range()) });
+                } else {
                     let fault = Fault::new(format!("{} cannot be true", self.key()));
-                    self.reader
-                        .report(self.value.range(), fault.with_help("list folders: [\"${PROJECT}\"] is the default"));
+                    let help = "list folders: [\"${PROJECT}\"] is the default";
+                    self.reader.report(self.value.range(), fault.with_help(help));
                 }
-            },
+            }
             Value::BooleanLit(_) => rules.revoked |= self.side == Side::Allow,
             Value::Array(array) => {
                 for element in &array.elements {
@@ -222,7 +225,7 @@ impl<'v> List<'_, '_, 'v> {
         }
         let mut rule = None;
         let mut methods = None;
-        let mut headers = std::collections::BTreeMap::new();
+        let mut headers = BTreeMap::new();
         for Member { key: field, value, .. } in self.reader.members(item, &key, &["url", "methods", "headers"]) {
             match field {
                 "url" => rule = self.reader.parsed(value, &format!("{key}.url"), |text| FetchRule::parse(text, side)),
@@ -244,21 +247,21 @@ impl<'v> List<'_, '_, 'v> {
         Some(FetchRule { url: rule.url, methods, headers })
     }
 
-    fn headers(&mut self, value: &'v Value<'v>, place: &str) -> std::collections::BTreeMap<String, String> {
+    fn headers(&mut self, value: &'v Value<'v>, place: &str) -> BTreeMap<String, String> {
         let Value::Object(object) = value else {
             self.reader.wrong_type(value, place, "an object of strings");
-            return std::collections::BTreeMap::new();
+            return BTreeMap::new();
         };
-        let mut headers = std::collections::BTreeMap::new();
+        let mut headers = BTreeMap::new();
         for property in &object.properties {
             let name = property.name.as_str().to_ascii_lowercase();
             let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
             if name.is_empty() || !name.bytes().all(token) {
                 self.reader.report(property.name.range(), Fault::new(format!("{name:?} is not the name of a header")));
-            } else if headers.contains_key(&name) {
-                self.reader.report(property.name.range(), Fault::new(format!("the header {name:?} is there twice")));
-            } else if let Some(text) = self.reader.parsed(&property.value, place, header_value) {
-                headers.insert(name, text);
+            } else if let Some(text) = self.reader.parsed(&property.value, place, header_value)
+                && headers.insert(name, text).is_some()
+            {
+                self.reader.report(property.name.range(), Fault::new("this header is there twice"));
             }
         }
         headers

@@ -23,7 +23,7 @@ pub(crate) fn policy(command: &Policy) -> ExitCode {
                 Err(fault) => report::fault(&fault),
             }
         }
-        Policy::Schema => print(&policy::json_schema()),
+        Policy::Schema => print(policy::POLICY_SCHEMA),
         Policy::Why { policy, program, permission, resource } => {
             why(policy, program.as_deref(), permission, resource.as_deref(), &cwd)
         }

@@ -22,31 +22,39 @@ pub(crate) enum Resource {
     MessageQueues = libc::RLIMIT_MSGQUEUE,
 }
 
-/// Sets soft and hard limit of the calling process to `value` (prlimit(2)).
-pub(crate) fn set_limit(resource: Resource, value: u64) -> Result<(), Errno> {
-    let limit = [value, value];
+/// Soft and hard limit of the calling process (prlimit(2)).
+fn limits(resource: Resource) -> Result<[u64; 2], Errno> {
+    let mut limit = [0u64; 2];
+    // SAFETY: the kernel writes one `struct rlimit64`, two u64; pid 0 is the caller.
+    unsafe { raw(libc::SYS_prlimit64, [0, resource as usize, 0, limit.as_mut_ptr() as usize, 0, 0]) }?;
+    Ok(limit)
+}
+
+fn set_limits(resource: Resource, limit: [u64; 2]) -> Result<(), Errno> {
     // SAFETY: the kernel reads one `struct rlimit64`, two u64; pid 0 is the caller.
     unsafe { raw(libc::SYS_prlimit64, [0, resource as usize, limit.as_ptr() as usize, 0, 0, 0]) }?;
     Ok(())
 }
 
+/// Sets soft and hard limit of the calling process to `value`, or to the hard limit where that is lower already: a
+/// host's own limits are never raised.
+pub(crate) fn set_limit(resource: Resource, value: u64) -> Result<(), Errno> {
+    let [_, hard] = limits(resource)?;
+    let value = value.min(hard);
+    set_limits(resource, [value, value])
+}
+
 /// Lets the calling process open descriptors up to `least`, if its hard limit allows that (prlimit(2)).
 /// An error of `EMFILE` says that it does not.
 pub(crate) fn raise_open_files(least: u64) -> Result<(), Errno> {
-    let mut limit = [0u64; 2];
-    let resource = Resource::OpenFiles as usize;
-    // SAFETY: the kernel writes one `struct rlimit64`, two u64; pid 0 is the caller.
-    unsafe { raw(libc::SYS_prlimit64, [0, resource, 0, limit.as_mut_ptr() as usize, 0, 0]) }?;
-    if limit[0] >= least {
-        return Ok(());
+    let [soft, hard] = limits(Resource::OpenFiles)?;
+    if soft >= least {
+        Ok(())
+    } else if hard >= least {
+        set_limits(Resource::OpenFiles, [hard, hard])
+    } else {
+        Err(Errno(libc::EMFILE))
     }
-    if limit[1] < least {
-        return Err(Errno(libc::EMFILE));
-    }
-    limit[0] = limit[1];
-    // SAFETY: the kernel reads one `struct rlimit64`.
-    unsafe { raw(libc::SYS_prlimit64, [0, resource, limit.as_ptr() as usize, 0, 0, 0]) }?;
-    Ok(())
 }
 
 /// No program run from here on gains privileges by exec (`PR_SET_NO_NEW_PRIVS`); seccomp and Landlock ask for it.

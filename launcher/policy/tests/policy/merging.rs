@@ -145,8 +145,7 @@ fn what_cannot_be_enforced_yet_is_named_never_ignored() {
   "net": "example.com:443", "listen": 3000, "fetch": "https://example.com/", "run": true, "host": "db.*", "secrets": "KEY",
   "trust": { "signers": ["key"], "required": true }, "kernel": { "audit": "ebpf" }
 }"#;
-    let found: Vec<String> =
-        unavailable(&policy(text)).iter().map(|problem| format!("{}", problem.message())).collect();
+    let found: Vec<String> = unavailable(&policy(text)).iter().map(|problem| problem.message().to_owned()).collect();
     assert_eq!(
         found,
         [

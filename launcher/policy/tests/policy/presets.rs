@@ -111,3 +111,21 @@ fn the_schema_knows_the_keys_that_the_parser_knows() {
         assert_eq!(keys(&schema, pointer), parser, "{section}");
     }
 }
+
+#[test]
+fn the_page_on_the_format_shows_a_policy_that_means_what_the_page_says() {
+    let page = include_str!("../../../../policies/README.md");
+    let (_, rest) = page.split_once("```jsonc\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let policy = expanded(example);
+    let denied = decide(&policy, &Request::Read("/project/data/private/x".into())).rule.to_string();
+    assert!(page.contains(&format!("`{denied}`")), "{denied}");
+    let request = Request::Read("/etc/passwd".into());
+    assert!(page.contains(&policy::explain(&request, &decide(&policy, &request))));
+    for name in policy::Permission::ALL.map(policy::Permission::name).iter().chain(policy::SYS_NAMES) {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+    for limit in policy::Limit::ALL {
+        assert!(page.contains(limit.name()), "{}", limit.name());
+    }
+}

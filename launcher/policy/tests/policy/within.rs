@@ -85,6 +85,16 @@ fn an_excess_says_what_goes_too_far() {
 }
 
 #[test]
+fn denying_the_only_library_does_not_take_back_native_code_as_such() {
+    let layers = [crate::layer(r#"{"ffi": "./x.so"}"#), crate::layer(r#"{"deny": {"ffi": "./x.so"}}"#)];
+    let inner = policy::Policy::merge(&layers).expand(&crate::places());
+    assert!(decide(&inner, &Request::Ffi(None)).allowed);
+    let keys: Vec<String> =
+        is_within(&inner, &expanded("{}")).unwrap_err().into_iter().map(|excess| excess.key).collect();
+    assert_eq!(keys, ["allow.ffi"]);
+}
+
+#[test]
 fn a_ceiling_allows_what_both_policies_allow_and_says_which_one_refuses() {
     let ceiling = Ceiling {
         outer: expanded(r#"{"read": "./a"}"#),
@@ -206,10 +216,11 @@ fn generated_policy() -> impl Strategy<Value = ExpandedPolicy> {
 /// A policy, and another that is often close to it: it grants the same and more, or lacks denials.
 fn two_policies() -> impl Strategy<Value = (ExpandedPolicy, ExpandedPolicy)> {
     let chances = prop::collection::vec(prop::bool::weighted(0.3), 8);
-    (generated_policy(), generated_policy(), chances, any::<[bool; 10]>()).prop_map(|(mut inner, mut outer, kept, same)| {
-        let (ours, theirs) = (&mut inner.grants, &mut outer.grants);
-        /// Leaves a permission out of the inner policy, adds its grants to the outer one, clears the outer's denials.
-        macro_rules! relate {
+    (generated_policy(), generated_policy(), chances, any::<[bool; 10]>()).prop_map(
+        |(mut inner, mut outer, kept, same)| {
+            let (ours, theirs) = (&mut inner.grants, &mut outer.grants);
+            /// Leaves a permission out of the inner policy, adds its grants to the outer one, clears the outer's denials.
+            macro_rules! relate {
             ($($number:literal $permission:ident)*) => { $(
                 if !kept[$number] {
                     ours.$permission.allow.clear();
@@ -222,14 +233,15 @@ fn two_policies() -> impl Strategy<Value = (ExpandedPolicy, ExpandedPolicy)> {
                 }
             )* };
         }
-        relate!(0 read 1 write 2 import 3 env 4 net 5 run 6 fetch 7 ffi);
-        if same[9] {
-            theirs.eval.clone_from(&ours.eval);
-            theirs.wasm.clone_from(&ours.wasm);
-            theirs.workers.clone_from(&ours.workers);
-        }
-        (inner, outer)
-    })
+            relate!(0 read 1 write 2 import 3 env 4 net 5 run 6 fetch 7 ffi);
+            if same[9] {
+                theirs.eval.clone_from(&ours.eval);
+                theirs.wasm.clone_from(&ours.wasm);
+                theirs.workers.clone_from(&ours.workers);
+            }
+            (inner, outer)
+        },
+    )
 }
 
 fn request() -> impl Strategy<Value = Request> {
@@ -268,7 +280,7 @@ fn enough_generated_policies_are_within_one_another_to_mean_something() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, max_global_rejects: 200_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, max_global_rejects: 200_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_a_policy_within_another_allows_the_other_allows((inner, outer) in two_policies(), requests in requests()) {

@@ -1,12 +1,9 @@
 //! A first, close look at a Bun: its version, and whether the switches that the sandbox relies on do what they should.
-//! Bun ignores flags that it does not know, so each is tried. It runs confined, like any program.
+//! Bun ignores flags that it does not know, so each is tried.
 
-use std::io::Read;
-use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
+use confine::{File, Root};
 
-use confine::{Identity, Plan, ProcessLimits, Program, Root, Stdio, seccomp};
-
+use crate::errand::Runner;
 use crate::error::{Error, Kind};
 use crate::resolve::runtime;
 
@@ -15,42 +12,20 @@ const SCRIPT_PATH: &str = "/run/secure-bun/probe.js";
 /// What the script says when everything is as it should be, before the version.
 const GOOD: &str = "secure-bun probe ok ";
 
-/// The version of the Bun at `path`, if its switches work.
-pub(super) fn version(path: &Path, libraries: &[PathBuf], identity: Identity) -> Result<String, Error> {
-    let (mut reader, writer) =
-        std::io::pipe().map_err(|error| Error::new(Kind::Sandbox, format!("cannot make a pipe: {error}")))?;
-    let null = std::fs::File::open("/dev/null")
-        .map_err(|error| Error::io(Kind::Sandbox, "open", Path::new("/dev/null"), &error))?;
+/// The version of a Bun whose switches work.
+pub(super) fn version(runner: Runner<'_>) -> Result<String, Error> {
     let mut root = Root::default();
-    runtime::show(&mut root, path, libraries)?;
-    root.files.push(confine::File { target: c"/run/secure-bun/probe.js".to_owned(), contents: SCRIPT.into() });
-    let argv = ["bun"].into_iter().chain(runtime::flags(false)).chain([SCRIPT_PATH]);
-    let plan = Plan {
-        identity,
-        root,
-        limits: ProcessLimits { cpu_s: Some(10), open_files: 256, ..ProcessLimits::default() },
-        filter: seccomp::Options::default(),
-        program: Program {
-            path: runtime::BUN.to_owned(),
-            argv: argv.map(runtime::c_string).collect::<Result<_, _>>()?,
-            env: runtime::variables(&runtime::Engine::default()).map(runtime::c_string).collect::<Result<_, _>>()?,
-            cwd: c"/".to_owned(),
-        },
-        stdio: Stdio { input: null.as_raw_fd(), output: writer.as_raw_fd(), error: writer.as_raw_fd(), channel: None },
-        cgroups: Vec::new(),
-    };
-    let started = confine::start(&plan)?;
-    drop(writer);
-    let mut said = String::new();
-    // Whatever it prints, a look at this much tells.
-    let read = reader.by_ref().take(64 * 1024).read_to_string(&mut said);
-    drop(reader);
-    crate::supervise::wait(&started.child);
-    let answer = read.ok().and_then(|_| said.trim().strip_prefix(GOOD));
-    let version = answer.filter(|version| version.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(&byte)));
+    root.files.push(File { target: c"/run/secure-bun/probe.js".to_owned(), contents: SCRIPT.into() });
+    let arguments: Vec<&str> = runtime::flags(false).chain([SCRIPT_PATH]).collect();
+    let said = runner.run(root, &arguments)?;
+    let version = said.trim().strip_prefix(GOOD).filter(|version| version.bytes().all(is_version_byte));
     version.map(str::to_owned).ok_or_else(|| {
         let said: String = said.trim().chars().take(300).collect();
-        Error::new(Kind::Sandbox, format!("{} is not a Bun that can be sandboxed: {said:?}", path.display()))
+        Error::new(Kind::Sandbox, format!("{} is not a Bun that can be sandboxed: {said:?}", runner.bun.display()))
             .with_help("secure-bun is made for Bun 1.4.5")
     })
+}
+
+const fn is_version_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+')
 }

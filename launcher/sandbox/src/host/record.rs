@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::cache::Cache;
 use super::{libraries, probe};
+use crate::errand::Runner;
 use crate::error::{Error, Kind};
 
 /// A Bun binary.
@@ -71,7 +72,7 @@ impl BunRecord {
             return Ok(record);
         }
         let libraries = libraries::libraries(path)?;
-        let version = probe::version(path, &libraries, user)?;
+        let version = probe::version(Runner { bun: path, libraries: &libraries, identity: user })?;
         let record = Self { path: path.to_path_buf(), identity, sha256: hash(path)?, version, libraries };
         if let (Some(cache), Ok(text)) = (cache, serde_json::to_vec(&record)) {
             // A full disk costs time at the next start, no more.

@@ -1,5 +1,6 @@
 //! The sandbox channel: what the preload says, kept within bounds.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -128,14 +129,15 @@ impl Channel {
     }
 }
 
-/// Waits until the preload has said something; for ever, where there is no channel.
-pub(super) async fn spoken(channel: Option<&AsyncFd<OwnedFd>>) {
-    let Some(channel) = channel else { return std::future::pending().await };
-    match channel.readable().await {
-        Ok(mut ready) => {
-            // At the end of the pipe it stays readable: the end of the process comes next.
-            ready.clear_ready();
-        }
-        Err(_) => std::future::pending().await,
+/// Waits until the preload has said something; for ever, where there is no channel or it is closed.
+pub(super) async fn spoken(channel: &RefCell<Channel>, readiness: Option<&AsyncFd<OwnedFd>>) {
+    // At its end a pipe stays readable, and nobody clears that.
+    let open = channel.borrow().pipe.is_some();
+    if let Some(readiness) = readiness.filter(|_| open)
+        && let Ok(mut ready) = readiness.readable().await
+    {
+        ready.clear_ready();
+        return;
     }
+    std::future::pending().await
 }

@@ -72,7 +72,7 @@ async fn look_after(running: Running) -> io::Result<Report> {
     let forced = loop {
         tokio::select! {
             biased;
-            () = channel::spoken(speaking.as_ref()) => {
+            () = channel::spoken(&channel, speaking.as_ref()) => {
                 if let Some(ending) = channel.borrow_mut().drain() {
                     break Some(ending);
                 }

@@ -1,6 +1,8 @@
 //! What lies ready inside for the preload: the table of the policy, written anew for each run, and the static guards,
 //! compiled to bytecode once per Bun where there is a private place to keep that.
 
+mod compile;
+
 use std::path::Path;
 
 use confine::{Access, File, Root};
@@ -8,13 +10,12 @@ use policy::{ExpandedPolicy, Freeze, PreloadTable};
 use serde::Serialize;
 
 use crate::error::{Error, Kind, c_path, text};
-use crate::host::{Cache, Host};
+use crate::host::Host;
 use crate::places::TMP;
-use crate::resolve::look::{Look, RealFiles};
 use crate::resolve::runtime::{self, Engine};
 
 /// The guards, built from `preload/src` (scripts/generate).
-pub(crate) const GUARDS: &str = include_str!("../../../preload/dist/preload.js");
+pub(crate) const GUARDS: &str = include_str!("../../../../preload/dist/preload.js");
 
 const POLICY_PATH: &str = "/run/secure-bun/policy.js";
 const GUARDS_FOLDER: &str = "/run/secure-bun/guards";
@@ -92,22 +93,11 @@ pub(crate) fn stage(
     // The pragma tells Bun that there is nothing to transpile.
     let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={json};\n").into_bytes();
     root.files.push(File { target: c_path(Path::new(POLICY_PATH))?, contents });
-    match host.cache.as_ref().and_then(|cache| compiled(cache, host)) {
+    match compile::compiled(host) {
         Some(folder) => {
-            let bind = runtime::bind(&folder, c_path(Path::new(GUARDS_FOLDER))?, Access::Read, is_dropped(host))?;
-            root.binds.push(bind);
+            root.binds.push(runtime::bind(&folder, c_path(Path::new(GUARDS_FOLDER))?, Access::Read, false)?);
         }
         None => root.files.push(File { target: c_path(Path::new(GUARDS_PATH))?, contents: GUARDS.into() }),
     }
     Ok(())
-}
-
-fn is_dropped(host: &Host) -> bool {
-    matches!(host.identity, confine::Identity::Dropped { .. })
-}
-
-/// The folder with the compiled guards, made now if need be. `None`: they are run from source, which is slower.
-fn compiled(_cache: &Cache, _host: &Host) -> Option<crate::resolve::look::Object> {
-    let folder = _cache.path("guards");
-    RealFiles.look(&folder).ok()
 }

@@ -1,0 +1,48 @@
+// Other programs, native code, and what the machine tells: refusals and checks.
+import type { Site } from "./error.ts";
+import type { SecurityError } from "./security-error.ts";
+import { refusal } from "./error.ts";
+import { pathIn, refusedAccess } from "./file-access.ts";
+import { block, guard } from "./guard.ts";
+import { absolute } from "./paths.ts";
+import { enumerableKeys, isArray } from "./primordials.ts";
+import { table } from "./table.ts";
+
+/** The refusal of `(["git", …])`, `({ cmd: ["git", …] })` or `("/bin/git", …)`. */
+export function refuseCommand(args: unknown[], site: Site): SecurityError | null {
+  const first = args[0] as { cmd?: unknown } | string | null | undefined;
+  const command: unknown = isArray(first) ? first : typeof first === "object" ? first?.cmd : [first];
+  const program: unknown = isArray(command) ? command[0] : undefined;
+  return refusal("run", typeof program === "string" ? program : null, site);
+}
+
+/** Guards bun:ffi: all of it where nothing native is granted, else the libraries it opens. */
+export function tameFfi(ffi: Record<string, unknown>): void {
+  if (table.policy.ffi.allow.length > 0) {
+    guard(ffi, "dlopen", "ffi.", "throw", (args, site) => refuseLibrary(args[0], site));
+    return;
+  }
+  const names = enumerableKeys(ffi);
+  for (let index = 0; index < names.length; index++)
+    block(ffi, names[index]!, "ffi.", "throw", (args, site) => {
+      const library = args[0];
+      return refuseLibrary(typeof library === "string" ? library : null, site);
+    });
+}
+
+/** Guards node:os: what it tells about the machine's users and networks. */
+export function tameOs(os: object): void {
+  guard(os, "userInfo", "os.", "throw", (_, site) => refusal("sys", "userInfo", site));
+  guard(os, "networkInterfaces", "os.", "throw", (_, site) => refusal("sys", "networkInterfaces", site));
+}
+
+/** Guards node:v8: a heap snapshot is a file. */
+export function tameV8(v8: object): void {
+  guard(v8, "writeHeapSnapshot", "v8.", "throw", (args, site) =>
+    refusedAccess("write", pathIn(args[0]) ?? absolute("Heap.heapsnapshot"), site),
+  );
+}
+
+function refuseLibrary(library: unknown, site: Site): SecurityError | null {
+  return refusal("ffi", pathIn(library), site);
+}

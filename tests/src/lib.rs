@@ -1,0 +1,16 @@
+//! What the end-to-end tests share: where the built launcher and Bun are, a folder for the files of one test, and
+//! processes that are watched until they end.
+#![forbid(unsafe_code)]
+
+mod envelope;
+mod folder;
+mod machine;
+mod process;
+mod tools;
+
+pub use envelope::Envelope;
+pub use folder::{Folder, JSON};
+pub use machine::Machine;
+pub use process::{Command, Ended, PATIENCE, Running};
+pub use snapbox::{assert_data_eq, str};
+pub use tools::{bun, is_root};

@@ -1,0 +1,94 @@
+//! What a run could leave behind on the machine.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::process::PATIENCE;
+
+/// Between two looks at something that has no event to wait for.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The mounts of the machine at one time.
+#[derive(Debug)]
+pub struct Machine {
+    mounts: BTreeSet<String>,
+}
+
+impl Machine {
+    /// Looks at the machine.
+    pub fn now() -> Self {
+        Self { mounts: mounts() }
+    }
+
+    /// No mount has come since.
+    #[track_caller]
+    pub fn assert_no_new_mount(&self) {
+        let now = mounts();
+        let new: Vec<&String> = now.difference(&self.mounts).collect();
+        assert!(new.is_empty(), "new mounts: {new:#?}");
+    }
+
+    /// The processes with `marker` in their command line.
+    pub fn processes(marker: &str) -> Vec<String> {
+        let running = fs::read_dir("/proc").expect("there is a /proc").flatten().filter_map(|entry| {
+            entry.file_name().to_str()?.parse::<u32>().ok()?;
+            let words = fs::read(entry.path().join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&words).replace('\0', " ");
+            line.contains(marker).then(|| format!("{} {line}", entry.file_name().display()))
+        });
+        running.collect()
+    }
+
+    /// Waits until no process has `marker` in its command line any more.
+    #[track_caller]
+    pub fn assert_no_process_stays(marker: &str) {
+        let stays = within(PATIENCE, || Self::processes(marker), Vec::is_empty);
+        assert!(stays.is_empty(), "still running: {stays:#?}");
+    }
+
+    /// The control groups of launchers. Those of runs that are under way elsewhere go away with them.
+    #[track_caller]
+    pub fn assert_no_control_group_stays() {
+        let ours = control_groups(Path::new("/sys/fs/cgroup"));
+        let stays = within(PATIENCE, || ours.iter().filter(|group| group.exists()).collect(), Vec::is_empty);
+        assert!(stays.is_empty(), "control groups left: {stays:#?}");
+    }
+
+    /// What a folder holds.
+    pub fn entries(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    }
+}
+
+fn mounts() -> BTreeSet<String> {
+    let text = fs::read_to_string("/proc/self/mountinfo").expect("there is a /proc");
+    text.lines().map(str::to_owned).collect()
+}
+
+fn control_groups(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if entry.file_name().to_string_lossy().starts_with("secure-bun") {
+                found.push(entry.path());
+            }
+            found.extend(control_groups(&entry.path()));
+        }
+    }
+    found
+}
+
+/// Looks until it is as it should be, or until `patience` is over; what was seen last.
+fn within<T>(patience: Duration, look: impl Fn() -> T, is_good: impl Fn(&T) -> bool) -> T {
+    let began = Instant::now();
+    loop {
+        let seen = look();
+        if is_good(&seen) || began.elapsed() > patience {
+            return seen;
+        }
+        std::thread::sleep(LOOK);
+    }
+}

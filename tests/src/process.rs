@@ -1,0 +1,265 @@
+//! Processes under test: each has a limit of time, and is ended with it.
+
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{ChildStdin, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::envelope::Envelope;
+
+/// The longest that any process of a test may take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A command to run.
+#[derive(Debug)]
+pub struct Command {
+    command: std::process::Command,
+    folder: String,
+    input: Option<Vec<u8>>,
+}
+
+impl Command {
+    pub(crate) fn new(program: &Path, folder: &Path) -> Self {
+        let mut command = std::process::Command::new(program);
+        command.current_dir(folder).env_clear();
+        Self { command, folder: folder.display().to_string(), input: Some(Vec::new()) }
+    }
+
+    /// With one more argument.
+    #[must_use]
+    pub fn word(self, word: impl AsRef<OsStr>) -> Self {
+        self.words([word])
+    }
+
+    /// With more arguments.
+    #[must_use]
+    pub fn words<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(words);
+        self
+    }
+
+    /// With a variable in its environment.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// With a text to read on standard input, instead of none.
+    #[must_use]
+    pub fn input(mut self, text: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(text.into());
+        self
+    }
+
+    /// With a standard input that stays open while it runs.
+    #[must_use]
+    pub fn open_input(mut self) -> Self {
+        self.input = None;
+        self
+    }
+
+    /// In another folder.
+    #[must_use]
+    pub fn from(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn end(self) -> Ended {
+        self.start().end()
+    }
+
+    /// Runs it to its end, which has to be a success, and gives what it printed.
+    #[track_caller]
+    pub fn prints(self) -> String {
+        let ended = self.end();
+        assert_eq!(ended.code(), 0, "{ended}");
+        ended.stdout()
+    }
+
+    /// Runs it to its end and reads the envelope that it printed.
+    #[track_caller]
+    pub fn envelope(self) -> Envelope {
+        Envelope::of(&self.end())
+    }
+
+    /// Starts it.
+    pub fn start(mut self) -> Running {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A group of its own: a signal for it reaches nobody else.
+        self.command.process_group(0);
+        let began = Instant::now();
+        let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command.get_program()));
+        let stdout = Stream::follow(child.stdout.take().expect("standard output is a pipe"));
+        let stderr = Stream::follow(child.stderr.take().expect("standard error is a pipe"));
+        let mut stdin = child.stdin.take();
+        if let Some(input) = self.input {
+            let stdin = stdin.take();
+            std::thread::spawn(move || {
+                // A program that does not read its input is no failure.
+                let _ = stdin.expect("standard input is a pipe").write_all(&input);
+            });
+        }
+        let pid = Pid::from_raw(child.id().cast_signed());
+        let (sender, exit) = mpsc::channel();
+        std::thread::spawn(move || {
+            let status = child.wait().expect("a child can be waited for");
+            let _ = sender.send((status, began.elapsed()));
+        });
+        Running { pid, stdout, stderr, stdin, exit, folder: self.folder }
+    }
+}
+
+/// A process that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Its number.
+    pub pid: Pid,
+    stdout: Stream,
+    stderr: Stream,
+    stdin: Option<ChildStdin>,
+    exit: Receiver<(ExitStatus, Duration)>,
+    folder: String,
+}
+
+impl Running {
+    /// Waits until it has printed `text` on standard output.
+    #[track_caller]
+    pub fn says(&self, text: &str) {
+        assert!(self.stdout.wait_for(text), "no {text:?}; standard error: {}", self.stderr.text());
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid, signal).expect("it is still running");
+    }
+
+    /// Gives it a line of standard input.
+    pub fn tell(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("its input was kept open");
+        stdin.write_all(format!("{line}\n").as_bytes()).expect("it reads");
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn end(mut self) -> Ended {
+        drop(self.stdin.take());
+        let (status, took) = match self.exit.recv_timeout(PATIENCE) {
+            Ok(end) => end,
+            Err(RecvTimeoutError::Timeout) => {
+                // Not waited for yet, so the number is still its own.
+                let _ = kill(self.pid, Signal::SIGKILL);
+                let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
+                panic!("still running after {PATIENCE:?}; standard output: {stdout}; standard error: {stderr}");
+            }
+            Err(RecvTimeoutError::Disconnected) => unreachable!("the waiting thread answers"),
+        };
+        let (stdout, stderr) = (self.stdout.finish(), self.stderr.finish());
+        Ended { status, took, output: stdout, errors: stderr, folder: self.folder }
+    }
+}
+
+/// What a process prints, as it comes.
+#[derive(Debug)]
+struct Stream {
+    shared: Arc<(Mutex<Vec<u8>>, Condvar)>,
+    reader: JoinHandle<()>,
+}
+
+impl Stream {
+    fn follow(mut from: impl Read + Send + 'static) -> Self {
+        let shared = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let ours = Arc::clone(&shared);
+        let reader = std::thread::spawn(move || {
+            let mut chunk = vec![0; 64 * 1024];
+            while let Ok(n @ 1..) = from.read(&mut chunk) {
+                ours.0.lock().expect("no reader panics").extend_from_slice(&chunk[..n]);
+                ours.1.notify_all();
+            }
+        });
+        Self { shared, reader }
+    }
+
+    fn wait_for(&self, text: &str) -> bool {
+        let seen = self.shared.0.lock().expect("no reader panics");
+        let missing = |seen: &mut Vec<u8>| !String::from_utf8_lossy(seen).contains(text);
+        let (_seen, waited) = self.shared.1.wait_timeout_while(seen, PATIENCE, missing).expect("no reader panics");
+        !waited.timed_out()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.shared.0.lock().expect("no reader panics")).into_owned()
+    }
+
+    fn finish(self) -> Vec<u8> {
+        self.reader.join().expect("no reader panics");
+        std::mem::take(&mut self.shared.0.lock().expect("no reader panics"))
+    }
+}
+
+/// A process that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// How.
+    pub status: ExitStatus,
+    /// How long it took.
+    pub took: Duration,
+    /// What it printed on standard output.
+    pub output: Vec<u8>,
+    /// What it printed on standard error.
+    pub errors: Vec<u8>,
+    folder: String,
+}
+
+impl Ended {
+    /// Its exit code; a signal is a failure of the test.
+    #[track_caller]
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or_else(|| panic!("ended by a signal: {self}"))
+    }
+
+    /// The signal that ended it.
+    pub fn signal(&self) -> Option<Signal> {
+        self.status.signal().map(|number| Signal::try_from(number).expect("an ordinary signal"))
+    }
+
+    /// Standard output, with the test's folder as `[FOLDER]`.
+    pub fn stdout(&self) -> String {
+        self.redacted(&self.output)
+    }
+
+    /// Standard error, with the test's folder as `[FOLDER]`.
+    pub fn stderr(&self) -> String {
+        self.redacted(&self.errors)
+    }
+
+    fn redacted(&self, text: &[u8]) -> String {
+        String::from_utf8_lossy(text).replace(&self.folder, "[FOLDER]")
+    }
+}
+
+/// For snapshots: exit code or signal, standard output, standard error.
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.status.code(), self.signal()) {
+            (Some(code), _) => writeln!(f, "exit code {code}")?,
+            (None, signal) => writeln!(f, "ended by {}", signal.map_or("nothing", Signal::as_str))?,
+        }
+        for (name, text) in [("stdout", self.stdout()), ("stderr", self.stderr())] {
+            if !text.is_empty() {
+                write!(f, "--- {name}\n{text}")?;
+            }
+        }
+        Ok(())
+    }
+}
