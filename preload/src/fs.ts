@@ -25,8 +25,6 @@ const FUNCTIONS: Readonly<Record<string, Needs>> = {
   readFile: READS,
   readdir: READS,
   opendir: READS,
-  stat: READS,
-  lstat: READS,
   statfs: READS,
   realpath: READS,
   readlink: READS,
@@ -62,6 +60,10 @@ export function tameFs(fs: object, promises: object): void {
     guard(fs, name + "Sync", "fs.", "throw", check);
     guard(promises, name, "fs.promises.", "reject", check);
   }
+  const { realpath, realpathSync } = fs as { realpath: object; realpathSync: object };
+  guard(realpath, "native", "fs.realpath.", "callback", checkPaths(READS));
+  guard(realpathSync, "native", "fs.realpathSync.", "throw", checkPaths(READS));
+  tameStat(fs, promises);
   tameOpen(fs, promises);
   tameProbes(fs, promises);
   guard(fs, "watch", "fs.", "throw", checkPaths(READS));
@@ -82,6 +84,28 @@ function checkPaths(needs: Needs): Check {
     }
     return null;
   };
+}
+
+/** `stat` and `lstat`, whose synchronous form can be a question about existence. */
+function tameStat(fs: object, promises: object): void {
+  for (let index = 0; index < 2; index++) {
+    const name = index === 0 ? "stat" : "lstat";
+    guard(fs, name, "fs.", "callback", checkPaths(READS));
+    guard(promises, name, "fs.promises.", "reject", checkPaths(READS));
+    guard(fs, name + "Sync", "fs.", "throw", checkPaths(READS));
+    replace(
+      fs,
+      name + "Sync",
+      (guarded) =>
+        ({
+          stat(path: unknown, options: unknown): unknown {
+            const asks =
+              (options as { throwIfNoEntry?: unknown } | null | undefined)?.throwIfNoEntry === false;
+            return asks && isHidden(path) ? undefined : apply(guarded, fs, [path, options]);
+          },
+        }).stat,
+    );
+  }
 }
 
 function tameOpen(fs: object, promises: object): void {

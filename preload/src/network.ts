@@ -14,7 +14,7 @@ const readRequestUrl = getOwnPropertyDescriptor(NativeRequest.prototype, "url")!
 
 /** The refusal of a socket described by an options object. */
 export function refuseConnection(args: unknown[], site: Site): SecurityError | null {
-  return refusal("net", addressOf(args[0], "localhost", 0), site);
+  return refusal("net", addressOf(args[0], site.api === "Bun.connect" ? "localhost" : "0.0.0.0", 0), site);
 }
 
 /** The refusal of a server described by an options object. */

@@ -39,10 +39,12 @@ function tameLookups(owner: object, prefix: string, style: "callback" | "reject"
   const names = ownKeys(owner);
   for (let index = 0; index < names.length; index++) {
     const name = names[index]!;
-    if (typeof name === "string" && isLookup(name))
-      guard(owner, name, prefix, style, (args, site) =>
-        refusal("net", typeof args[0] === "string" ? args[0] : null, site),
-      );
+    if (typeof name !== "string" || !isLookup(name)) continue;
+    guard(owner, name, prefix, style, (args, site) => {
+      const host = typeof args[0] === "string" ? args[0] : "localhost";
+      // Rules name a port; most look-ups are for this one.
+      return refusal("net", addressOf({ host }, host, 443), site);
+    });
   }
 }
 

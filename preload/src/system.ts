@@ -5,7 +5,7 @@ import { refusal } from "./error.ts";
 import { pathIn, refusedAccess } from "./file-access.ts";
 import { block, guard } from "./guard.ts";
 import { absolute } from "./paths.ts";
-import { enumerableKeys, isArray } from "./primordials.ts";
+import { enumerableKeys, indexOf, isArray } from "./primordials.ts";
 import { table } from "./table.ts";
 
 /** The refusal of `(["git", …])`, `({ cmd: ["git", …] })` or `("/bin/git", …)`. */
@@ -44,5 +44,7 @@ export function tameV8(v8: object): void {
 }
 
 function refuseLibrary(library: unknown, site: Site): SecurityError | null {
-  return refusal("ffi", pathIn(library), site);
+  // A bare name is looked up by the system's loader, not in the working directory.
+  const isName = typeof library === "string" && indexOf(library, "/") < 0;
+  return refusal("ffi", isName ? library : pathIn(library), site);
 }

@@ -1,9 +1,11 @@
-//! What `secure-bun` says, and exits with.
+//! What `secure-bun` prints and exits with, for each thing that can be wrong and for each that is asked of it.
 
-use secure_bun_tests::{Folder, assert_data_eq, str};
-
-#[test]
-fn x() {
-    let folder = Folder::new();
-    assert_data_eq!(folder.secure_bun(["run", "missing.ts"]).end().to_string(), str![]);
-}
+mod arguments;
+mod calls;
+mod flags;
+mod input;
+mod not_yet;
+mod policies;
+mod policy_command;
+mod programs;
+mod reports;

@@ -1,8 +1,9 @@
 //! The one line of JSON that tells how a run went.
 
 use serde_json::Value;
+use snapbox::data::Inline;
 
-use crate::process::Ended;
+use crate::process::{Ended, compare};
 
 /// An envelope and the exit code that came with it.
 #[derive(Debug)]
@@ -48,8 +49,13 @@ impl Envelope {
         self.at("/result")
     }
 
-    /// What is the same every time: without times, memory and stacks.
-    pub fn lasting(&self) -> String {
+    /// Compares what is the same every time, so without times, memory and stacks, with a snapshot.
+    #[track_caller]
+    pub fn is(&self, snapshot: Inline) {
+        compare(self.lasting(), snapshot);
+    }
+
+    fn lasting(&self) -> String {
         let mut json = self.json.clone();
         for (pointer, key) in [("", "stats"), ("", "sandbox"), ("/error", "stack")] {
             if let Some(Value::Object(object)) = json.pointer_mut(pointer) {

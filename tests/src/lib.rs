@@ -12,5 +12,5 @@ pub use envelope::Envelope;
 pub use folder::{Folder, JSON};
 pub use machine::Machine;
 pub use process::{Command, Ended, PATIENCE, Running};
-pub use snapbox::{assert_data_eq, str};
+pub use snapbox::str;
 pub use tools::{bun, is_root};

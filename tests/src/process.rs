@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use snapbox::data::Inline;
 
 use crate::envelope::Envelope;
+use crate::folder::Folder;
 
 /// The longest that any process of a test may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,13 +26,14 @@ pub struct Command {
     command: std::process::Command,
     folder: String,
     input: Option<Vec<u8>>,
+    files: Option<Folder>,
 }
 
 impl Command {
     pub(crate) fn new(program: &Path, folder: &Path) -> Self {
         let mut command = std::process::Command::new(program);
         command.current_dir(folder).env_clear();
-        Self { command, folder: folder.display().to_string(), input: Some(Vec::new()) }
+        Self { command, folder: folder.display().to_string(), input: Some(Vec::new()), files: None }
     }
 
     /// With one more argument.
@@ -74,6 +77,26 @@ impl Command {
         self
     }
 
+    /// With its files, which go away when it has ended.
+    #[must_use]
+    pub fn keep(mut self, files: Folder) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// With one more descriptor, that appends to a file.
+    #[must_use]
+    pub fn descriptor(mut self, number: u32, file: &Path) -> Self {
+        // Only a shell gives a child a descriptor of a chosen number without unsafe code here.
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.arg("-c").arg(format!("exec \"$@\" {number}>>\"$0\"")).arg(file);
+        shell.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
+        shell.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.current_dir(self.command.get_current_dir().expect("it was set"));
+        self.command = shell;
+        self
+    }
+
     /// Runs it to its end.
     pub fn end(self) -> Ended {
         self.start().end()
@@ -85,6 +108,12 @@ impl Command {
         let ended = self.end();
         assert_eq!(ended.code(), 0, "{ended}");
         ended.stdout()
+    }
+
+    /// Runs it to its end and compares exit code and output with a snapshot. `SNAPSHOTS=overwrite` renews it.
+    #[track_caller]
+    pub fn shows(self, snapshot: Inline) {
+        self.end().is(snapshot);
     }
 
     /// Runs it to its end and reads the envelope that it printed.
@@ -99,7 +128,8 @@ impl Command {
         // A group of its own: a signal for it reaches nobody else.
         self.command.process_group(0);
         let began = Instant::now();
-        let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command.get_program()));
+        let mut child =
+            self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command.get_program()));
         let stdout = Stream::follow(child.stdout.take().expect("standard output is a pipe"));
         let stderr = Stream::follow(child.stderr.take().expect("standard error is a pipe"));
         let mut stdin = child.stdin.take();
@@ -116,7 +146,7 @@ impl Command {
             let status = child.wait().expect("a child can be waited for");
             let _ = sender.send((status, began.elapsed()));
         });
-        Running { pid, stdout, stderr, stdin, exit, folder: self.folder }
+        Running { pid, stdout, stderr, stdin, exit, folder: self.folder, files: self.files }
     }
 }
 
@@ -130,6 +160,7 @@ pub struct Running {
     stdin: Option<ChildStdin>,
     exit: Receiver<(ExitStatus, Duration)>,
     folder: String,
+    files: Option<Folder>,
 }
 
 impl Running {
@@ -165,6 +196,7 @@ impl Running {
             Err(RecvTimeoutError::Disconnected) => unreachable!("the waiting thread answers"),
         };
         let (stdout, stderr) = (self.stdout.finish(), self.stderr.finish());
+        drop(self.files);
         Ended { status, took, output: stdout, errors: stderr, folder: self.folder }
     }
 }
@@ -243,6 +275,12 @@ impl Ended {
         self.redacted(&self.errors)
     }
 
+    /// Compares exit code and output with a snapshot.
+    #[track_caller]
+    pub fn is(&self, snapshot: Inline) {
+        compare(self.to_string(), snapshot);
+    }
+
     fn redacted(&self, text: &[u8]) -> String {
         String::from_utf8_lossy(text).replace(&self.folder, "[FOLDER]")
     }
@@ -262,4 +300,10 @@ impl std::fmt::Display for Ended {
         }
         Ok(())
     }
+}
+
+/// Compares a text with a snapshot, which `SNAPSHOTS=overwrite` renews.
+#[track_caller]
+pub(crate) fn compare(text: String, snapshot: Inline) {
+    snapbox::Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV).eq(text, snapshot);
 }

@@ -1,7 +1,7 @@
 //! Frames of the sandbox channel: the preload tells the launcher what happens inside.
 //!
-//! A frame is a header line `SB1 TOKEN KIND LENGTH`, LENGTH bytes of JSON, and a newline. The preload draws TOKEN, 32
-//! hex digits, and announces it with its first frame, before any code of the program runs: from then on only who knows
+//! A frame is a header line `SB1 TOKEN KIND LENGTH`, LENGTH bytes of JSON, and a newline. The preload draws TOKEN, a
+//! UUID, and announces it with its first frame, before any code of the program runs: from then on only who knows
 //! it can speak. The program can write to the descriptor too, but not a frame: anything else ends the sandbox.
 //!
 //! All frames are *program-origin*: authentic in the sense that the preload sent them, never to be trusted beyond that.
@@ -16,7 +16,8 @@ pub const MAX_PAYLOAD_BYTES: usize = 32 << 20;
 /// The longest header line, in bytes.
 const MAX_HEADER_BYTES: usize = 80;
 const MAGIC: &str = "SB1";
-const TOKEN_LENGTH: usize = 32;
+/// A UUID of version 7: Bun makes one from its secure source without starting anything.
+const TOKEN_LENGTH: usize = 36;
 
 /// One message of the preload.
 #[derive(Debug)]
@@ -214,7 +215,7 @@ impl Header {
         if length > MAX_PAYLOAD_BYTES {
             return Err(BadFrame("the payload is too long"));
         }
-        if words.next().is_some() || !token.iter().all(u8::is_ascii_hexdigit) {
+        if words.next().is_some() || !token.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-') {
             return Err(BadFrame("malformed header"));
         }
         Ok(Self { token, kind, length })
@@ -238,7 +239,7 @@ fn decode(kind: Tag, payload: &[u8]) -> Result<Frame, BadFrame> {
 mod tests {
     use super::*;
 
-    const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+    const TOKEN: &str = "01a1fdd6-9d33-70b7-9fac-d559dd2e5cdc";
 
     fn frame(token: &str, kind: &str, payload: &str) -> String {
         format!("SB1 {token} {kind} {}\n{payload}\n", payload.len())
@@ -282,14 +283,14 @@ mod tests {
 
     #[test]
     fn only_the_first_hello_sets_the_token() {
-        let other = "f".repeat(32);
+        let other = "f".repeat(36);
         let text = frame(TOKEN, "hello", "{}") + &frame(&other, "hello", "{}");
         assert_eq!(all(text.as_bytes()).unwrap_err(), BadFrame("wrong token"));
     }
 
     #[test]
     fn whoever_does_not_know_the_token_cannot_speak() {
-        let guess = frame(&"0".repeat(32), "result", "1");
+        let guess = frame(&"0".repeat(36), "result", "1");
         assert_eq!(all((frame(TOKEN, "hello", "{}") + &guess).as_bytes()).unwrap_err(), BadFrame("wrong token"));
         assert_eq!(all(guess.as_bytes()).unwrap_err(), BadFrame("the first one is not a hello"));
     }

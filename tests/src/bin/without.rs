@@ -7,7 +7,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 use seccompiler::{
-    SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch, apply_filter,
+    SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+    apply_filter,
 };
 
 /// System calls that fail with an errno, all of them or those whose first argument has these flags.
@@ -27,7 +28,9 @@ fn lack(what: &str) -> Option<Lack> {
         "landlock-new-enough" => always(&[libc::SYS_landlock_create_ruleset], 0),
         "landlock-enforcement" => always(&[libc::SYS_landlock_restrict_self], libc::E2BIG),
         "landlock-rules" => always(&[libc::SYS_landlock_add_rule], libc::ENOSYS),
-        "user-namespaces" => Some(Lack { calls: &[libc::SYS_clone], flags: Some(libc::CLONE_NEWUSER), errno: libc::EPERM }),
+        "user-namespaces" => {
+            Some(Lack { calls: &[libc::SYS_clone], flags: Some(libc::CLONE_NEWUSER), errno: libc::EPERM })
+        }
         "more-user-namespaces" => {
             Some(Lack { calls: &[libc::SYS_clone], flags: Some(libc::CLONE_NEWUSER), errno: libc::ENOSPC })
         }

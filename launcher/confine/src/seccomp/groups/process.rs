@@ -145,6 +145,7 @@ pub(super) const PROCESS: &[Rule] = rules! {
                     option(libc::PR_SET_NAME),
                     option(libc::PR_GET_NAME),
                     option(libc::PR_GET_DUMPABLE),
+                    option(libc::PR_GET_SECCOMP),
                     option(libc::PR_GET_NO_NEW_PRIVS),
                     option(libc::PR_CAPBSET_READ),
                 ]),

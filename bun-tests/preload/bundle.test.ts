@@ -1,0 +1,25 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "../../preload/build.ts";
+
+const bundle = join(import.meta.dir, "..", "..", "preload", "dist", "preload.js");
+
+test("preload/dist/preload.js is what preload/src gives", async () => {
+  if ((await build()) !== readFileSync(bundle, "utf8"))
+    throw new Error("preload/dist/preload.js is out of date. Run: npm run build:preload");
+});
+
+test("the bundle becomes bytecode, strict and ASCII", async () => {
+  const text = readFileSync(bundle, "utf8");
+  expect(text).toStartWith('"use strict";');
+  expect(text).toMatch(/^[\x09\x0a\x20-\x7e]*$/);
+  const { outputs } = await Bun.build({
+    entrypoints: [bundle],
+    target: "bun",
+    format: "cjs",
+    minify: true,
+    bytecode: true,
+  });
+  expect(outputs.map(({ kind }) => kind).sort()).toEqual(["bytecode", "entry-point"]);
+});

@@ -1,0 +1,151 @@
+//! What the design promises and is not built yet says so, and runs nothing.
+
+use secure_bun_tests::{Folder, str};
+
+#[test]
+fn commands() {
+    let folder = Folder::with("main.ts", "console.log('it ran')");
+    let later = [
+        "serve", "test", "install", "add", "remove", "update", "ci", "x", "build", "repl", "spawn", "check", "sign",
+        "verify", "bundle", "shim", "learn",
+    ];
+    for command in later {
+        let ended = folder.secure_bun([command, "main.ts", "--watch"]).end();
+        let message = format!("secure-bun: error: secure-bun {command} is not available yet\n");
+        assert_eq!((ended.code(), ended.stdout(), ended.stderr()), (2, String::new(), message));
+    }
+    for command in ["init", "diff", "trust"] {
+        let ended = folder.secure_bun(["policy", command, "p.json"]).end();
+        let message = format!("secure-bun: error: secure-bun policy {command} is not available yet\n");
+        assert_eq!((ended.code(), ended.stdout(), ended.stderr()), (2, String::new(), message));
+    }
+}
+
+#[test]
+fn secrets() {
+    Folder::with("main.ts", "").secure_bun(["run", "--secret", "KEY=env:KEY", "main.ts"]).shows(str![[r#"
+exit code 2
+--- stderr
+secure-bun: error: --secret is not available yet
+
+"#]]);
+}
+
+#[test]
+fn permissions_in_a_policy() {
+    let policy = r#"{
+  "net": ["api.example.com:443"],
+  "listen": [3000],
+  "fetch": ["https://api.example.com/v1/*"],
+  "run": ["git"],
+  "host": ["db.*"],
+  "secrets": ["SALT"],
+  "trust": { "signers": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE1fbGqNhQIJvLuLNeJGLLOrfNwjHeEg3wjMLy3CGjHz"], "required": true },
+  "kernel": { "audit": "ebpf" }
+}"#;
+    let folder = Folder::with("main.ts", "console.log('it ran')").file("p.json", policy);
+    folder.secure_bun(["run", "--policy", "p.json", "main.ts"]).shows(str![[r#"
+exit code 2
+--- stderr
+error: allow.net is not available yet
+ --> p.json:2:11
+  |
+2 |   "net": ["api.example.com:443"],
+  |           ^^^^^^^^^^^^^^^^^^^^^
+  |
+  = help: this version cannot enforce it, so nothing runs: remove it
+error: allow.listen is not available yet
+ --> p.json:3:14
+  |
+3 |   "listen": [3000],
+  |              ^^^^
+  |
+  = help: this version cannot enforce it, so nothing runs: remove it
+error: allow.fetch is not available yet
+ --> p.json:4:13
+  |
+4 |   "fetch": ["https://api.example.com/v1/*"],
+  |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  |
+  = help: this version cannot enforce it, so nothing runs: remove it
+error: allow.run is not available yet
+ --> p.json:5:11
+  |
+5 |   "run": ["git"],
+  |           ^^^^^
+  |
+  = help: this version cannot enforce it, so nothing runs: remove it
+error: allow.host is not available yet
+ --> p.json:6:12
+  |
+6 |   "host": ["db.*"],
+  |            ^^^^^^
+  |
+  = help: this version cannot enforce it, so nothing runs: remove it
+error: allow.secrets is not available yet
+ --> p.json:7:15
+  |
+7 |   "secrets": ["SALT"],
+  |               ^^^^^^
+  |
+  = help: this version cannot enforce it, so nothing runs: remove it
+error: trust.signers is not available yet
+ --> p.json:8:26
+  |
+8 |   "trust": { "signers": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE1fbGqNhQIJvLuLNeJGLLOrfNwjHeEg3wjMLy3CGjHz"], "required": true },
+  |                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  |
+  = help: this version cannot enforce it, so nothing runs: remove it
+error: trust.required is not available yet
+ --> p.json:8:123
+  |
+8 |   "trust": { "signers": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE1fbGqNhQIJvLuLNeJGLLOrfNwjHeEg3wjMLy3CGjHz"], "required": true },
+  |                                                                                                                           ^^^^
+  |
+  = help: this version cannot enforce it, so nothing runs: remove it
+error: kernel.audit "ebpf" is not available yet
+ --> p.json:9:24
+  |
+9 |   "kernel": { "audit": "ebpf" }
+  |                        ^^^^^^
+  |
+  = help: this version cannot enforce it, so nothing runs: remove it
+
+"#]]);
+}
+
+#[test]
+fn permissions_by_flags() {
+    let folder = Folder::with("main.ts", "console.log('it ran')");
+    folder.secure_bun(["run", "-N", "--allow-run=git", "--allow-listen=3000", "main.ts"]).shows(str![[r#"
+exit code 2
+--- stderr
+error: allow.net is not available yet
+--> --allow-net
+ = help: this version cannot enforce it, so nothing runs: remove it
+error: allow.listen is not available yet
+--> --allow-listen=3000
+ = help: this version cannot enforce it, so nothing runs: remove it
+error: allow.run is not available yet
+--> --allow-run=git
+ = help: this version cannot enforce it, so nothing runs: remove it
+
+"#]]);
+}
+
+#[test]
+fn presets_that_need_them() {
+    let folder = Folder::with("main.ts", "console.log('it ran')");
+    for preset in ["bun-install", "bun-test", "bun-x", "dev", "trusted"] {
+        let ended = folder.secure_bun(["run", "--policy", preset, "main.ts"]).end();
+        assert_eq!((ended.code(), ended.stdout()), (2, String::new()), "{preset}");
+        assert!(ended.stderr().contains("is not available yet"), "{preset}: {ended}");
+    }
+}
+
+#[test]
+fn denying_what_is_not_available_is_fine() {
+    let policy = r#"{"deny": {"net": ["*:*"], "run": true}, "net": [], "listen": []}"#;
+    let folder = Folder::with("main.ts", "console.log('it ran')").file("p.json", policy);
+    assert_eq!(folder.secure_bun(["run", "--policy", "p.json", "main.ts"]).prints(), "it ran\n");
+}
