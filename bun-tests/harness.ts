@@ -119,7 +119,7 @@ async function start(args: string[], cwd: string, channel: boolean): Promise<End
   const folder = mkdtempSync(join(realpathSync(tmpdir()), "secure-bun-channel-"));
   const fifo = join(folder, "frames");
   // A real pipe for the frames, as the launcher gives: Bun.spawn makes sockets of further descriptors.
-  const shell = channel ? ["/bin/sh", "-c", 'exec "$@" 3>"$0"', fifo] : [];
+  const shell = channel ? ["/bin/sh", "-c", 'unset PWD OLDPWD; exec "$@" 3>"$0"', fifo] : [];
   if (channel) Bun.spawnSync(["mkfifo", fifo]);
   try {
     const child = Bun.spawn([...shell, process.execPath, ...args], {

@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import cases from "../../launcher/policy/cases/decisions.json";
 import tables from "../../launcher/policy/cases/tables.json";
 import { decide } from "../../preload/src/decide.ts";
+import { absolute } from "../../preload/src/paths.ts";
 import { explain, fixFor } from "../../preload/src/explain.ts";
 import type { Permission, PreloadTable } from "../../preload/src/generated/policy.ts";
 
@@ -27,7 +28,12 @@ describe("the shared table of cases", () => {
   for (const { policy, permission, resource, allowed, rule, fix, message } of shared)
     test(`${policy}: ${permission} ${resource}`, () => {
       const table = (tables as unknown as Record<string, PreloadTable>)[policy]!;
-      const verdict = decide(table, permission, resource);
+      // The guards make paths absolute before they ask.
+      const isPath = permission === "read" || permission === "write";
+      const asked = isPath
+        ? absolute(resource!.startsWith("/") ? resource! : `${cases.places.cwd}/${resource}`)
+        : resource;
+      const verdict = decide(table, permission, asked);
       expect(verdict).toEqual({ allowed, rule });
       if (allowed) return;
       expect(fixFor(permission, resource, rule)).toBe(fix!);

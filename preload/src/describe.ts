@@ -1,11 +1,14 @@
 // A thrown value as an `error` frame. It may be anything, and may do anything when it is asked; what is sent are
 // primitives that were read once, and of a refusal what the policy said rather than what the error says.
 import { denialOf } from "./error.ts";
+import { explain, fixFor } from "./explain.ts";
 import { bigIntToString, numberToString, substring, symbolToString } from "./primordials.ts";
 import { quote } from "./serialise.ts";
 import { stackOf } from "./stack.ts";
+import { table } from "./table.ts";
 
 const MAX_TEXT_LENGTH = 16_384;
+const CODE_REFUSED = "Code generation from strings disallowed for this context";
 
 /** The frame of whatever the program threw. */
 export function describeThrown(thrown: unknown): string {
@@ -14,10 +17,18 @@ export function describeThrown(thrown: unknown): string {
   const name = textField(thrown, "name") ?? "Error";
   const message = textField(thrown, "message") ?? "the program threw a value that is no error";
   const denial = denialOf(thrown);
+  if (denial === undefined && message === CODE_REFUSED) return describeCodeRefused(thrown, name);
   if (denial === undefined) return frame(name, textField(thrown, "code"), message, stackOf(thrown), "");
   const { permission, resource, rule, fix } = denial;
   const details = `,"permission":"${permission}","resource":${nullable(resource)},"rule":${quote(rule)},"fix":${quote(fix)}`;
   return frame("SecurityError", "ERR_ACCESS_DENIED", message, stackOf(thrown), details);
+}
+
+/** JavaScriptCore's own refusal of `eval` and its like, with what the policy says about it. */
+function describeCodeRefused(error: object, name: string): string {
+  const { rule } = table.policy.eval;
+  const details = `,"permission":"eval","resource":null,"rule":${quote(rule)},"fix":${quote(fixFor("eval", null, rule))}`;
+  return frame(name, "ERR_ACCESS_DENIED", explain("eval", null, rule), stackOf(error), details);
 }
 
 /** The frame of a failure that the preload found itself. */

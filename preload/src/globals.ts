@@ -19,9 +19,9 @@ export function tameGlobals(): void {
 
 function tameBunFiles(): void {
   const native = Bun.file as (...args: unknown[]) => Blob;
-  (Bun as { file: unknown }).file = function file(path: unknown, options?: unknown): Blob {
-    return late().openFile(native, path, options);
-  };
+  const file = (path: unknown, options?: unknown): Blob => late().openFile(native, path, options);
+  defineValue(file, "name", "file", false);
+  (Bun as { file: unknown }).file = file;
   guard(Bun, "write", "Bun.write", "reject", (args, site) => late().checkWrite(args, site));
   guard(Bun, "mmap", "Bun.mmap", "throw", (args, site) => late().checkPath("read", args, 0, site));
 }
@@ -44,6 +44,11 @@ function tameConnections(): void {
   const refuseUrl: Check = (args, site) => late().refuseUrl(args, site);
   defineValue(globalThis.fetch, "preconnect", blocked("fetch.preconnect", "throw", refuseUrl), true);
   block(globalThis, "WebSocket", "WebSocket", "throw", refuseUrl);
+  const states = globalThis.WebSocket as unknown as Record<string, number>;
+  states["CONNECTING"] = 0;
+  states["OPEN"] = 1;
+  states["CLOSING"] = 2;
+  states["CLOSED"] = 3;
 }
 
 /** node:net, http, https, http2, tls and dgram listen through these. */

@@ -29,10 +29,11 @@ export function tameNodeSqlite(sqlite: { DatabaseSync: { prototype: object } }):
   guard(sqlite, "backup", "node:sqlite ", "reject", (args, site) => checkPath("write", args, 1, site));
 }
 
-function checkDatabase(args: unknown[], site: Site): void {
-  if (args[0] === ":memory:") return;
+function checkDatabase(args: unknown[], site: Site): undefined {
+  if (args[0] === ":memory:") return undefined;
   const error = checkPath(isReadOnly(args[1]) ? "read" : "write", args, 0, site);
   if (error !== null) throw error;
+  return undefined;
 }
 
 /** Whether the options, in the spelling of either module, open for reading alone. */

@@ -2,7 +2,14 @@
 import type { Site } from "./error.ts";
 import type { SecurityError } from "./security-error.ts";
 import { late } from "./late.ts";
-import { apply, construct, defineValue, getPrototypeOf, setPrototypeOf } from "./primordials.ts";
+import {
+  apply,
+  captureStackTrace,
+  construct,
+  defineValue,
+  getPrototypeOf,
+  setPrototypeOf,
+} from "./primordials.ts";
 
 /** How an API tells its caller that an act failed. */
 export type Style = "throw" | "reject" | "callback";
@@ -14,7 +21,7 @@ export type Check = (args: unknown[], site: Site, self: unknown) => SecurityErro
  * Looks at the arguments of a constructor, which it may replace, and throws to refuse.
  * The function that it may return is told of the new instance.
  */
-export type ConstructorCheck = (args: unknown[], site: Site) => ((instance: object) => void) | void;
+export type ConstructorCheck = (args: unknown[], site: Site) => ((instance: object) => void) | undefined;
 
 type Members = Record<string, unknown>;
 
@@ -29,6 +36,7 @@ export function guard(owner: object, name: string, api: string, style: Style, ch
     },
   };
   const site: Site = { api, entry: guarded };
+  defineValue(guarded, "name", name, false);
   (owner as Members)[name] = guarded;
 }
 
@@ -37,7 +45,9 @@ export function guard(owner: object, name: string, api: string, style: Style, ch
  * does not grant at all: reading a lazy property makes its value, which costs more than everything else here.
  */
 export function block(owner: object, name: string, api: string, style: Style, refuse: Check): void {
-  (owner as Members)[name] = blocked(api, style, refuse);
+  const refused = blocked(api, style, refuse);
+  defineValue(refused, "name", name, false);
+  (owner as Members)[name] = refused;
 }
 
 /** A function, or constructor, that always fails. */
@@ -56,13 +66,27 @@ export function guardClass(owner: object, name: string, api: string, check: Cons
     // Called without `new`: the class says so itself.
     if (new.target === undefined) return apply(native, this, args) as object;
     const started = check(args, site);
-    const instance = construct(native, args, new.target === guarded ? native : new.target) as object;
-    started?.(instance);
+    const target = new.target === guarded ? native : new.target;
+    // A tail call: this function is not seen on the stack of what the constructor throws.
+    if (started === undefined) return construct(native, args, target) as object;
+    const instance = constructUnseen(native, args, target, guarded);
+    started(instance);
     return instance;
   };
   const site: Site = { api, entry: guarded };
   setPrototypeOf(guarded, getPrototypeOf(native));
   guarded.prototype = native.prototype;
   defineValue(native.prototype as object, "constructor", guarded, false);
+  defineValue(guarded, "name", name, false);
   (owner as Members)[name] = guarded;
+}
+
+/** Constructs; an error of the constructor starts at the caller of `guarded`. */
+function constructUnseen(native: Function, args: unknown[], target: Function, guarded: Function): object {
+  try {
+    return construct(native, args, target) as object;
+  } catch (error) {
+    if (typeof error === "object" && error !== null) captureStackTrace(error, guarded);
+    throw error;
+  }
 }

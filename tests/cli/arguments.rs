@@ -104,14 +104,14 @@ secure-bun: error: --export: the value is not UTF-8
 
 #[test]
 fn a_grant_that_is_not_utf_8() {
-    unused()
-        .secure_bun([OsStr::new("run"), OsStr::from_bytes(b"--allow-read=\xff"), OsStr::new("main.ts")])
-        .shows(str![[r#"
+    unused().secure_bun([OsStr::new("run"), OsStr::from_bytes(b"--allow-read=\xff"), OsStr::new("main.ts")]).shows(
+        str![[r#"
 exit code 2
 --- stderr
 secure-bun: error: an argument is not UTF-8
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]

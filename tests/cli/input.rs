@@ -15,7 +15,7 @@ fn json_reaches_the_function() {
     echo().secure_bun(["run", "echo.ts", "--input", r#"{"a":[1,"ä\u0000",null]}"#]).shows(str![[r#"
 exit code 0
 --- stdout
-{"called":[{"a":[1,"/u00c3/u00a4/u0000",null]}]}
+{"called":[{"a":[1,"\u00c3\u00a4\u0000",null]}]}
 
 "#]]);
 }

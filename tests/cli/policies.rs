@@ -194,7 +194,7 @@ exit code 2
 error: allow.read contains a NUL character
  --> p.json:1:12
   |
-1 | { "read": ["./a/u0000b"] }
+1 | { "read": ["./a\u0000b"] }
   |            ^^^^^^^^^^^^
 
 "#]]);

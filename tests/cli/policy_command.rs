@@ -288,12 +288,14 @@ secure-bun: error: missing: --policy <FILE|PRESET>
 
 #[test]
 fn why_asks_for_a_program_that_is_there() {
-    folder().secure_bun(["policy", "why", "--policy", "p.json", "--program", "missing.ts", "read", "x"]).shows(str![[r#"
+    folder().secure_bun(["policy", "why", "--policy", "p.json", "--program", "missing.ts", "read", "x"]).shows(str![[
+        r#"
 exit code 2
 --- stderr
 secure-bun: error: cannot find the program missing.ts: No such file or directory (os error 2)
 
-"#]]);
+"#
+    ]]);
 }
 
 #[test]

@@ -135,7 +135,7 @@ secure-bun: help: install Bun 1.4.5, or name its binary with --bun PATH or SECUR
 fn a_bun_that_the_program_may_write_to_is_passed_over() {
     let folder = Folder::with("main.ts", "console.log('it ran')").folder("bin");
     fs::copy(bun(), folder.path("bin/bun")).unwrap();
-    let command = || folder.secure_bun(["run", "-R", "--allow-write=bin", "main.ts"]).env("SECURE_BUN_BUN", "");
+    let command = || folder.secure_bun(["run", "--allow-write=bin", "main.ts"]).env("SECURE_BUN_BUN", "");
     command().env("PATH", folder.path("bin")).shows(str![[r#"
 exit code 127
 --- stderr

@@ -44,7 +44,7 @@ exit code 1
   "denials": [
     {
       "count": 1,
-      "fix": "allow.read: [/"/etc/passwd/"]",
+      "fix": "allow.read: [\"/etc/passwd\"]",
       "permission": "read",
       "reported_by": "program",
       "resource": "/etc/passwd",
@@ -53,8 +53,8 @@ exit code 1
   ],
   "error": {
     "code": "ERR_ACCESS_DENIED",
-    "fix": "allow.read: [/"/etc/passwd/"]",
-    "message": "reading /"/etc/passwd/" is not allowed: no rule of the policy grants it. To allow it: allow.read: [/"/etc/passwd/"]",
+    "fix": "allow.read: [\"/etc/passwd\"]",
+    "message": "reading \"/etc/passwd\" is not allowed: no rule of the policy grants it. To allow it: allow.read: [\"/etc/passwd\"]",
     "name": "SecurityError",
     "permission": "read",
     "resource": "/etc/passwd",
@@ -88,7 +88,27 @@ secure-bun: error: SecurityError: reading "/etc/passwd" is not allowed: no rule 
 #[test]
 fn a_script_with_its_output_and_exit_code() {
     let folder = Folder::with("main.ts", "console.log('out'); console.error('err'); process.exit(3);");
-    folder.secure_bun(["run", JSON, "main.ts"]).envelope().is(str![]);
+    folder.secure_bun(["run", JSON, "main.ts"]).envelope().is(str![[r#"
+exit code 3
+{
+  "denials": [],
+  "error": {
+    "code": "ERR_PROGRAM_FAILED",
+    "message": "the program exited with code 3",
+    "name": "Error"
+  },
+  "exit": {
+    "code": 3,
+    "signal": null
+  },
+  "logs": [],
+  "ok": false,
+  "stderr": "err\n",
+  "stdout": "out\n",
+  "truncated": false
+}
+
+"#]]);
 }
 
 #[test]
@@ -102,7 +122,23 @@ fn a_script_that_a_signal_ended() {
 #[test]
 fn output_that_is_not_text_is_encoded_and_says_so() {
     let folder = Folder::with("main.ts", "process.stdout.write(new Uint8Array([0xff, 0x00]));");
-    folder.secure_bun(["run", JSON, "main.ts"]).envelope().is(str![]);
+    folder.secure_bun(["run", JSON, "main.ts"]).envelope().is(str![[r#"
+exit code 0
+{
+  "denials": [],
+  "exit": {
+    "code": 0,
+    "signal": null
+  },
+  "logs": [],
+  "ok": true,
+  "stderr": "",
+  "stdout": "/wA=",
+  "stdout_encoding": "base64",
+  "truncated": false
+}
+
+"#]]);
 }
 
 #[test]
@@ -134,7 +170,14 @@ fn under_the_suggested_lines_it_passes() {
 #[test]
 fn nothing_to_suggest() {
     let folder = Folder::with("main.ts", "console.log('fine')");
-    folder.secure_bun(["run", "--suggest", "main.ts"]).shows(str![]);
+    folder.secure_bun(["run", "--suggest", "main.ts"]).shows(str![[r#"
+exit code 0
+--- stdout
+fine
+--- stderr
+secure-bun: note: nothing was refused
+
+"#]]);
 }
 
 #[test]
@@ -163,7 +206,14 @@ fn the_program_cannot_write_to_the_reports_descriptor() {
 #[test]
 fn a_descriptor_that_is_not_open() {
     let folder = Folder::with("main.ts", "console.log('out')");
-    folder.secure_bun(["run", "--report-fd", "77", "main.ts"]).shows(str![]);
+    folder.secure_bun(["run", "--report-fd", "77", "main.ts"]).shows(str![[r#"
+exit code 2
+--- stdout
+out
+--- stderr
+secure-bun: error: cannot write the report: No such file or directory (os error 2)
+
+"#]]);
 }
 
 #[test]

@@ -12,6 +12,9 @@ use crate::tools;
 /// The flag that makes the launcher tell everything in one line.
 pub const JSON: &str = "--json";
 
+/// Not below /tmp, which is another, private, folder for the program.
+const BASE: &str = "/var/tmp";
+
 /// A temporary folder with `project`, where the files of the test are, and with an empty home.
 #[derive(Debug)]
 pub struct Folder {
@@ -21,7 +24,7 @@ pub struct Folder {
 impl Folder {
     /// An empty one.
     pub fn new() -> Self {
-        let root = tempfile::Builder::new().prefix("secure-bun-test-").tempdir().expect("a temporary folder");
+        let root = tempfile::Builder::new().prefix("secure-bun-test-").tempdir_in(BASE).expect("a temporary folder");
         fs::create_dir_all(root.path().join("project")).expect("the project's folder");
         fs::create_dir_all(root.path().join("home")).expect("the home folder");
         Self { root }

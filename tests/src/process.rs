@@ -26,6 +26,7 @@ pub struct Command {
     command: std::process::Command,
     folder: String,
     input: Option<Vec<u8>>,
+    output: Option<Stdio>,
     files: Option<Folder>,
 }
 
@@ -33,7 +34,7 @@ impl Command {
     pub(crate) fn new(program: &Path, folder: &Path) -> Self {
         let mut command = std::process::Command::new(program);
         command.current_dir(folder).env_clear();
-        Self { command, folder: folder.display().to_string(), input: Some(Vec::new()), files: None }
+        Self { command, folder: folder.display().to_string(), input: Some(Vec::new()), output: None, files: None }
     }
 
     /// With one more argument.
@@ -70,6 +71,13 @@ impl Command {
         self
     }
 
+    /// With another standard output than a pipe that is read.
+    #[must_use]
+    pub fn stdout(mut self, to: impl Into<Stdio>) -> Self {
+        self.output = Some(to.into());
+        self
+    }
+
     /// In another folder.
     #[must_use]
     pub fn from(mut self, folder: &Path) -> Self {
@@ -88,8 +96,14 @@ impl Command {
     #[must_use]
     pub fn descriptor(mut self, number: u32, file: &Path) -> Self {
         // Only a shell gives a child a descriptor of a chosen number without unsafe code here.
+        self.after(&format!("exec {number}>>'{}'", file.display()))
+    }
+
+    /// With a line of shell before it, in the same process.
+    #[must_use]
+    pub fn after(mut self, line: &str) -> Self {
         let mut shell = std::process::Command::new("/bin/sh");
-        shell.arg("-c").arg(format!("exec \"$@\" {number}>>\"$0\"")).arg(file);
+        shell.arg("-c").arg(format!("{line} && exec \"$0\" \"$@\""));
         shell.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
         shell.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         shell.current_dir(self.command.get_current_dir().expect("it was set"));
@@ -124,14 +138,18 @@ impl Command {
 
     /// Starts it.
     pub fn start(mut self) -> Running {
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = self.output.take().unwrap_or_else(Stdio::piped);
+        self.command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped());
         // A group of its own: a signal for it reaches nobody else.
         self.command.process_group(0);
         let began = Instant::now();
         let mut child =
             self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command.get_program()));
-        let stdout = Stream::follow(child.stdout.take().expect("standard output is a pipe"));
-        let stderr = Stream::follow(child.stderr.take().expect("standard error is a pipe"));
+        // What it had of ours it alone shall hold now: a pipe ends when its last writer does.
+        let program = self.command.get_program().to_owned();
+        drop(std::mem::replace(&mut self.command, std::process::Command::new(program)));
+        let stdout = Stream::follow(child.stdout.take());
+        let stderr = Stream::follow(child.stderr.take());
         let mut stdin = child.stdin.take();
         if let Some(input) = self.input {
             let stdin = stdin.take();
@@ -209,10 +227,11 @@ struct Stream {
 }
 
 impl Stream {
-    fn follow(mut from: impl Read + Send + 'static) -> Self {
+    fn follow(from: Option<impl Read + Send + 'static>) -> Self {
         let shared = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
         let ours = Arc::clone(&shared);
         let reader = std::thread::spawn(move || {
+            let Some(mut from) = from else { return };
             let mut chunk = vec![0; 64 * 1024];
             while let Ok(n @ 1..) = from.read(&mut chunk) {
                 ours.0.lock().expect("no reader panics").extend_from_slice(&chunk[..n]);
@@ -305,5 +324,5 @@ impl std::fmt::Display for Ended {
 /// Compares a text with a snapshot, which `SNAPSHOTS=overwrite` renews.
 #[track_caller]
 pub(crate) fn compare(text: String, snapshot: Inline) {
-    snapbox::Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV).eq(text, snapshot);
+    snapbox::Assert::new().normalize_paths(false).action_env(snapbox::assert::DEFAULT_ACTION_ENV).eq(text, snapshot);
 }

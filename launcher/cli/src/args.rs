@@ -19,6 +19,7 @@ pub(crate) enum Command {
 }
 
 /// `secure-bun run [FLAGS] FILE [ARGS…]`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Default)]
 pub(crate) struct Run {
     /// The program.
@@ -150,13 +151,15 @@ const LATER: [&str; 17] = [
 
 /// Reads the command line.
 pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Command, Stop> {
-    let matches = grammar().try_get_matches_from(words).map_err(|error| stop(&error))?;
+    let words: Vec<OsString> = words.collect();
+    let command = words.get(1).and_then(|word| word.to_str());
+    let matches = grammar(command).try_get_matches_from(words).map_err(|error| stop(&error))?;
     match matches.subcommand() {
         Some(("run", matches)) => run(matches).map(|run| Command::Run(Box::new(run))),
         Some(("policy", matches)) => policy(matches).map(Command::Policy),
         Some(("doctor", matches)) => Ok(Command::Doctor(Doctor { bun: path(matches, "bun") })),
         Some((name, _)) if LATER.contains(&name) => Err(not_yet(&format!("secure-bun {name}"))),
-        _ => Err(Stop::Help(grammar().render_help().to_string())),
+        _ => Err(Stop::Help(grammar(None).render_help().to_string())),
     }
 }
 
@@ -164,21 +167,30 @@ fn not_yet(what: &str) -> Stop {
     Stop::usage(format!("{what} is not available yet"))
 }
 
-fn grammar() -> Clap {
-    let bun = || flag("bun", "PATH", "The Bun to use");
-    let mut command = Clap::new("secure-bun")
+/// The grammar, with the details of `command` alone: building all of it would cost every start a tenth of a
+/// millisecond.
+fn grammar(command: Option<&str>) -> Clap {
+    let detailed = |name: &'static str, about: &'static str, details: fn(Clap) -> Clap| {
+        let bare = Clap::new(name).about(about);
+        if command.is_none_or(|command| command == name) { details(bare) } else { bare }
+    };
+    let mut grammar = Clap::new("secure-bun")
         .about("Real Bun, running code nobody trusts")
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .disable_help_subcommand(true)
-        .subcommand(run_grammar().arg(bun()))
-        .subcommand(policy_grammar())
-        .subcommand(Clap::new("doctor").about("Try each layer of the sandbox and say what works here").arg(bun()));
+        .subcommand(detailed("run", "Run a program, or call the function that a file exports", run_grammar))
+        .subcommand(detailed("policy", "Check and explain policies", policy_grammar))
+        .subcommand(detailed("doctor", "Try each layer of the sandbox and say what works here", doctor_grammar));
     for name in LATER {
         let rest = Arg::new("rest").num_args(0..).allow_hyphen_values(true).trailing_var_arg(true);
-        command = command.subcommand(Clap::new(name).hide(true).disable_help_flag(true).arg(rest));
+        grammar = grammar.subcommand(Clap::new(name).hide(true).disable_help_flag(true).arg(rest));
     }
-    command
+    grammar
+}
+
+fn doctor_grammar(command: Clap) -> Clap {
+    command.arg(flag("bun", "PATH", "The Bun to use"))
 }
 
 fn flag(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -189,9 +201,8 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
-fn run_grammar() -> Clap {
-    let mut command = Clap::new("run")
-        .about("Run a program, or call the function that a file exports")
+fn run_grammar(command: Clap) -> Clap {
+    let mut command = command
         .override_usage("secure-bun run [FLAGS] FILE [ARGS…]")
         .arg(flag("policy", "FILE|PRESET", "What the program may do [default: the preset `script`]").alias("sandbox"))
         .arg(flag("limit", "NAME=VALUE,…", "Limits, such as wall=5s,memory=128mb").action(ArgAction::Append))
@@ -203,6 +214,7 @@ fn run_grammar() -> Clap {
         .arg(flag("secret", "NAME[=SOURCE]", "").hide(true).action(ArgAction::Append))
         .arg(switch("suggest", "At the end, print the policy lines under which it would have passed"))
         .arg(flag("report-fd", "N", "Write the JSON line to this descriptor as well"))
+        .arg(flag("bun", "PATH", "The Bun to use"))
         .arg(switch("quiet", "No warnings"))
         .arg(switch("verbose", "Say what is done"));
     for (_, letter, name) in GRANTABLE {
@@ -234,12 +246,11 @@ fn run_grammar() -> Clap {
     command.arg(program)
 }
 
-fn policy_grammar() -> Clap {
+fn policy_grammar(command: Clap) -> Clap {
     let policy = || {
         Arg::new("policy").value_name("FILE|PRESET").required(true).value_parser(clap::value_parser!(OsString))
     };
-    let mut command = Clap::new("policy")
-        .about("Check and explain policies")
+    let mut command = command
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .subcommand(Clap::new("check").about("Is a policy valid?").arg(policy()))
@@ -426,7 +437,7 @@ mod tests {
 
     #[test]
     fn the_grammar_is_sound() {
-        grammar().debug_assert();
+        grammar(None).debug_assert();
     }
 
     #[test]

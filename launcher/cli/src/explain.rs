@@ -183,6 +183,7 @@ pub(crate) fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
                 seccomp: "enforced",
                 namespaces: outcome.status.namespaces.to_vec(),
                 network: "none",
+                memory: outcome.memory_control,
             },
         },
         result: match outcome.ending {

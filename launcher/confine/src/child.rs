@@ -22,8 +22,7 @@ pub(crate) struct Setup<'a> {
     /// Detached mounts of the binds, opened by root; empty where the child opens them itself.
     pub(crate) sources: &'a [OwnedFd],
     pub(crate) entries: &'a [Entry],
-    pub(crate) uid_map: String,
-    pub(crate) gid_map: String,
+    pub(crate) maps: IdMaps,
     pub(crate) root_size: &'a CStr,
     pub(crate) tmpfs_sizes: Vec<CString>,
     pub(crate) exec: &'a Exec<'a>,
@@ -36,12 +35,26 @@ pub(crate) struct Setup<'a> {
     pub(crate) failure: Cell<Option<Error>>,
 }
 
+/// How the new user namespace names its one user and group.
+pub(crate) struct IdMaps {
+    identity: Identity,
+    uid: String,
+    gid: String,
+}
+
+impl IdMaps {
+    pub(crate) fn new(identity: Identity) -> Self {
+        let (Identity::Own { uid, gid } | Identity::Dropped { uid, gid }) = identity;
+        Self { identity, uid: format!("{INSIDE_ID} {uid} 1\n"), gid: format!("{INSIDE_ID} {gid} 1\n") }
+    }
+}
+
 /// Places for descriptors in the order of `Root::binds` would need memory; the child keeps this many on its stack.
 pub(crate) const MOST_BINDS: usize = 1024;
 
-type Outcome<T> = Result<T, Error>;
+pub(crate) type Outcome<T> = Result<T, Error>;
 
-trait At<T> {
+pub(crate) trait At<T> {
     fn at(self, step: Step) -> Outcome<T>;
 }
 
@@ -60,7 +73,7 @@ pub(crate) fn run(setup: &Setup<'_>) -> ! {
 
 fn steps(setup: &Setup<'_>) -> Outcome<Infallible> {
     let plan = setup.plan;
-    map_user(setup)?;
+    map_user(&setup.maps)?;
     // The program's umask is the usual one whatever the launcher's: the skeleton must be passable.
     sys::set_umask(0o022);
 
@@ -83,9 +96,6 @@ fn steps(setup: &Setup<'_>) -> Outcome<Infallible> {
     let sealed = MountFlags { read_only: true, no_exec: true, devices: false };
     sys::restrict_mount(Fd::CWD, c"/", sealed, None).at(Step::PivotRoot)?;
 
-    for group in &plan.cgroups {
-        sys::write_all(Fd(group.as_raw_fd()), b"0").at(Step::JoinCgroup)?;
-    }
     sys::set_hostname(c"sandbox").at(Step::SetHostname)?;
     sys::change_directory(&plan.program.cwd).at(Step::EnterDirectory)?;
     hand_over_stdio(plan)?;
@@ -116,18 +126,18 @@ fn steps(setup: &Setup<'_>) -> Outcome<Infallible> {
 
 /// Becomes the one user of the new user namespace. `setgroups` has to be denied before the group map may be written
 /// without privilege (user_namespaces(7)).
-fn map_user(setup: &Setup<'_>) -> Outcome<()> {
+pub(crate) fn map_user(maps: &IdMaps) -> Outcome<()> {
     for (file, text) in [
         (c"/proc/self/setgroups", "deny"),
-        (c"/proc/self/uid_map", setup.uid_map.as_str()),
-        (c"/proc/self/gid_map", setup.gid_map.as_str()),
+        (c"/proc/self/uid_map", maps.uid.as_str()),
+        (c"/proc/self/gid_map", maps.gid.as_str()),
     ] {
         let fd = sys::open_at(Fd::CWD, file, libc::O_WRONLY, 0).at(Step::MapUser)?;
         let written = sys::write_all(fd, text.as_bytes());
         sys::close(fd);
         written.at(Step::MapUser)?;
     }
-    if matches!(setup.plan.identity, Identity::Dropped { .. }) {
+    if matches!(maps.identity, Identity::Dropped { .. }) {
         // Real and saved ids are still root's.
         sys::set_ids(INSIDE_ID, INSIDE_ID).at(Step::MapUser)?;
     }

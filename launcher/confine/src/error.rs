@@ -31,8 +31,6 @@ pub enum Step {
     MountProc,
     /// Changing the root.
     PivotRoot,
-    /// Joining the control groups.
-    JoinCgroup,
     /// Setting the host name.
     SetHostname,
     /// Entering the working directory.
@@ -85,8 +83,6 @@ pub enum Layer {
     Seccomp,
     /// Resource limits.
     Limits,
-    /// Control groups.
-    Cgroups,
     /// Handing over to the program.
     Start,
 }
@@ -101,7 +97,6 @@ impl Step {
             Self::DropUser | Self::Clone | Self::MapUser | Self::IdMap | Self::SetHostname => Layer::Namespaces,
             Self::OpenSource(_) | Self::MakeRoot | Self::LayOut(_) | Self::MountProc | Self::PivotRoot => Layer::Mounts,
             Self::RaiseOpenFiles | Self::SetLimits => Layer::Limits,
-            Self::JoinCgroup => Layer::Cgroups,
             Self::NoNewPrivileges | Self::LoadFilter => Layer::Seccomp,
             Self::EnterDirectory
             | Self::HandOverStdio
@@ -127,7 +122,6 @@ impl Step {
             Self::LayOut(_) => "laying out the sandbox's root file system",
             Self::MountProc => "mounting /proc/self",
             Self::PivotRoot => "changing the root file system",
-            Self::JoinCgroup => "joining the control group",
             Self::SetHostname => "setting the host name",
             Self::EnterDirectory => "entering the working directory",
             Self::HandOverStdio => "handing over standard input, output and error",
@@ -164,7 +158,8 @@ impl Error {
             }
             Step::Clone if self.errno.0 == libc::EPERM || unsupported => {
                 "unprivileged user namespaces are forbidden here: in a container, use a seccomp profile that allows \
-                 clone with CLONE_NEWUSER; on Debian, `sysctl kernel.unprivileged_userns_clone=1`"
+                 clone with CLONE_NEWUSER; in a systemd service, `RestrictNamespaces=no`; on Debian, `sysctl \
+                 kernel.unprivileged_userns_clone=1`"
             }
             Step::MapUser | Step::MakeRoot | Step::LayOut(_) | Step::PivotRoot
                 if matches!(self.errno.0, libc::EPERM | libc::EACCES) =>

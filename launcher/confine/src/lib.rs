@@ -9,6 +9,7 @@ mod error;
 mod landlock;
 mod layout;
 mod plan;
+pub mod probe;
 pub mod seccomp;
 mod start;
 mod status;

@@ -1,7 +1,7 @@
 //! The plan: what the kernel is asked to do, with nothing left to decide.
 
 use std::ffi::CString;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::RawFd;
 
 use crate::seccomp;
 
@@ -20,8 +20,6 @@ pub struct Plan {
     pub program: Program,
     /// The descriptors it gets as 0, 1, 2 and, as number 3, an optional channel. No other is inherited.
     pub stdio: Stdio,
-    /// `cgroup.procs` files, open for writing, of the groups that it joins before it starts.
-    pub cgroups: Vec<OwnedFd>,
 }
 
 /// Whom the program runs as. Inside it is always user and group [`INSIDE_ID`] of a user namespace of its own, without

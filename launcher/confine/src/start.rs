@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::child::{self, Setup};
+use crate::child::{self, IdMaps, Setup};
 use crate::error::{Error, Step};
 use crate::landlock::Rules;
 use crate::layout;
@@ -38,9 +38,6 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
         Identity::Own { .. } => Vec::new(),
         Identity::Dropped { uid, gid } => open_sources(&plan.root.binds, uid, gid, &mut stack)?,
     };
-    let (user, group) = match plan.identity {
-        Identity::Own { uid, gid } | Identity::Dropped { uid, gid } => (uid, gid),
-    };
     let size = CString::new(root_bytes(plan).to_string()).unwrap_or_default();
     let tmpfs_sizes =
         plan.root.tmpfs.iter().map(|tmpfs| CString::new(tmpfs.bytes.to_string()).unwrap_or_default()).collect();
@@ -54,8 +51,7 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
         rules: &rules,
         sources: &sources,
         entries: &entries,
-        uid_map: format!("{} {user} 1\n", crate::plan::INSIDE_ID),
-        gid_map: format!("{} {group} 1\n", crate::plan::INSIDE_ID),
+        maps: IdMaps::new(plan.identity),
         root_size: &size,
         tmpfs_sizes,
         exec: &exec,
@@ -64,7 +60,7 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
         parent: sys::pid(),
         failure: Cell::new(None),
     };
-    let child = clone(plan.identity, &mut stack, &setup)?;
+    let child = clone(plan.identity, &mut stack, child::run, &setup)?;
     if let Some(failure) = setup.failure.take() {
         // It has left already; what it says is in `failure`.
         let _ = child.reap();
@@ -75,10 +71,15 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
 
 /// Clones, as root in the shape of the user who takes the program: a user namespace belongs to the effective user who
 /// makes it, and only that user may write its map from inside.
-fn clone(identity: Identity, stack: &mut Stack, setup: &Setup<'_>) -> Result<Child, Error> {
+pub(crate) fn clone<T>(
+    identity: Identity,
+    stack: &mut Stack,
+    body: fn(&T) -> !,
+    context: &T,
+) -> Result<Child, Error> {
     let at = |step: Step| move |errno| Error { step, errno, path: None };
     let Identity::Dropped { uid, gid } = identity else {
-        return sys::vfork_in(NAMESPACES, stack, child::run, setup).map_err(at(Step::Clone));
+        return sys::vfork_in(NAMESPACES, stack, body, context).map_err(at(Step::Clone));
     };
     sys::clear_groups().map_err(at(Step::DropUser))?;
     sys::set_effective_ids(uid, gid).map_err(at(Step::DropUser))?;
@@ -86,7 +87,7 @@ fn clone(identity: Identity, stack: &mut Stack, setup: &Setup<'_>) -> Result<Chi
     // our memory, could not write its id map. Nobody gains by it: our real user stays root, which guards /proc/PID.
     let child = sys::set_dumpable(true)
         .map_err(at(Step::DropUser))
-        .and_then(|()| sys::vfork_in(NAMESPACES, stack, child::run, setup).map_err(at(Step::Clone)));
+        .and_then(|()| sys::vfork_in(NAMESPACES, stack, body, context).map_err(at(Step::Clone)));
     sys::set_effective_ids(0, 0).map_err(at(Step::DropUser))?;
     child
 }

@@ -47,7 +47,6 @@ impl Runner<'_> {
                 cwd: c"/".to_owned(),
             },
             stdio: Stdio { input: null.as_raw_fd(), output: writer.as_raw_fd(), error: writer.as_raw_fd(), channel: None },
-            cgroups: Vec::new(),
         };
         let started = confine::start(&plan)?;
         drop(writer);

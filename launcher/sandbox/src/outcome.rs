@@ -34,6 +34,8 @@ pub struct Outcome {
     pub truncated: bool,
     /// What it used.
     pub usage: Usage,
+    /// How memory was limited: by a control group or by polling. None where it was not.
+    pub memory_control: Option<&'static str>,
     /// What was enforced.
     pub status: confine::Status,
     /// What the user should know.

@@ -80,6 +80,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         child: started.child,
         started: Instant::now(),
         limits: policy.limits,
+        writable: writable(&policy),
         stdout: pipes.stdout.map(|(reader, _, sink)| Pipe { reader, sink }),
         stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
         channel: pipes.channel.map(|(reader, _)| reader),
@@ -109,6 +110,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
             peak_memory_bytes: report.peak_memory_bytes,
             start,
         },
+        memory_control: report.memory_control,
         status: started.status,
         warnings: shown.warnings,
     })
@@ -118,7 +120,7 @@ fn system(what: &str, error: &std::io::Error) -> Error {
     Error::new(Kind::Sandbox, format!("cannot {what}: {error}"))
 }
 
-/// Folders where a Bun could be the program's own work.
+/// Folders of the host that the program may write to.
 fn writable(policy: &ExpandedPolicy) -> Vec<PathBuf> {
     policy.grants.write.allow.iter().map(|rule| rule.value.clone()).filter(|path| path != Path::new(places::TMP)).collect()
 }
@@ -246,7 +248,6 @@ fn plan(
             cwd: c_path(cwd)?,
         },
         stdio: pipes.stdio(),
-        cgroups: Vec::new(),
     };
     Ok((plan, shown))
 }

@@ -150,6 +150,9 @@ pub struct Layers {
     pub namespaces: Vec<&'static str>,
     /// `none`: there are no sockets.
     pub network: &'static str,
+    /// What keeps the memory limit, where there is one: `cgroup-v1`, `cgroup-v2` or `polling`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<&'static str>,
 }
 
 /// Captured output, as text where it is text that cannot be mistaken for something else.
@@ -252,6 +255,7 @@ mod tests {
                     seccomp: "enforced",
                     namespaces: vec!["user", "mnt", "ipc", "uts"],
                     network: "none",
+                    memory: None,
                 },
             },
         }

@@ -139,5 +139,5 @@ pub(super) async fn spoken(channel: &RefCell<Channel>, readiness: Option<&AsyncF
         ready.clear_ready();
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

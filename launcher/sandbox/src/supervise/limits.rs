@@ -1,5 +1,6 @@
 //! Limits that end a run: time on the clock, CPU time, memory.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use confine::{Child, Ended};
@@ -7,6 +8,8 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 use policy::{Limit, Limits};
 
+use super::cgroup::Cgroup;
+use super::disk::Disk;
 use super::memory::Memory;
 use super::reached;
 use crate::outcome::{Ending, Reached};
@@ -16,25 +19,40 @@ const MEMORY_INTERVAL: Duration = Duration::from_millis(2);
 /// How often CPU time is looked at.
 const CPU_INTERVAL: Duration = Duration::from_millis(5);
 
+/// How often new files are looked for.
+const DISK_INTERVAL: Duration = Duration::from_millis(10);
+
 const MB: u64 = 1 << 20;
+/// One new file counts as 4 KB of the limit on temporary files.
+const FILES_PER_MB: u64 = 256;
+/// The signal that cannot be caught.
+const KILL: i32 = 9;
 
 /// Watches one program.
 pub(super) struct Watch {
     limits: Limits,
     started: Instant,
     memory: Option<Memory>,
+    cgroup: Option<Cgroup>,
     cpu: Option<ClockId>,
+    disk: Option<(Disk, Instant)>,
 }
 
 impl Watch {
-    pub(super) fn new(child: &Child, limits: Limits, started: Instant) -> Self {
+    pub(super) fn new(child: &Child, limits: Limits, writable: &[PathBuf], started: Instant) -> Self {
         let cpu_clock = || ClockId::pid_cpu_clock_id(Pid::from_raw(child.pid.cast_signed())).ok();
         Self {
             limits,
             started,
             // It may have ended already: then there is nothing to watch.
             memory: Memory::of(child.pid).ok(),
+            // Bun needs a few milliseconds to start; what it has touched by now is little.
+            cgroup: limits.memory_mb.and_then(|mb| Cgroup::hold(child.pid, mb * MB)),
             cpu: limits.cpu_ms.and_then(|_| cpu_clock()),
+            disk: limits
+                .tmp_mb
+                .filter(|_| !writable.is_empty())
+                .map(|megabytes| (Disk::watch(writable, megabytes), started)),
         }
     }
 
@@ -55,7 +73,8 @@ impl Watch {
         let memory = self.limits.memory_mb.map(|_| MEMORY_INTERVAL);
         let cpu = self.limits.cpu_ms.map(|_| CPU_INTERVAL);
         let wall = self.limits.wall_ms.map(|ms| Duration::from_millis(ms).saturating_sub(self.started.elapsed()));
-        [memory, cpu, wall].into_iter().flatten().min()
+        let disk = self.disk.as_ref().map(|_| DISK_INTERVAL);
+        [memory, cpu, wall, disk].into_iter().flatten().min()
     }
 
     fn look(&mut self) -> Option<Reached> {
@@ -79,6 +98,14 @@ impl Watch {
                 return Some(reached(Limit::Cpu, value, allowed));
             }
         }
+        if let Some((disk, last)) = &mut self.disk
+            && last.elapsed() >= DISK_INTERVAL
+        {
+            *last = Instant::now();
+            if let Some(files) = disk.look() {
+                return Some(reached(Limit::Tmp, files / FILES_PER_MB + 1, disk.allowed_files() / FILES_PER_MB));
+            }
+        }
         None
     }
 
@@ -86,18 +113,33 @@ impl Watch {
     pub(super) fn peak_memory_bytes(&self) -> Option<u64> {
         self.memory.as_ref().map(Memory::peak_bytes).filter(|bytes| *bytes > 0)
     }
+
+    /// How memory is limited, if it is.
+    pub(super) fn memory_control(&self) -> Option<&'static str> {
+        self.limits.memory_mb.map(|_| self.cgroup.as_ref().map_or("polling", Cgroup::name))
+    }
+
+    /// An end by a limit that the kernel keeps, named like ours. Both kill by SIGKILL: the control group for memory,
+    /// `RLIMIT_CPU` for CPU time.
+    pub(super) fn kernel_limit(&self, ending: Ending, ended: &Ended) -> Ending {
+        if !matches!(ending, Ending::Ended) || ended.signal != Some(KILL) {
+            return ending;
+        }
+        if let (Some(allowed), Some(cgroup)) = (self.limits.memory_mb, &self.cgroup)
+            && cgroup.has_killed()
+        {
+            return Ending::Limit(reached(Limit::Memory, allowed, allowed));
+        }
+        match self.limits.cpu_ms {
+            Some(allowed) if millis(ended.cpu) >= allowed => {
+                Ending::Limit(reached(Limit::Cpu, millis(ended.cpu), allowed))
+            }
+            _ => ending,
+        }
+    }
 }
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// An end by the kernel's own limit, named like ours: `RLIMIT_CPU` kills with the hard limit's SIGKILL.
-pub(super) fn kernel_limit(ending: Ending, ended: &Ended, limits: Limits) -> Ending {
-    match (&ending, limits.cpu_ms) {
-        (Ending::Ended, Some(allowed)) if ended.signal == Some(9) && millis(ended.cpu) >= allowed => {
-            Ending::Limit(reached(Limit::Cpu, millis(ended.cpu), allowed))
-        }
-        _ => ending,
-    }
-}

@@ -1,6 +1,8 @@
 //! Looking after a running program: limits, output, the sandbox channel, signals, and its end.
 
+mod cgroup;
 mod channel;
+mod disk;
 mod limits;
 mod memory;
 mod signals;
@@ -9,6 +11,7 @@ mod streams;
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +33,8 @@ pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) started: Instant,
     pub(crate) limits: policy::Limits,
+    /// Directories of the host that it may write to.
+    pub(crate) writable: Vec<PathBuf>,
     pub(crate) stdout: Option<Pipe>,
     pub(crate) stderr: Option<Pipe>,
     pub(crate) channel: Option<OwnedFd>,
@@ -42,6 +47,7 @@ pub(crate) struct Report {
     pub(crate) ended: Ended,
     pub(crate) wall: Duration,
     pub(crate) peak_memory_bytes: u64,
+    pub(crate) memory_control: Option<&'static str>,
     pub(crate) channel: Channel,
     pub(crate) streams: Streams,
 }
@@ -61,10 +67,10 @@ pub(crate) fn supervise(running: Running) -> io::Result<Report> {
 }
 
 async fn look_after(running: Running) -> io::Result<Report> {
-    let Running { child, started, limits, stdout, stderr, channel, signals } = running;
+    let Running { child, started, limits, writable, stdout, stderr, channel, signals } = running;
     let channel = Rc::new(RefCell::new(Channel::new(channel)?));
     let streams = Streams::start(stdout, stderr, limits.output_kb, &channel)?;
-    let mut watch = Watch::new(&child, limits, started);
+    let mut watch = Watch::new(&child, limits, &writable, started);
     let end = confine::watch(child.pidfd.try_clone()?)?;
     let signalled = confine::watch(signals.descriptor()?)?;
     let speaking = channel.borrow().readiness()?;
@@ -96,6 +102,7 @@ async fn look_after(running: Running) -> io::Result<Report> {
     }
     let wall = started.elapsed();
     let peak_memory_bytes = watch.peak_memory_bytes();
+    let memory_control = watch.memory_control();
     let ended = child.reap()?;
     let by_force = matches!(forced, Some(Ending::Limit(_) | Ending::BrokenChannel(_)));
     streams.finish(by_force.then_some(GRACE)).await;
@@ -103,9 +110,9 @@ async fn look_after(running: Running) -> io::Result<Report> {
     let said = if forced.is_none() { channel.borrow_mut().drain() } else { None };
     let overflowed = streams.has_overflown().then(|| Ending::Limit(streams.reached()));
     let ending = forced.or(overflowed).or(said).unwrap_or(Ending::Ended);
-    let ending = limits::kernel_limit(ending, &ended, limits);
+    let ending = watch.kernel_limit(ending, &ended);
     let channel = channel.take();
-    Ok(Report { ending, ended, wall, peak_memory_bytes: peak_memory_bytes.unwrap_or(ended.peak_resident_bytes), channel, streams })
+    Ok(Report { ending, ended, wall, peak_memory_bytes: peak_memory_bytes.unwrap_or(ended.peak_resident_bytes), memory_control, channel, streams })
 }
 
 /// A limit in the unit of its key.
