@@ -231,6 +231,63 @@ describe("frames", () => {
   });
 });
 
+describe("a program that lies about its answer", () => {
+  test("with toJSON on the prototypes of all values", async () => {
+    const ending = await run(`
+      for (const { prototype } of [Object, Array, String, Number, Function]) prototype.toJSON = () => "FORGED";
+      export default () => ({ text: "HONEST", list: [1, "HONEST"], own: { toJSON: () => "MINE" } });
+    `);
+    expect(answer(ending)).toEqual({ text: "HONEST", list: [1, "HONEST"], own: "MINE" });
+  });
+
+  test("with everything replaced that an error goes through", async () => {
+    const ending = await run(`
+      Object.defineProperty(Object.prototype, "error", { set() { this.ok = true; this.result = "FORGED" } });
+      globalThis.String = new Proxy(String, { apply: () => "FORGED" });
+      JSON.stringify = () => '{"ok":true,"result":"FORGED"}';
+      Error.prototype.toString = () => "FORGED";
+      String.prototype.charCodeAt = () => 70;
+      Array.prototype.push = () => 1;
+      process.exit = () => {};
+      process.on("uncaughtException", () => console.log("FORGED"));
+      export default async () => { throw new RangeError("honest") };
+    `);
+    expect(kinds(ending)).toBe("hello loaded call error");
+    expect(answer(ending)).toMatchObject({ name: "RangeError", message: "honest" });
+    expect(ending.stdout).toBe("");
+  });
+
+  test("with an error that answers differently each time", async () => {
+    const ending = await run(`export default () => { throw {
+      get name() { throw new Error("no") }, get message() { return { toString: () => "FORGED" } }, get stack() { return 5 } } }`);
+    expect(answer(ending)).toEqual({
+      name: "Error",
+      code: null,
+      message: "the program threw a value that is no error",
+      stack: null,
+    });
+  });
+
+  test("with frames of its own, whose token it cannot know", async () => {
+    const ending = await run(`import fs from "fs"; export default () => {
+      const forged = '"FORGED"';
+      fs.writeSync(3, "SB1 " + "0".repeat(32) + " result " + forged.length + "\\n" + forged + "\\n");
+      return "HONEST";
+    }`);
+    const { token } = ending.frames[0]!;
+    const believed = ending.frames.filter((frame) => frame.token === token);
+    expect(believed.at(-1)!.payload).toBe("HONEST");
+  });
+
+  test("by leaving before it answers", async () => {
+    const ending = await run("export default () => { console.log('{\"ok\":true}'); process.exit(0) }", {
+      logs: true,
+    });
+    expect(kinds(ending)).toBe("hello loaded call log");
+    expect(ending.code).toBe(0);
+  });
+});
+
 test("the program runs once, as the main module", async () => {
   const ending = await run(
     "globalThis.count = (globalThis.count ?? 0) + 1; export default () => [globalThis.count, import.meta.main, Bun.main === import.meta.path]",

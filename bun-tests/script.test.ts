@@ -23,9 +23,6 @@ const scripts: Record<string, [source: string, name?: string]> = {
   ],
   "an uncaught error of a guarded function": ["import fs from 'fs'; [fs.readFileSync('./missing.txt')]"],
   "an uncaught rejection of a guarded function": ["await Bun.file('./missing.txt').text()"],
-  "an uncaught error of a guarded class": [
-    "import { Database } from 'bun:sqlite'; new Database('./no/such/folder')",
-  ],
   "a syntax error": ["console.log("],
   "a missing module": ["import 'no-such-package'"],
   "top-level await": ["await Bun.sleep(5); console.log(import.meta.main, Bun.main === import.meta.path)"],
@@ -90,6 +87,16 @@ test("an uncaught refusal is printed with the program's line, not the preload's"
     expect(code).toBe(1);
     expect(stderr).toContain('2 | readFileSync("/etc/hostname");');
     expect(stderr).toContain("SecurityError: reading");
+    expect(stderr).not.toContain("preload.js");
+  });
+});
+
+test("an uncaught error of a guarded class is printed with the program's line", async () => {
+  const source = 'import { Database } from "bun:sqlite";\nnew Database("./no/such/folder");\n';
+  await withProgram(source, async (path) => {
+    const { stderr } = await runGuarded(path, { write: ["/"] });
+    expect(stderr).toContain('2 | new Database("./no/such/folder");');
+    expect(stderr).toContain("SQLiteError: unable to open database file");
     expect(stderr).not.toContain("preload.js");
   });
 });

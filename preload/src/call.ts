@@ -19,7 +19,10 @@ export async function call(callable: Callable, request: CallRequest): Promise<ne
   try {
     answer = serialise(await apply(callable, undefined, args), "result");
   } catch (error) {
-    send("error", error instanceof NotSerialisable ? describeNotSerialisable(error) : describeThrown(error));
+    send(
+      "error",
+      error instanceof NotSerialisable ? describeNotSerialisable(error) : describeThrown(error, "read"),
+    );
     return sleep();
   }
   send("result", answer);

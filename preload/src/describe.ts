@@ -10,25 +10,29 @@ import { table } from "./table.ts";
 const MAX_TEXT_LENGTH = 16_384;
 const CODE_REFUSED = "Code generation from strings disallowed for this context";
 
+/** Whether an error is asked for its stack: once it was, Bun prints the error in another way. */
+export type StackUse = "read" | "leave";
+
 /** The frame of whatever the program threw. */
-export function describeThrown(thrown: unknown): string {
+export function describeThrown(thrown: unknown, use: StackUse): string {
   if ((typeof thrown !== "object" && typeof thrown !== "function") || thrown === null)
     return frame("Error", null, `the program threw ${primitiveText(thrown)}`, null, "");
   const name = textField(thrown, "name") ?? "Error";
   const message = textField(thrown, "message") ?? "the program threw a value that is no error";
   const denial = denialOf(thrown);
-  if (denial === undefined && message === CODE_REFUSED) return describeCodeRefused(thrown, name);
-  if (denial === undefined) return frame(name, textField(thrown, "code"), message, stackOf(thrown), "");
+  const stack = use === "read" ? stackOf(thrown) : null;
+  if (denial === undefined && message === CODE_REFUSED) return describeCodeRefused(name, stack);
+  if (denial === undefined) return frame(name, textField(thrown, "code"), message, stack, "");
   const { permission, resource, rule, fix } = denial;
   const details = `,"permission":"${permission}","resource":${nullable(resource)},"rule":${quote(rule)},"fix":${quote(fix)}`;
-  return frame("SecurityError", "ERR_ACCESS_DENIED", message, stackOf(thrown), details);
+  return frame("SecurityError", "ERR_ACCESS_DENIED", message, stack, details);
 }
 
 /** JavaScriptCore's own refusal of `eval` and its like, with what the policy says about it. */
-function describeCodeRefused(error: object, name: string): string {
+function describeCodeRefused(name: string, stack: string | null): string {
   const { rule } = table.policy.eval;
   const details = `,"permission":"eval","resource":null,"rule":${quote(rule)},"fix":${quote(fixFor("eval", null, rule))}`;
-  return frame(name, "ERR_ACCESS_DENIED", explain("eval", null, rule), stackOf(error), details);
+  return frame(name, "ERR_ACCESS_DENIED", explain("eval", null, rule), stack, details);
 }
 
 /** The frame of a failure that the preload found itself. */

@@ -26,7 +26,7 @@ async function load(call: CallRequest): Promise<void> {
     exports = (await import(Bun.main)) as Exports;
   } catch (error) {
     // Bun prints it and exits, since its own import of the program fails likewise.
-    send("error", late().describeThrown(error));
+    send("error", late().describeThrown(error, call.logs ? "read" : "leave"));
     return;
   }
   const callable = exports[call.export];

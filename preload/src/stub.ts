@@ -28,7 +28,8 @@ type Members = Record<string, unknown>;
 /** Puts `check` before `owner[name]`. Assigned, not defined: defining a property of `Bun` makes all its lazy values. */
 export function guard(owner: object, name: string, api: string, style: Style, check: Check): void {
   const native = (owner as Members)[name] as Function;
-  // A method, so that it cannot be called with `new` where the original cannot.
+  // A method, so that it cannot be called with `new` where the original cannot. The native function is called last, as
+  // a tail call: this one is not on the stack of its errors, nor in what Bun prints of them.
   const { guarded } = {
     guarded(this: unknown, ...args: unknown[]): unknown {
       const error = check(args, site, this);
@@ -67,10 +68,8 @@ export function guardClass(owner: object, name: string, api: string, check: Cons
     if (new.target === undefined) return apply(native, this, args) as object;
     const started = check(args, site);
     const target = new.target === guarded ? native : new.target;
-    // A tail call: this function is not seen on the stack of what the constructor throws.
-    if (started === undefined) return construct(native, args, target) as object;
     const instance = constructUnseen(native, args, target, guarded);
-    started(instance);
+    started?.(instance);
     return instance;
   };
   const site: Site = { api, entry: guarded };

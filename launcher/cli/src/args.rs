@@ -102,6 +102,8 @@ pub(crate) enum Policy {
 pub(crate) struct Doctor {
     /// `--bun`.
     pub(crate) bun: Option<PathBuf>,
+    /// `--json`.
+    pub(crate) json: bool,
 }
 
 /// There is nothing to do: help was asked for, or the request makes no sense.
@@ -157,7 +159,9 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Command, St
     match matches.subcommand() {
         Some(("run", matches)) => run(matches).map(|run| Command::Run(Box::new(run))),
         Some(("policy", matches)) => policy(matches).map(Command::Policy),
-        Some(("doctor", matches)) => Ok(Command::Doctor(Doctor { bun: path(matches, "bun") })),
+        Some(("doctor", matches)) => {
+            Ok(Command::Doctor(Doctor { bun: path(matches, "bun"), json: matches.get_flag("json") }))
+        }
         Some((name, _)) if LATER.contains(&name) => Err(not_yet(&format!("secure-bun {name}"))),
         _ => Err(Stop::Help(grammar(None).render_help().to_string())),
     }
@@ -190,7 +194,7 @@ fn grammar(command: Option<&str>) -> Clap {
 }
 
 fn doctor_grammar(command: Clap) -> Clap {
-    command.arg(flag("bun", "PATH", "The Bun to use"))
+    command.arg(flag("bun", "PATH", "The Bun to use")).arg(switch("json", "Say it as one line of JSON"))
 }
 
 fn flag(name: &'static str, value: &'static str, help: &'static str) -> Arg {

@@ -40,7 +40,8 @@ pub fn mounts(identity: Identity) -> Result<(), Error> {
         map_user(&maps)?;
         let proc_self = sys::clone_tree(Fd::CWD, c"/proc/self/").at(Step::MountProc)?;
         sys::restrict_mount(proc_self, c"", SEALED, None).at(Step::MountProc)?;
-        let root = sys::tmpfs(c"65536", c"16", c"0755", MountFlags { read_only: false, ..SEALED }).at(Step::MakeRoot)?;
+        let root =
+            sys::tmpfs(c"65536", c"16", c"0755", MountFlags { read_only: false, ..SEALED }).at(Step::MakeRoot)?;
         sys::attach(root, Fd::CWD, c"/proc").at(Step::MakeRoot)?;
         sys::make_directory(root, c"proc").at(Step::MountProc)?;
         sys::attach(proc_self, root, c"proc").at(Step::MountProc)?;

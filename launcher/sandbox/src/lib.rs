@@ -4,6 +4,7 @@
 //! kernel confine it (crate `confine`), look after it until it ends ([`supervise`]), and tell how it went.
 #![forbid(unsafe_code)]
 
+pub mod doctor;
 mod errand;
 pub mod error;
 pub mod host;

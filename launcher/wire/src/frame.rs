@@ -1,7 +1,7 @@
 //! Frames of the sandbox channel: the preload tells the launcher what happens inside.
 //!
 //! A frame is a header line `SB1 TOKEN KIND LENGTH`, LENGTH bytes of JSON, and a newline. The preload draws TOKEN, a
-//! UUID, and announces it with its first frame, before any code of the program runs: from then on only who knows
+//! long random number, and announces it with its first frame, before any code of the program runs: from then on only who knows
 //! it can speak. The program can write to the descriptor too, but not a frame: anything else ends the sandbox.
 //!
 //! All frames are *program-origin*: authentic in the sense that the preload sent them, never to be trusted beyond that.
@@ -16,8 +16,8 @@ pub const MAX_PAYLOAD_BYTES: usize = 32 << 20;
 /// The longest header line, in bytes.
 const MAX_HEADER_BYTES: usize = 80;
 const MAGIC: &str = "SB1";
-/// A UUID of version 7: Bun makes one from its secure source without starting anything.
-const TOKEN_LENGTH: usize = 36;
+/// How long a token may be: long enough not to be guessed, short enough for a header.
+const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 32..=36;
 
 /// One message of the preload.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ impl std::error::Error for BadFrame {}
 #[derive(Debug, Default)]
 pub struct Decoder {
     pending: Vec<u8>,
-    token: Option<[u8; TOKEN_LENGTH]>,
+    token: Option<String>,
 }
 
 impl Decoder {
@@ -137,7 +137,7 @@ impl Decoder {
 
     /// The token, once the preload has announced it.
     pub fn token(&self) -> Option<&str> {
-        self.token.as_ref().and_then(|token| std::str::from_utf8(token).ok())
+        self.token.as_deref()
     }
 
     /// The next complete frame, if there is one.
@@ -162,7 +162,7 @@ impl Decoder {
 
     fn authenticate(&mut self, header: &Header) -> Result<(), BadFrame> {
         match (&self.token, header.kind) {
-            (None, Tag::Hello) => self.token = Some(header.token),
+            (None, Tag::Hello) => self.token = Some(header.token.clone()),
             (None, _) => return Err(BadFrame("the first one is not a hello")),
             (Some(token), _) if *token != header.token => return Err(BadFrame("wrong token")),
             (Some(_), _) => {}
@@ -187,7 +187,7 @@ enum Tag {
 }
 
 struct Header {
-    token: [u8; TOKEN_LENGTH],
+    token: String,
     kind: Tag,
     length: usize,
 }
@@ -200,7 +200,11 @@ impl Header {
         if word()? != MAGIC {
             return Err(BadFrame("unknown version"));
         }
-        let token = <[u8; TOKEN_LENGTH]>::try_from(word()?.as_bytes()).map_err(|_| BadFrame("malformed token"))?;
+        let token = word()?;
+        let is_plain = token.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        if !TOKEN_LENGTHS.contains(&token.len()) || !is_plain {
+            return Err(BadFrame("malformed token"));
+        }
         let kind = match word()? {
             "hello" => Tag::Hello,
             "loaded" => Tag::Loaded,
@@ -215,10 +219,10 @@ impl Header {
         if length > MAX_PAYLOAD_BYTES {
             return Err(BadFrame("the payload is too long"));
         }
-        if words.next().is_some() || !token.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-') {
+        if words.next().is_some() {
             return Err(BadFrame("malformed header"));
         }
-        Ok(Self { token, kind, length })
+        Ok(Self { token: token.to_owned(), kind, length })
     }
 }
 

@@ -1,0 +1,331 @@
+//! Trying each layer of the sandbox here: what works, what it is for, and what can be done about what does not.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use confine::{Access, Identity, Root, probe};
+use nix::sys::utsname::uname;
+use policy::{Chain, Layer, Policy, Preset};
+use serde::Serialize;
+
+use crate::errand::Runner;
+use crate::error::{Error, Kind, c_path};
+use crate::host::{self, Host, Search};
+use crate::outcome::Ending;
+use crate::resolve::look::{Look, RealFiles};
+use crate::resolve::runtime;
+use crate::run::{Job, Output, run};
+
+/// The version that secure-bun is made for and tested with.
+pub const TESTED_BUN: &str = "1.4.5";
+
+/// What was found about one layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It works.
+    Ok,
+    /// It does not, and nothing runs without it.
+    Missing,
+    /// Programs run, but somebody should know.
+    Note,
+}
+
+/// One layer, tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// What was found.
+    pub state: State,
+    /// What was measured, or what went wrong.
+    pub detail: String,
+    /// What it is for.
+    pub purpose: &'static str,
+    /// What can be done about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// Every layer, tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Examination {
+    /// Whether programs can be run here: nothing is missing.
+    pub can_run: bool,
+    /// The layers, in the order in which they build on one another.
+    pub checks: Vec<Check>,
+}
+
+/// Why something is missing, and what can be done about it.
+struct Lack {
+    detail: String,
+    remedy: Option<String>,
+}
+
+impl From<confine::Error> for Lack {
+    fn from(error: confine::Error) -> Self {
+        Self { remedy: error.remedy().map(str::to_owned), detail: error.to_string() }
+    }
+}
+
+impl From<Error> for Lack {
+    fn from(error: Error) -> Self {
+        Self { detail: error.message, remedy: error.help }
+    }
+}
+
+/// A layer that is there, with what was measured, or that is not.
+fn tried(name: &'static str, purpose: &'static str, result: Result<String, Lack>) -> Check {
+    match result {
+        Ok(detail) => Check { name, state: State::Ok, detail, purpose, remedy: None },
+        Err(Lack { detail, remedy }) => Check { name, state: State::Missing, detail, purpose, remedy },
+    }
+}
+
+/// Something that programs can do without.
+fn noted(name: &'static str, purpose: &'static str, detail: String, remedy: Option<&str>) -> Check {
+    Check { name, state: State::Note, detail, purpose, remedy: remedy.map(str::to_owned) }
+}
+
+fn untried() -> Lack {
+    Lack { detail: "not tried, without a Bun that starts".to_owned(), remedy: None }
+}
+
+/// Tries each layer by really using it, for programs in the folder `cwd`. The caller should have one thread.
+pub fn examine(search: &Search, cwd: &Path) -> Examination {
+    let identity = host::identity();
+    let host = host::find(search).and_then(|_| Host::discover(search));
+    let landlock = probe::landlock().map(abi).map_err(Lack::from);
+    let mut checks = vec![
+        kernel(),
+        tried("user", "runs the programs, without any rights", Ok(user(identity))),
+        tried("landlock", "guards once more what is granted", landlock),
+        tried("namespaces", "separate users, mounts, shared memory and host name", namespaces(identity)),
+        tried("mounts", "leave out what is not granted", mounts(identity)),
+        tried("seccomp", "takes away most system calls", seccomp()),
+        tried("limits", "bound files, descriptors and tasks", limits()),
+        bun(search, &host),
+    ];
+    let (folder, called) = match &host {
+        Ok(host) => {
+            checks.push(cache(host));
+            (folder(host, cwd), call(search))
+        }
+        Err(_) => (Err(untried()), Err(untried())),
+    };
+    checks.push(tried("folder", "programs in the working directory can load their modules", folder));
+    match called {
+        Ok(called) => {
+            checks.push(memory(called.memory_control));
+            let detail = format!("a function returned after {:.1} ms", called.total.as_secs_f64() * 1e3);
+            checks.push(tried("program", TOGETHER, Ok(detail)));
+        }
+        Err(lack) => checks.push(tried("program", TOGETHER, Err(lack))),
+    }
+    Examination { can_run: checks.iter().all(|check| check.state != State::Missing), checks }
+}
+
+const TOGETHER: &str = "all of it works together";
+
+fn kernel() -> Check {
+    const PURPOSE: &str = "is the boundary";
+    let (release, machine) = uname().map_or_else(
+        |error| (error.to_string(), std::env::consts::ARCH.to_owned()),
+        |name| (name.release().display().to_string(), name.machine().display().to_string()),
+    );
+    let detail = format!("Linux {release} on {machine}");
+    if machine == "x86_64" {
+        tried("kernel", PURPOSE, Ok(detail))
+    } else {
+        noted("kernel", PURPOSE, format!("{detail}, where secure-bun has not been tested"), None)
+    }
+}
+
+fn user(identity: Identity) -> String {
+    match identity {
+        Identity::Own { uid, .. } => format!("your own, {uid}"),
+        Identity::Dropped { uid, .. } => format!("{uid}, since you are root"),
+    }
+}
+
+fn abi(version: u32) -> String {
+    let more = match version {
+        0..=3 => "files",
+        4 | 5 => "files and TCP",
+        _ => "files, TCP, signals and abstract sockets",
+    };
+    format!("ABI {version}: {more}")
+}
+
+fn namespaces(identity: Identity) -> Result<String, Lack> {
+    probe::namespaces(identity)?;
+    Ok("user, mnt, ipc, uts".to_owned())
+}
+
+fn mounts(identity: Identity) -> Result<String, Lack> {
+    probe::mounts(identity)?;
+    Ok("a root file system of its own".to_owned())
+}
+
+fn seccomp() -> Result<String, Lack> {
+    let instructions = probe::system_call_filter()?;
+    Ok(format!("a filter of {instructions} instructions"))
+}
+
+fn limits() -> Result<String, Lack> {
+    probe::resource_limits()?;
+    Ok("resource limits can be set".to_owned())
+}
+
+fn bun(search: &Search, host: &Result<Host, Error>) -> Check {
+    const PURPOSE: &str = "runs the programs";
+    let record = match host {
+        Ok(host) => &host.bun,
+        Err(error) => {
+            let lack = Lack { detail: error.message.clone(), remedy: error.help.clone() };
+            let found = host::find(search).ok().filter(|_| error.kind == Kind::Sandbox);
+            let detail = found.map_or(lack.detail.clone(), |bun| format!("{}: {}", bun.display(), lack.detail));
+            return tried("bun", PURPOSE, Err(Lack { detail, ..lack }));
+        }
+    };
+    let hash = record.sha256.get(..16).unwrap_or_default();
+    let libraries = record.libraries.len();
+    let detail = format!("{} at {}, SHA-256 {hash}…, with {libraries} libraries", record.version, record.path.display());
+    if record.version == TESTED_BUN {
+        tried("bun", PURPOSE, Ok(detail))
+    } else {
+        noted("bun", PURPOSE, detail, Some(&format!("secure-bun is made for Bun {TESTED_BUN}; use that one if you can")))
+    }
+}
+
+fn cache(host: &Host) -> Check {
+    const PURPOSE: &str = "keeps what is known about Bun, and the compiled preload";
+    match &host.cache {
+        Some(cache) => tried("cache", PURPOSE, Ok(cache.path("").display().to_string())),
+        None => noted(
+            "cache",
+            PURPOSE,
+            "no private folder, so that every start takes some 100 ms longer".to_owned(),
+            Some("set HOME or XDG_CACHE_HOME to a folder that you own; nobody else may write to its secure-bun folder"),
+        ),
+    }
+}
+
+/// Shows the working directory to a confined Bun, as it is shown to a program in it.
+fn folder(host: &Host, cwd: &Path) -> Result<String, Lack> {
+    const SHOWN: &str = "/run/secure-bun/folder";
+    const SCRIPT: &str = "console.log(require('node:fs').readdirSync(process.argv[2]).length)";
+    let found = RealFiles.look(cwd).map_err(|error| Error::io(Kind::Sandbox, "look at", cwd, &error))?;
+    let dropped = match host.identity {
+        Identity::Own { .. } => false,
+        Identity::Dropped { uid, gid } => {
+            probe::id_mapped_mount(&c_path(&found.path)?, uid, gid)?;
+            true
+        }
+    };
+    let mut root = Root::default();
+    root.binds.push(runtime::bind(&found, c_path(Path::new(SHOWN))?, Access::Read, dropped)?);
+    let script = "/run/secure-bun/look.js";
+    root.files.push(confine::File { target: c_path(Path::new(script))?, contents: SCRIPT.into() });
+    let runner = Runner { bun: &host.bun.path, libraries: &host.bun.libraries, identity: host.identity };
+    let arguments: Vec<&str> = runtime::flags(false).chain([script, SHOWN]).collect();
+    let said = runner.run(root, &arguments)?;
+    match said.trim().parse::<usize>() {
+        Ok(_) if dropped => Ok(format!("{} can be shown, id-mapped", found.path.display())),
+        Ok(_) => Ok(format!("{} can be shown", found.path.display())),
+        Err(_) => {
+            let said: String = said.trim().chars().take(300).collect();
+            Err(Lack { detail: format!("{} cannot be listed from inside: {said:?}", found.path.display()), remedy: None })
+        }
+    }
+}
+
+fn memory(control: Option<&'static str>) -> Check {
+    const PURPOSE: &str = "is limited";
+    match control {
+        Some(group) if group.starts_with("cgroup") => tried("memory", PURPOSE, Ok(format!("exactly, by {group}"))),
+        _ => noted(
+            "memory",
+            PURPOSE,
+            "by looking at it every few milliseconds, so that a program may overshoot by some MB".to_owned(),
+            Some("for an exact limit, let secure-bun make control groups with the memory controller (cgroups(7))"),
+        ),
+    }
+}
+
+/// What a call through everything showed.
+struct Called {
+    total: Duration,
+    memory_control: Option<&'static str>,
+}
+
+/// Calls a function under the narrowest preset, as `secure-bun run` does.
+fn call(search: &Search) -> Result<Called, Lack> {
+    let lack = |what: String| Lack { detail: what, remedy: None };
+    let (_folder, program) = function_file().map_err(|error| lack(format!("cannot write a program to try: {error}")))?;
+    let layers = Chain::new(Layer::preset(Preset::Function)).map(Chain::into_layers);
+    let layers = layers.map_err(|_| lack("the preset `function` cannot be read".to_owned()))?;
+    let job = Job {
+        program,
+        arguments: Vec::new(),
+        policy: Policy::merge(&layers),
+        search: search.clone(),
+        variables: Vec::new(),
+        input: Some("[6,7]".to_owned()),
+        export: None,
+        script: false,
+        input_is_taken: true,
+        output: Output::Capture,
+        denials: false,
+    };
+    let outcome = run(&job)?;
+    match &outcome.ending {
+        Ending::Returned(value) if value.get() == "42" => {
+            Ok(Called { total: outcome.total(), memory_control: outcome.memory_control })
+        }
+        ending => Err(lack(format!("a function that multiplies did not: {ending:?}"))),
+    }
+}
+
+/// A function in a folder of its own, which goes away with the first part.
+fn function_file() -> std::io::Result<(tempfile::TempDir, PathBuf)> {
+    let folder = tempfile::Builder::new().prefix("secure-bun-doctor-").tempdir()?;
+    let file = folder.path().join("multiply.js");
+    fs::write(&file, "export default ([a, b]) => a * b;\n")?;
+    // Readable by all, since another user runs it where root asks.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644))?;
+    Ok((folder, file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_keeps_its_remedy() {
+        let error = confine::Error { step: confine::Step::Clone, errno: confine::Errno(28), path: None };
+        let check = tried("namespaces", "x", Err(error.into()));
+        assert_eq!(check.state, State::Missing);
+        assert!(check.remedy.unwrap().contains("user.max_user_namespaces"));
+    }
+
+    #[test]
+    fn an_older_landlock_says_what_it_leaves_open() {
+        assert_eq!(abi(3), "ABI 3: files");
+        assert_eq!(abi(4), "ABI 4: files and TCP");
+        assert_eq!(abi(7), "ABI 7: files, TCP, signals and abstract sockets");
+    }
+
+    #[test]
+    fn without_bun_the_layers_are_tried_all_the_same() {
+        let search = Search { flag: Some("/nonexistent/bun".into()), ..Search::default() };
+        let examination = examine(&search, Path::new("/"));
+        let state = |name| examination.checks.iter().find(|check| check.name == name).map(|check| check.state);
+        assert!(!examination.can_run);
+        assert_eq!(state("bun"), Some(State::Missing));
+        assert_eq!(state("program"), Some(State::Missing));
+        assert_eq!(state("landlock"), Some(State::Ok));
+    }
+}

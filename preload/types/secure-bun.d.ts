@@ -1,0 +1,34 @@
+// What programs find inside the sandbox, beside Bun itself.
+// Use: `/// <reference path="…/secure-bun.d.ts" />`, or list it in "types" of tsconfig.json.
+
+declare global {
+  /**
+   * What the policy did not allow. Synchronous functions throw it, promises are rejected with it, callbacks and
+   * `error` events get it.
+   */
+  class SecurityError extends Error {
+    readonly name: "SecurityError";
+    readonly code: "ERR_ACCESS_DENIED";
+    /** The key of the policy: `"read"`, `"write"`, `"net"`, `"listen"`, `"run"`, `"workers"`, `"ffi"`, `"sys"` … */
+    readonly permission: string;
+    /** What it was about: a path, `host:port`, a command. */
+    readonly resource: string | null;
+    /** The line of the policy that decided; `"default"` where none speaks of it. */
+    readonly rule: string;
+    /** What to write into the policy, or to remove from it, to allow this. */
+    readonly fix: string;
+  }
+
+  /** For whom a function runs; absent where the service that called it did not say. */
+  const executionContext:
+    | {
+        readonly functionID: string | null;
+        readonly userID: string | null;
+        readonly executionID: string | null;
+        /** Milliseconds since 1970. */
+        readonly startTime: number;
+      }
+    | undefined;
+}
+
+export {};
