@@ -83,11 +83,13 @@ test("the launcher's variables are hidden", async () => {
 test("an uncaught refusal is printed with the program's line, not the preload's", async () => {
   const source = 'import { readFileSync } from "node:fs";\nreadFileSync("/etc/hostname");\n';
   await withProgram(source, async (path) => {
-    const { stderr, code } = await runGuarded(path, {});
-    expect(code).toBe(1);
-    expect(stderr).toContain('2 | readFileSync("/etc/hostname");');
-    expect(stderr).toContain("SecurityError: reading");
-    expect(stderr).not.toContain("preload.js");
+    for (const options of [{}, { channel: 3, call: callOf() }]) {
+      const { stderr, code } = await runGuarded(path, {}, options);
+      expect(code).toBe(1);
+      expect(stderr).toContain('2 | readFileSync("/etc/hostname");');
+      expect(stderr).toContain("SecurityError: reading");
+      expect(stderr).not.toContain("preload.js");
+    }
   });
 });
 

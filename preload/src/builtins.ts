@@ -1,7 +1,7 @@
 // The routes to Node's and Bun's modules. A module is guarded in place when the program first asks for it, by
 // whichever route, and before it is handed out; none is loaded before that.
 import { late } from "./late.ts";
-import { apply, enumerableKeys, startsWith, substring } from "./primordials.ts";
+import { apply, defineLazily, enumerableKeys, startsWith, substring } from "./primordials.ts";
 
 const { getBuiltinModule } = process;
 
@@ -22,7 +22,16 @@ function once(tame: () => void): () => void {
   };
 }
 
-const fs = once(() => late().tameFs(load("fs"), load("fs/promises")));
+const promises = once(() => late().tameFsPromises(load("fs/promises")));
+const fs = once(() => {
+  const module: object = load("fs");
+  late().tameFs(module);
+  // Loaded when it is first read, which takes 1 ms: so is the guard.
+  defineLazily(module, "promises", true, () => {
+    promises();
+    return load("fs/promises");
+  });
+});
 const net = once(() => late().tameNet(load("net")));
 const dns = once(() => late().tameDns(load("dns")));
 
@@ -31,7 +40,7 @@ const GUARDS: Readonly<Record<string, () => void>> = {
   // Names are looked up in this object: none may come from Object.prototype.
   __proto__: null as never,
   "node:fs": fs,
-  "node:fs/promises": fs,
+  "node:fs/promises": promises,
   "node:net": net,
   "node:tls": net,
   "node:http": net,

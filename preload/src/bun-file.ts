@@ -1,13 +1,13 @@
 // Bun.file, Bun.write and the files behind Blobs. Making a file object is no act; using it is.
 import type { Site } from "./error.ts";
-import type { SecurityError } from "./security-error.ts";
 import type { FilePermission } from "./file-access.ts";
 import { checkPath, mayAccess, refusedAccess } from "./file-access.ts";
 import { guard, replace } from "./guard.ts";
+import { NativeWeakMap, weakMapGet, weakMapSet, NativeBlob } from "./late-primordials.ts";
 import { absolute, pathText } from "./paths.ts";
-import { apply, NativeWeakMap, resolved, startsWith, weakMapGet, weakMapSet } from "./primordials.ts";
+import { apply, resolved, startsWith } from "./primordials.ts";
+import type { SecurityError } from "./security-error.ts";
 import type { Style } from "./stub.ts";
-import { NativeBlob } from "./web.ts";
 
 /** File objects of which the policy refuses some use, with their paths. */
 const restricted = new NativeWeakMap<object, string>();
@@ -19,6 +19,11 @@ export function openFile(native: (...args: unknown[]) => Blob, path: unknown, op
   // A descriptor, an object of S3, or a mistake that Bun shall report itself.
   if (text === null || startsWith(text, "s3://")) return apply(native, Bun, [path, options]) as Blob;
   return restrict(apply(native, Bun, [text, options]) as Blob, absolute(text));
+}
+
+/** Checks the arguments of `Bun.mmap`. */
+export function checkMap(args: unknown[], site: Site): SecurityError | null {
+  return checkPath("read", args, 0, site);
 }
 
 /** Checks the arguments of `Bun.write`. */

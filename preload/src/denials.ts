@@ -1,13 +1,16 @@
 // Denial frames: each refused act once, its repetitions counted, all of it bounded.
 import { connected, send } from "./channel.ts";
-import type { Denial } from "./error.ts";
-import { mapGet, mapSet } from "./primordials.ts";
+import type { Denial, Site } from "./error.ts";
+import { mapGet, mapSet } from "./late-primordials.ts";
+import { substring } from "./primordials.ts";
 import { quote } from "./serialise.ts";
 import { callerOf } from "./stack.ts";
 import { table } from "./table.ts";
 
 /** A program that is refused more different things than this is not explained by a longer list. */
 const MAX_DISTINCT = 100;
+/** What the kernel takes for a path at most. */
+const MAX_RESOURCE_LENGTH = 4096;
 
 interface Entry {
   readonly json: string;
@@ -19,15 +22,16 @@ const others: Entry = { json: `{"dropped":true`, count: 0 };
 let distinct = 0;
 
 /** Tells the launcher about a refused act. */
-export function reportDenial(denial: Denial, api: string, error: Error): void {
+export function reportDenial(denial: Denial, { api, entry: guard }: Site): void {
   if (!connected || !table.report) return;
-  const resource = denial.resource === null ? "null" : quote(denial.resource);
+  const resource =
+    denial.resource === null ? "null" : quote(substring(denial.resource, 0, MAX_RESOURCE_LENGTH));
   const key = `${denial.permission} ${resource}`;
   let entry = mapGet(seen, key) as Entry | undefined;
   if (entry === undefined) {
     if (distinct === MAX_DISTINCT) entry = others;
     else {
-      const caller = callerOf(error);
+      const caller = callerOf(guard);
       const at = caller === null ? "null" : quote(caller);
       entry = {
         json: `{"permission":"${denial.permission}","resource":${resource},"api":${quote(api)},"at":${at}`,

@@ -24,7 +24,7 @@ export function describeThrown(thrown: unknown, use: StackUse): string {
   if (denial === undefined && message === CODE_REFUSED) return describeCodeRefused(name, stack);
   if (denial === undefined) return frame(name, textField(thrown, "code"), message, stack, "");
   const { permission, resource, rule, fix } = denial;
-  const details = `,"permission":"${permission}","resource":${nullable(resource)},"rule":${quote(rule)},"fix":${quote(fix)}`;
+  const details = `,"permission":"${permission}","resource":${nullable(resource === null ? null : substring(resource, 0, MAX_TEXT_LENGTH))},"rule":${quote(rule)},"fix":${quote(fix)}`;
   return frame("SecurityError", "ERR_ACCESS_DENIED", message, stack, details);
 }
 

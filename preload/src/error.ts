@@ -3,15 +3,8 @@ import { decide } from "./decide.ts";
 import { reportDenial } from "./denials.ts";
 import { explain, fixFor } from "./explain.ts";
 import type { Permission } from "./generated/policy.ts";
-import {
-  captureStackTrace,
-  defineValue,
-  NativeError,
-  NativeWeakMap,
-  setPrototypeOf,
-  weakMapGet,
-  weakMapSet,
-} from "./primordials.ts";
+import { NativeWeakMap, weakMapGet, weakMapSet } from "./late-primordials.ts";
+import { captureStackTrace, defineValue, NativeError, setPrototypeOf } from "./primordials.ts";
 import { SecurityError } from "./security-error.ts";
 import { table } from "./table.ts";
 
@@ -51,7 +44,7 @@ export function refusal(permission: Permission, resource: string | null, site: S
   defineValue(error, "fix", denial.fix, true);
   weakMapSet(denials, error, denial);
   captureStackTrace(error, site.entry);
-  reportDenial(denial, site.api, error);
+  reportDenial(denial, site);
   return error;
 }
 

@@ -2,9 +2,9 @@
 import { isAmbient } from "./ambient.ts";
 import { decide } from "./decide.ts";
 import type { Site } from "./error.ts";
-import type { SecurityError } from "./security-error.ts";
 import { refusal } from "./error.ts";
 import { absolute, pathText } from "./paths.ts";
+import type { SecurityError } from "./security-error.ts";
 import { table } from "./table.ts";
 
 export type FilePermission = "read" | "write";

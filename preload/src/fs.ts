@@ -1,14 +1,22 @@
 // node:fs and node:fs/promises, guarded in place when the program first asks for one of them.
 import type { Site } from "./error.ts";
-import type { SecurityError } from "./security-error.ts";
 import type { FilePermission } from "./file-access.ts";
 import { checkPath, mayAccess, pathIn, refusedAccess } from "./file-access.ts";
 import type { AnyFunction } from "./guard.ts";
 import { guard, replace } from "./guard.ts";
+import { callLater } from "./late-primordials.ts";
 import { currentDirectory } from "./paths.ts";
-import { apply, NativeError, defineValue, rejected, resolved, startsWith } from "./primordials.ts";
+import {
+  apply,
+  enumerableKeys,
+  NativeError,
+  defineValue,
+  rejected,
+  resolved,
+  startsWith,
+} from "./primordials.ts";
+import type { SecurityError } from "./security-error.ts";
 import type { Check, Style } from "./stub.ts";
-import { callLater } from "./web.ts";
 
 /** The permission that each path argument needs, in the order of the arguments. */
 type Needs = readonly (FilePermission | null)[];
@@ -25,6 +33,8 @@ const FUNCTIONS: Readonly<Record<string, Needs>> = {
   readFile: READS,
   readdir: READS,
   opendir: READS,
+  stat: READS,
+  lstat: READS,
   statfs: READS,
   realpath: READS,
   readlink: READS,
@@ -52,27 +62,44 @@ const FUNCTIONS: Readonly<Record<string, Needs>> = {
 
 const ENOENT = -2;
 
-/** Guards both modules. Streams, `Dir` and the like open their files through these functions. */
-export function tameFs(fs: object, promises: object): void {
-  for (const name in FUNCTIONS) {
+/** Guards node:fs. Streams, `Dir` and the like open their files through these functions. */
+export function tameFs(fs: object): void {
+  const names = enumerableKeys(FUNCTIONS);
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index]!;
     const check = checkPaths(FUNCTIONS[name]!);
     guard(fs, name, "fs.", "callback", check);
     guard(fs, name + "Sync", "fs.", "throw", check);
-    guard(promises, name, "fs.promises.", "reject", check);
   }
   const { realpath, realpathSync } = fs as { realpath: object; realpathSync: object };
   guard(realpath, "native", "fs.realpath.", "callback", checkPaths(READS));
   guard(realpathSync, "native", "fs.realpathSync.", "throw", checkPaths(READS));
-  tameStat(fs, promises);
-  tameOpen(fs, promises);
-  tameProbes(fs, promises);
+  guard(fs, "open", "fs.", "callback", checkOpen);
+  guard(fs, "openSync", "fs.", "throw", checkOpen);
   guard(fs, "watch", "fs.", "throw", checkPaths(READS));
   guard(fs, "watchFile", "fs.", "throw", checkPaths(READS));
   guard(fs, "openAsBlob", "fs.", "reject", checkPaths(READS));
   guard(fs, "globSync", "fs.", "throw", checkGlob);
   guard(fs, "glob", "fs.", "callback", checkGlob);
+  tameProbes(fs);
+}
+
+/** Guards node:fs/promises. */
+export function tameFsPromises(promises: object): void {
+  const names = enumerableKeys(FUNCTIONS);
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index]!;
+    guard(promises, name, "fs.promises.", "reject", checkPaths(FUNCTIONS[name]!));
+  }
+  guard(promises, "open", "fs.promises.", "reject", checkOpen);
   guard(promises, "watch", "fs.promises.", "throw", checkPaths(READS));
   guard(promises, "glob", "fs.promises.", "throw", checkGlob);
+  replace(
+    promises,
+    "exists",
+    (native) => (path: unknown) => (isHidden(path) ? resolved(false) : apply(native, promises, [path])),
+  );
+  tameAccess(promises, "access", "reject");
 }
 
 function checkPaths(needs: Needs): Check {
@@ -86,34 +113,7 @@ function checkPaths(needs: Needs): Check {
   };
 }
 
-/** `stat` and `lstat`, whose synchronous form can be a question about existence. */
-function tameStat(fs: object, promises: object): void {
-  for (let index = 0; index < 2; index++) {
-    const name = index === 0 ? "stat" : "lstat";
-    guard(fs, name, "fs.", "callback", checkPaths(READS));
-    guard(promises, name, "fs.promises.", "reject", checkPaths(READS));
-    guard(fs, name + "Sync", "fs.", "throw", checkPaths(READS));
-    replace(
-      fs,
-      name + "Sync",
-      (guarded) =>
-        ({
-          stat(path: unknown, options: unknown): unknown {
-            const asks =
-              (options as { throwIfNoEntry?: unknown } | null | undefined)?.throwIfNoEntry === false;
-            return asks && isHidden(path) ? undefined : apply(guarded, fs, [path, options]);
-          },
-        }).stat,
-    );
-  }
-}
-
-function tameOpen(fs: object, promises: object): void {
-  const check: Check = (args, site) => checkPath(opensToWrite(args[1]) ? "write" : "read", args, 0, site);
-  guard(fs, "open", "fs.", "callback", check);
-  guard(fs, "openSync", "fs.", "throw", check);
-  guard(promises, "open", "fs.promises.", "reject", check);
-}
+const checkOpen: Check = (args, site) => checkPath(opensToWrite(args[1]) ? "write" : "read", args, 0, site);
 
 /** Whether the flags of an `open` ask for more than reading: `"r+"`, `"w"`, `O_RDWR`, `O_CREAT`, `O_TRUNC` … */
 function opensToWrite(flags: unknown): boolean {
@@ -123,37 +123,24 @@ function opensToWrite(flags: unknown): boolean {
 }
 
 /** Questions about existence are answered, with no: for the program, what is not granted does not exist. */
-function tameProbes(fs: object, promises: object): void {
-  replace(
-    fs,
-    "existsSync",
-    (native) =>
-      ({
-        existsSync: (path: unknown) => !isHidden(path) && apply(native, fs, [path]),
-      }).existsSync,
-  );
-  replace(
-    fs,
-    "exists",
-    (native) =>
-      ({
-        exists(path: unknown, callback: unknown): unknown {
-          if (typeof callback !== "function" || !isHidden(path)) return apply(native, fs, [path, callback]);
-          return callLater(callback as AnyFunction, false);
-        },
-      }).exists,
-  );
-  replace(
-    promises,
-    "exists",
-    (native) =>
-      ({
-        exists: (path: unknown) => (isHidden(path) ? resolved(false) : apply(native, promises, [path])),
-      }).exists,
-  );
+function tameProbes(fs: object): void {
+  replace(fs, "existsSync", (native) => (path: unknown) => !isHidden(path) && apply(native, fs, [path]));
+  replace(fs, "exists", (native) => (path: unknown, callback: unknown) => {
+    if (typeof callback !== "function" || !isHidden(path)) return apply(native, fs, [path, callback]);
+    return callLater(callback as AnyFunction, false);
+  });
   tameAccess(fs, "access", "callback");
   tameAccess(fs, "accessSync", "throw");
-  tameAccess(promises, "access", "reject");
+  tameStat(fs, "statSync");
+  tameStat(fs, "lstatSync");
+}
+
+/** `stat` that does not throw for what is missing is a question, too. */
+function tameStat(fs: object, name: string): void {
+  replace(fs, name, (guarded) => (path: unknown, options: unknown) => {
+    const asks = (options as { throwIfNoEntry?: unknown } | null | undefined)?.throwIfNoEntry === false;
+    return asks && isHidden(path) ? undefined : apply(guarded, fs, [path, options]);
+  });
 }
 
 function tameAccess(owner: object, name: string, style: Style): void {

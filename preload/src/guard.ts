@@ -1,14 +1,8 @@
 // Putting guards into modules, where they have to look like what they replace.
-import {
-  defineProperty,
-  getOwnPropertyDescriptor,
-  ownKeys,
-  rejected,
-  setPrototypeOf,
-} from "./primordials.ts";
+import { callLater } from "./late-primordials.ts";
+import { defineValue, ownKeys, rejected } from "./primordials.ts";
 import type { Check, ConstructorCheck, Style } from "./stub.ts";
 import * as stub from "./stub.ts";
-import { callLater } from "./web.ts";
 
 /** Any function, `this` included. */
 export type AnyFunction = (this: any, ...args: any[]) => unknown;
@@ -19,6 +13,7 @@ export function replace(owner: object, name: string, make: (native: AnyFunction)
   const native = functions[name];
   if (typeof native !== "function") return;
   const replacement = make(native as AnyFunction);
+  defineValue(replacement, "name", name, false);
   copyProperties(native, replacement);
   functions[name] = replacement;
 }
@@ -54,16 +49,12 @@ function imitate(owner: object, name: string, put: () => void): void {
   copyProperties(native, functions[name] as object);
 }
 
-/** Gives a replacement the name, length, statics and promisified form of the original. */
+/** Gives a replacement the length, statics and promisified form of the original; its name it has already. */
 function copyProperties(original: object, replacement: object): void {
   const names = ownKeys(original);
   for (let index = 0; index < names.length; index++) {
     const name = names[index]!;
-    const own = getOwnPropertyDescriptor(replacement, name);
-    if (own !== undefined && own.configurable !== true) continue;
-    const property = getOwnPropertyDescriptor(original, name)!;
-    // Else a `get` on Object.prototype would count as a part of it.
-    setPrototypeOf(property, null);
-    defineProperty(replacement, name, property);
+    if (name !== "name" && name !== "prototype")
+      defineValue(replacement, name, (original as Record<PropertyKey, unknown>)[name], false);
   }
 }

@@ -1,11 +1,10 @@
 // What the early part calls, once something is asked for.
-export { checkWrite, openFile } from "./bun-file.ts";
+export { checkMap, checkWrite, openFile } from "./bun-file.ts";
 export { call, failMissing } from "./call.ts";
 export { describeThrown } from "./describe.ts";
 export { refusal } from "./error.ts";
-export { checkPath } from "./file-access.ts";
 export { freezeObjectPrototype } from "./freeze.ts";
-export { tameFs } from "./fs.ts";
+export { tameFs, tameFsPromises } from "./fs.ts";
 export { answer } from "./guard.ts";
 export { SecurityError } from "./security-error.ts";
 export { checkFetch, refuseConnection, refuseServer, refuseUrl } from "./network.ts";

@@ -11,7 +11,7 @@ import { table } from "./table.ts";
 if (connected) hello();
 tameGlobals();
 tameBuiltins();
-defineLazily(globalThis, "SecurityError", () => late().SecurityError);
+defineLazily(globalThis, "SecurityError", false, () => late().SecurityError);
 if (table.context !== null) defineConstant(globalThis, "executionContext", freeze(table.context));
 if (table.js.freeze === "object-prototype") late().freezeObjectPrototype();
 arrangeCall();

@@ -1,10 +1,10 @@
 // Refusals of sockets, servers and URLs. What stays inside the process (data:, blob:) passes.
 import type { Site } from "./error.ts";
-import type { SecurityError } from "./security-error.ts";
 import { refusal } from "./error.ts";
 import { pathIn, refusedAccess } from "./file-access.ts";
+import { NativeRequest, NativeURL } from "./late-primordials.ts";
 import { apply, getOwnPropertyDescriptor, indexOf, numberToString, stringValue } from "./primordials.ts";
-import { NativeRequest, NativeURL } from "./web.ts";
+import type { SecurityError } from "./security-error.ts";
 
 const hostnameOf = urlGetter("hostname");
 const hrefOf = urlGetter("href");

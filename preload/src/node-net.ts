@@ -1,10 +1,10 @@
 // Outgoing connections and name look-ups of Node's modules. http, https, http2 and tls connect through net.Socket.
-import { addressOf } from "./network.ts";
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { guard, replace } from "./guard.ts";
+import { callLater } from "./late-primordials.ts";
+import { addressOf } from "./network.ts";
 import { apply, isArray, numberFrom, ownKeys, startsWith } from "./primordials.ts";
-import { callLater } from "./web.ts";
 
 /** Guards node:net: a refused connection fails like any other, with an `error` event. */
 export function tameNet(net: { Socket: { prototype: object } }): void {

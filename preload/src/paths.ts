@@ -1,5 +1,12 @@
 // What the program passed as a path, read exactly once: the text that was checked is the text that is used.
 import {
+  isView,
+  NativeArrayBuffer,
+  NativeSharedArrayBuffer,
+  NativeTextDecoder,
+  NativeURL,
+} from "./late-primordials.ts";
+import {
   apply,
   getOwnPropertyDescriptor,
   indexOf,
@@ -8,7 +15,6 @@ import {
   substring,
 } from "./primordials.ts";
 import { table } from "./table.ts";
-import { isView, NativeArrayBuffer, NativeSharedArrayBuffer, NativeTextDecoder, NativeURL } from "./web.ts";
 
 const { fileURLToPath } = Bun;
 const { cwd } = process;

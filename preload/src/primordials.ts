@@ -1,13 +1,13 @@
 // The language as it was before the program could change it. Every other file uses these instead of methods and
 // globals, because a guard that calls `path.startsWith` calls whatever the program made of it.
 //
-// Only what costs nothing to mention: most classes of the web are made when their name is first linked, 20 to 60 µs
-// each. Those are in `web.ts`, and taken when they are first needed.
+// Only what costs next to nothing to mention, and what the answer of a call is written with. Many classes are made
+// when their name is first linked, 20 to 60 µs each: those are in `late-primordials.ts`.
 
 const { bind, call } = Function.prototype;
 
 /** `uncurry(f)(self, ...args)` is `f.call(self, ...args)`, without looking up `call`. */
-const uncurry = bind.bind(call) as <This, Args extends unknown[], Result>(
+export const uncurry = bind.bind(call) as <This, Args extends unknown[], Result>(
   method: (this: This, ...args: Args) => Result,
 ) => (self: This, ...args: Args) => Result;
 
@@ -20,7 +20,6 @@ export const { parse: parseJson, stringify: stringifyJson } = JSON;
 
 export const NativeError = Error;
 export const NativePromise = Promise;
-export const NativeWeakMap = WeakMap;
 
 export const ObjectPrototype = Object.prototype;
 export const ArrayPrototype = Array.prototype;
@@ -43,10 +42,6 @@ export const numberValue = uncurry(Number.prototype.valueOf);
 export const booleanValue = uncurry(Boolean.prototype.valueOf);
 export const symbolToString = uncurry(Symbol.prototype.toString);
 export const bigIntToString = uncurry(BigInt.prototype.toString);
-export const weakMapGet = uncurry(WeakMap.prototype.get);
-export const weakMapSet = uncurry(WeakMap.prototype.set);
-export const mapGet = uncurry(Map.prototype.get);
-export const mapSet = uncurry(Map.prototype.set);
 export const numberFrom = Number;
 export const { captureStackTrace } = Error;
 export const { nanoseconds, sleepSync } = Bun;
@@ -69,8 +64,13 @@ export function defineConstant(target: object, key: PropertyKey, value: unknown)
 }
 
 /** A property whose value is made when it is first read. */
-export function defineLazily(target: object, key: PropertyKey, make: () => unknown): void {
-  const set = (value: unknown) => defineValue(target, key, value, false);
+export function defineLazily(
+  target: object,
+  key: PropertyKey,
+  enumerable: boolean,
+  make: () => unknown,
+): void {
+  const set = (value: unknown) => defineValue(target, key, value, enumerable);
   const get = () => {
     const value = make();
     set(value);
@@ -81,7 +81,7 @@ export function defineLazily(target: object, key: PropertyKey, make: () => unkno
     get,
     set,
     configurable: true,
-    enumerable: false,
+    enumerable,
   } as PropertyDescriptor);
 }
 

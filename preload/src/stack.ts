@@ -1,6 +1,6 @@
 // Reading the stack of an error: where the program stood, without the frames of the preload.
 import { currentDirectory, isWithin } from "./paths.ts";
-import { indexOf, startsWith, substring } from "./primordials.ts";
+import { captureStackTrace, indexOf, NativeError, startsWith, substring } from "./primordials.ts";
 import { table } from "./table.ts";
 
 /** The longest stack that is passed on. */
@@ -8,9 +8,12 @@ const MAX_STACK_LENGTH = 16_384;
 
 const ownFiles = table.preload;
 
-/** `file:line:column` of the program's topmost frame, relative to the working directory; `null` if unknown. */
-export function callerOf(error: Error): string | null {
-  const stack = textOf(error);
+/** `file:line:column` of whoever called `guard`, relative to the working directory; `null` if unknown. */
+export function callerOf(guard: Function): string | null {
+  // An error of its own: one whose stack was read is printed in another way by Bun.
+  const probe = new NativeError();
+  captureStackTrace(probe, guard);
+  const stack = textOf(probe);
   if (stack === null) return null;
   for (let rest: string | null = stack; rest !== null;) {
     const line = firstLine(rest);

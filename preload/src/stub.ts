@@ -1,6 +1,5 @@
 // Guards that cost next to nothing until they are called: what judges and answers is set up late.
 import type { Site } from "./error.ts";
-import type { SecurityError } from "./security-error.ts";
 import { late } from "./late.ts";
 import {
   apply,
@@ -10,6 +9,7 @@ import {
   getPrototypeOf,
   setPrototypeOf,
 } from "./primordials.ts";
+import type { SecurityError } from "./security-error.ts";
 
 /** How an API tells its caller that an act failed. */
 export type Style = "throw" | "reject" | "callback";

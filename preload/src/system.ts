@@ -1,11 +1,11 @@
 // Other programs, native code, and what the machine tells: refusals and checks.
 import type { Site } from "./error.ts";
-import type { SecurityError } from "./security-error.ts";
 import { refusal } from "./error.ts";
 import { pathIn, refusedAccess } from "./file-access.ts";
 import { block, guard } from "./guard.ts";
 import { absolute } from "./paths.ts";
 import { enumerableKeys, indexOf, isArray } from "./primordials.ts";
+import type { SecurityError } from "./security-error.ts";
 import { table } from "./table.ts";
 
 /** The refusal of `(["git", …])`, `({ cmd: ["git", …] })` or `("/bin/git", …)`. */

@@ -2,9 +2,9 @@
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { guardClass } from "./guard.ts";
+import { addEventListener } from "./late-primordials.ts";
 import { append, apply, isArray, numberToString, toList } from "./primordials.ts";
 import { table } from "./table.ts";
-import { addEventListener } from "./web.ts";
 
 let running = 0;
 

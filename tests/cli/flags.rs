@@ -64,3 +64,10 @@ fn a_variable_by_flag() {
     let words = ["run", "--env", "NAME=a=b c", "--env", "EMPTY=", "main.ts"];
     assert_eq!(folder.secure_bun(words).prints(), "a=b c true\n");
 }
+
+#[test]
+fn a_grant_without_values_is_of_everything() {
+    let folder = Folder::with("fn.ts", "export default () => Bun.file('/etc/passwd').text();");
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    assert_eq!(folder.secure_bun(["run", JSON, "-R", "fn.ts"]).envelope().result(), passwd.as_str());
+}

@@ -16,7 +16,7 @@ fn typescript_and_jsx_and_top_level_await() {
     ";
     assert_eq!(the_same_inside(&Folder::with("main.ts", source)).stdout(), "red 1 3 later true\n");
     let jsx =
-        "/** @jsx h */ const h = (tag: string, props: any, ...rest: any[]) => `<${tag}>${rest.join('')}</${tag}>`;
+        "/** @jsxRuntime classic @jsx h */ const h = (tag: string, props: any, ...rest: any[]) => `<${tag}>${rest.join('')}</${tag}>`;
         console.log(<b>bold {1 + 1}</b>);";
     let folder = Folder::with("page.tsx", jsx);
     assert_eq!(folder.secure_bun(["run", "page.tsx"]).prints(), "<b>bold 2</b>\n");

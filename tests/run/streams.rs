@@ -2,9 +2,8 @@
 
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::process::Stdio;
 
-use secure_bun_tests::{Folder, JSON};
+use secure_bun_tests::{Command, Folder, JSON};
 
 use super::the_same_inside;
 
@@ -78,7 +77,7 @@ fn a_reader_that_takes_its_time_gets_everything() {
     let folder = Folder::with("main.ts", source);
     let (mut reader, writer) = std::io::pipe().unwrap();
     let command = folder.secure_bun(["run", "--limit", "output=4mb", "main.ts"]);
-    let running = command.stdout(Stdio::from(OwnedFd::from(writer))).start();
+    let running = command.stdout(OwnedFd::from(writer)).start();
     // The pipe and the launcher hold less than half a megabyte: the program has to wait for us.
     let mut text = vec![0; 64 * 1024];
     let mut total = 0;
@@ -96,16 +95,22 @@ fn a_reader_that_takes_its_time_gets_everything() {
 }
 
 #[test]
-fn a_reader_that_has_gone_does_not_keep_the_launcher() {
-    let source =
-        "process.stdout.on('error', () => process.exit(9)); setInterval(() => console.log('x'.repeat(65536)), 1);";
+fn a_program_learns_that_its_reader_has_gone() {
+    let source = "const text = 'x'.repeat(65536);
+        for (;;) try { require('fs').writeSync(1, text); } catch (error) { console.error(error.code); process.exit(9); }";
     let folder = Folder::with("main.ts", source);
-    for words in [&["run", "main.ts"][..], &["run", "--limit", "output=1000mb", "main.ts"]] {
+    let without_reader = |command: Command| {
         let (reader, writer) = std::io::pipe().unwrap();
-        let running = folder.secure_bun(words).stdout(Stdio::from(OwnedFd::from(writer))).start();
+        let running = command.stdout(OwnedFd::from(writer)).start();
         drop(reader);
-        let ended = running.end();
-        assert!(!ended.status.success(), "{words:?}: {ended}");
+        running.end()
+    };
+    let outside = without_reader(folder.bun(["run", "main.ts"]));
+    assert_eq!((outside.code(), outside.stderr()), (9, "EPIPE\n".to_owned()));
+    // Straight to the reader, and through the launcher, which counts.
+    for words in [&["run", "main.ts"][..], &["run", "--limit", "output=1000mb", "main.ts"]] {
+        let inside = without_reader(folder.secure_bun(words));
+        assert_eq!((inside.code(), inside.stderr()), (9, "EPIPE\n".to_owned()), "{words:?}");
     }
 }
 

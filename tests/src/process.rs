@@ -94,7 +94,7 @@ impl Command {
 
     /// With one more descriptor, that appends to a file.
     #[must_use]
-    pub fn descriptor(mut self, number: u32, file: &Path) -> Self {
+    pub fn descriptor(self, number: u32, file: &Path) -> Self {
         // Only a shell gives a child a descriptor of a chosen number without unsafe code here.
         self.after(&format!("exec {number}>>'{}'", file.display()))
     }

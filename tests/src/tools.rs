@@ -18,7 +18,7 @@ pub fn bun() -> &'static Path {
 }
 
 /// The launcher, as users have it: a release build.
-pub(crate) fn launcher() -> &'static Path {
+pub fn launcher() -> &'static Path {
     static LAUNCHER: LazyLock<PathBuf> = LazyLock::new(|| provided("SECURE_BUN_BIN", "scripts/build"));
     &LAUNCHER
 }

@@ -147,8 +147,8 @@ const GRANTABLE: [(Permission, Option<char>, &str); 15] = [
 
 /// Commands of the design that are still to come.
 const LATER: [&str; 17] = [
-    "serve", "test", "install", "add", "remove", "update", "ci", "x", "build", "repl", "spawn", "check", "sign", "verify",
-    "bundle", "shim", "learn",
+    "serve", "test", "install", "add", "remove", "update", "ci", "x", "build", "repl", "spawn", "check", "sign",
+    "verify", "bundle", "shim", "learn",
 ];
 
 /// Reads the command line.
@@ -251,9 +251,8 @@ fn run_grammar(command: Clap) -> Clap {
 }
 
 fn policy_grammar(command: Clap) -> Clap {
-    let policy = || {
-        Arg::new("policy").value_name("FILE|PRESET").required(true).value_parser(clap::value_parser!(OsString))
-    };
+    let policy =
+        || Arg::new("policy").value_name("FILE|PRESET").required(true).value_parser(clap::value_parser!(OsString));
     let mut command = command
         .subcommand_required(true)
         .disable_help_subcommand(true)

@@ -161,21 +161,29 @@ impl Error {
                  clone with CLONE_NEWUSER; in a systemd service, `RestrictNamespaces=no`; on Debian, `sysctl \
                  kernel.unprivileged_userns_clone=1`"
             }
-            Step::MapUser | Step::MakeRoot | Step::LayOut(_) | Step::PivotRoot
-                if matches!(self.errno.0, libc::EPERM | libc::EACCES) =>
+            Step::MapUser | Step::MakeRoot | Step::LayOut(_) | Step::MountProc | Step::PivotRoot
+                if unsupported || matches!(self.errno.0, libc::EPERM | libc::EACCES) =>
             {
                 "a user namespace was made but may not mount: on Ubuntu, `sysctl \
                  kernel.apparmor_restrict_unprivileged_userns=0` or an AppArmor profile for secure-bun with `userns,`; \
-                 in a container, an unmasked /proc and a seccomp profile that allows mounting"
+                 in a container, an unmasked /proc and a seccomp profile that allows mounting (open_tree, \
+                 mount_setattr, move_mount, fsopen, pivot_root)"
             }
             Step::IdMap => {
                 "this file system has no id-mapped mounts (overlayfs): start secure-bun as an unprivileged user, or \
                  make the granted files accessible to others"
             }
-            Step::RaiseOpenFiles => "raise the hard limit of open files above 1001 (`ulimit -Hn`)",
+            Step::RaiseOpenFiles => {
+                "raise the hard limit of open files above 1001: `ulimit -Hn`; in a systemd service, `LimitNOFILE=`; \
+                 for a container, `docker run --ulimit nofile=`"
+            }
             Step::LoadFilter if unsupported || self.errno.0 == libc::EINVAL => "the kernel lacks CONFIG_SECCOMP_FILTER",
             Step::OpenSource(_) if self.errno == Errno::ESTALE => {
                 "it was replaced while the sandbox was being made: run again"
+            }
+            Step::OpenSource(_) if self.errno == Errno::EINVAL => {
+                "another file system is mounted below it, which a user cannot leave out: name what lies beside that \
+                 one by one, or start secure-bun as root"
             }
             _ => return None,
         })

@@ -71,12 +71,7 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
 
 /// Clones, as root in the shape of the user who takes the program: a user namespace belongs to the effective user who
 /// makes it, and only that user may write its map from inside.
-pub(crate) fn clone<T>(
-    identity: Identity,
-    stack: &mut Stack,
-    body: fn(&T) -> !,
-    context: &T,
-) -> Result<Child, Error> {
+pub(crate) fn clone<T>(identity: Identity, stack: &mut Stack, body: fn(&T) -> !, context: &T) -> Result<Child, Error> {
     let at = |step: Step| move |errno| Error { step, errno, path: None };
     let Identity::Dropped { uid, gid } = identity else {
         return sys::vfork_in(NAMESPACES, stack, body, context).map_err(at(Step::Clone));

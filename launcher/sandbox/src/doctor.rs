@@ -11,7 +11,7 @@ use policy::{Chain, Layer, Policy, Preset};
 use serde::Serialize;
 
 use crate::errand::Runner;
-use crate::error::{Error, Kind, c_path};
+use crate::error::{DOCTOR, Error, Kind, c_path};
 use crate::host::{self, Host, Search};
 use crate::outcome::Ending;
 use crate::resolve::look::{Look, RealFiles};
@@ -72,7 +72,9 @@ impl From<confine::Error> for Lack {
 
 impl From<Error> for Lack {
     fn from(error: Error) -> Self {
-        Self { detail: error.message, remedy: error.help }
+        // Whoever reads this has asked the doctor already.
+        let help = error.help.map(|help| help.trim_end_matches(DOCTOR).trim_end_matches("; ").to_owned());
+        Self { detail: error.message, remedy: help.filter(|help| !help.is_empty()) }
     }
 }
 
@@ -89,14 +91,13 @@ fn noted(name: &'static str, purpose: &'static str, detail: String, remedy: Opti
     Check { name, state: State::Note, detail, purpose, remedy: remedy.map(str::to_owned) }
 }
 
-fn untried() -> Lack {
-    Lack { detail: "not tried, without a Bun that starts".to_owned(), remedy: None }
+fn untried(why: &str) -> Lack {
+    Lack { detail: format!("not tried, since {why}"), remedy: None }
 }
 
 /// Tries each layer by really using it, for programs in the folder `cwd`. The caller should have one thread.
 pub fn examine(search: &Search, cwd: &Path) -> Examination {
     let identity = host::identity();
-    let host = host::find(search).and_then(|_| Host::discover(search));
     let landlock = probe::landlock().map(abi).map_err(Lack::from);
     let mut checks = vec![
         kernel(),
@@ -106,17 +107,34 @@ pub fn examine(search: &Search, cwd: &Path) -> Examination {
         tried("mounts", "leave out what is not granted", mounts(identity)),
         tried("seccomp", "takes away most system calls", seccomp()),
         tried("limits", "bound files, descriptors and tasks", limits()),
-        bun(search, &host),
     ];
-    let (folder, called) = match &host {
-        Ok(host) => {
-            checks.push(cache(host));
-            (folder(host, cwd), call(search))
+    if all_there(&checks) {
+        checks.extend(with_bun(search, cwd));
+    } else {
+        // Bun itself is looked at in a sandbox, so there is little to say about it.
+        let found = host::find(search).map(|path| format!("{}, not tried", path.display()));
+        checks.push(tried("bun", RUNS, found.map_err(Lack::from)));
+        checks.push(tried("program", TOGETHER, Err(untried("a layer is missing"))));
+    }
+    Examination { can_run: all_there(&checks), checks }
+}
+
+fn all_there(checks: &[Check]) -> bool {
+    checks.iter().all(|check| check.state != State::Missing)
+}
+
+/// What takes a Bun and all of the layers.
+fn with_bun(search: &Search, cwd: &Path) -> Vec<Check> {
+    let host = match Host::discover(search) {
+        Ok(host) => host,
+        Err(error) => {
+            let program = Err(untried("there is no Bun that starts"));
+            return vec![tried("bun", RUNS, Err(error.into())), tried("program", TOGETHER, program)];
         }
-        Err(_) => (Err(untried()), Err(untried())),
     };
-    checks.push(tried("folder", "programs in the working directory can load their modules", folder));
-    match called {
+    let mut checks = vec![bun(&host), cache(&host)];
+    checks.push(tried("folder", "programs in the working directory can load their modules", folder(&host, cwd)));
+    match call(search) {
         Ok(called) => {
             checks.push(memory(called.memory_control));
             let detail = format!("a function returned after {:.1} ms", called.total.as_secs_f64() * 1e3);
@@ -124,9 +142,10 @@ pub fn examine(search: &Search, cwd: &Path) -> Examination {
         }
         Err(lack) => checks.push(tried("program", TOGETHER, Err(lack))),
     }
-    Examination { can_run: checks.iter().all(|check| check.state != State::Missing), checks }
+    checks
 }
 
+const RUNS: &str = "runs the programs";
 const TOGETHER: &str = "all of it works together";
 
 fn kernel() -> Check {
@@ -179,24 +198,17 @@ fn limits() -> Result<String, Lack> {
     Ok("resource limits can be set".to_owned())
 }
 
-fn bun(search: &Search, host: &Result<Host, Error>) -> Check {
-    const PURPOSE: &str = "runs the programs";
-    let record = match host {
-        Ok(host) => &host.bun,
-        Err(error) => {
-            let lack = Lack { detail: error.message.clone(), remedy: error.help.clone() };
-            let found = host::find(search).ok().filter(|_| error.kind == Kind::Sandbox);
-            let detail = found.map_or(lack.detail.clone(), |bun| format!("{}: {}", bun.display(), lack.detail));
-            return tried("bun", PURPOSE, Err(Lack { detail, ..lack }));
-        }
-    };
+fn bun(host: &Host) -> Check {
+    let record = &host.bun;
     let hash = record.sha256.get(..16).unwrap_or_default();
     let libraries = record.libraries.len();
-    let detail = format!("{} at {}, SHA-256 {hash}…, with {libraries} libraries", record.version, record.path.display());
+    let detail =
+        format!("{} at {}, SHA-256 {hash}…, with {libraries} libraries", record.version, record.path.display());
     if record.version == TESTED_BUN {
-        tried("bun", PURPOSE, Ok(detail))
+        tried("bun", RUNS, Ok(detail))
     } else {
-        noted("bun", PURPOSE, detail, Some(&format!("secure-bun is made for Bun {TESTED_BUN}; use that one if you can")))
+        let remedy = format!("secure-bun is made for Bun {TESTED_BUN}; use that one if you can");
+        noted("bun", RUNS, detail, Some(&remedy))
     }
 }
 
@@ -237,7 +249,10 @@ fn folder(host: &Host, cwd: &Path) -> Result<String, Lack> {
         Ok(_) => Ok(format!("{} can be shown", found.path.display())),
         Err(_) => {
             let said: String = said.trim().chars().take(300).collect();
-            Err(Lack { detail: format!("{} cannot be listed from inside: {said:?}", found.path.display()), remedy: None })
+            Err(Lack {
+                detail: format!("{} cannot be listed from inside: {said:?}", found.path.display()),
+                remedy: None,
+            })
         }
     }
 }
@@ -264,7 +279,8 @@ struct Called {
 /// Calls a function under the narrowest preset, as `secure-bun run` does.
 fn call(search: &Search) -> Result<Called, Lack> {
     let lack = |what: String| Lack { detail: what, remedy: None };
-    let (_folder, program) = function_file().map_err(|error| lack(format!("cannot write a program to try: {error}")))?;
+    let (_folder, program) =
+        function_file().map_err(|error| lack(format!("cannot write a program to try: {error}")))?;
     let layers = Chain::new(Layer::preset(Preset::Function)).map(Chain::into_layers);
     let layers = layers.map_err(|_| lack("the preset `function` cannot be read".to_owned()))?;
     let job = Job {
@@ -327,5 +343,6 @@ mod tests {
         assert_eq!(state("bun"), Some(State::Missing));
         assert_eq!(state("program"), Some(State::Missing));
         assert_eq!(state("landlock"), Some(State::Ok));
+        assert_eq!(state("folder"), None);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::io::Read;
 use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use confine::{Identity, Plan, ProcessLimits, Program, Root, Stdio, seccomp};
 
 use crate::error::{Error, Kind};
+use crate::host::Library;
 use crate::resolve::runtime;
 
 /// The most that an errand may say.
@@ -20,7 +21,7 @@ pub(crate) struct Runner<'a> {
     /// Bun's path on the host.
     pub(crate) bun: &'a Path,
     /// Its loader and libraries.
-    pub(crate) libraries: &'a [PathBuf],
+    pub(crate) libraries: &'a [Library],
     /// Whom it runs as.
     pub(crate) identity: Identity,
 }
@@ -43,10 +44,17 @@ impl Runner<'_> {
             program: Program {
                 path: runtime::BUN.to_owned(),
                 argv: argv.collect::<Result<_, _>>()?,
-                env: runtime::variables(&runtime::Engine::default()).map(runtime::c_string).collect::<Result<_, _>>()?,
+                env: runtime::variables(&runtime::Engine::default())
+                    .map(runtime::c_string)
+                    .collect::<Result<_, _>>()?,
                 cwd: c"/".to_owned(),
             },
-            stdio: Stdio { input: null.as_raw_fd(), output: writer.as_raw_fd(), error: writer.as_raw_fd(), channel: None },
+            stdio: Stdio {
+                input: null.as_raw_fd(),
+                output: writer.as_raw_fd(),
+                error: writer.as_raw_fd(),
+                channel: None,
+            },
         };
         let started = confine::start(&plan)?;
         drop(writer);

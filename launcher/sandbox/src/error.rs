@@ -67,12 +67,12 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Where to learn more about a sandbox that cannot be established.
+pub(crate) const DOCTOR: &str = "`secure-bun doctor` tries each layer";
+
 impl From<confine::Error> for Error {
     fn from(error: confine::Error) -> Self {
-        let help = error.remedy().map_or_else(
-            || "run `secure-bun doctor` to see which layers work here".to_owned(),
-            |remedy| format!("{remedy}; `secure-bun doctor` tries each layer"),
-        );
+        let help = error.remedy().map_or_else(|| DOCTOR.to_owned(), |remedy| format!("{remedy}; {DOCTOR}"));
         Self::new(Kind::Sandbox, format!("the sandbox cannot be established: {error}")).with_help(help)
     }
 }
@@ -84,7 +84,8 @@ pub struct Warning(pub String);
 /// A path that has to be text for Bun or for JSON.
 pub(crate) fn text(path: &Path) -> Result<&str, Error> {
     path.to_str().ok_or_else(|| {
-        Error::new(Kind::Usage, format!("{} is not UTF-8", path.display())).with_help("rename it: Bun takes no other paths")
+        Error::new(Kind::Usage, format!("{} is not UTF-8", path.display()))
+            .with_help("rename it: Bun takes no other paths")
     })
 }
 

@@ -104,12 +104,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         denials: channel.denials,
         stdout,
         stderr,
-        usage: Usage {
-            wall: report.wall,
-            cpu: report.ended.cpu,
-            peak_memory_bytes: report.peak_memory_bytes,
-            start,
-        },
+        usage: Usage { wall: report.wall, cpu: report.ended.cpu, peak_memory_bytes: report.peak_memory_bytes, start },
         memory_control: report.memory_control,
         status: started.status,
         warnings: shown.warnings,
@@ -122,7 +117,14 @@ fn system(what: &str, error: &std::io::Error) -> Error {
 
 /// Folders of the host that the program may write to.
 fn writable(policy: &ExpandedPolicy) -> Vec<PathBuf> {
-    policy.grants.write.allow.iter().map(|rule| rule.value.clone()).filter(|path| path != Path::new(places::TMP)).collect()
+    policy
+        .grants
+        .write
+        .allow
+        .iter()
+        .map(|rule| rule.value.clone())
+        .filter(|path| path != Path::new(places::TMP))
+        .collect()
 }
 
 /// Whether and how the program may be called. What cannot export anything is a script, and costs a script's start.
@@ -187,13 +189,15 @@ impl Pipes {
         }
         if job.input_is_taken {
             let null = Path::new("/dev/null");
-            pipes.input = Some(std::fs::File::open(null).map_err(|error| Error::io(Kind::Sandbox, "open", null, &error))?);
+            pipes.input =
+                Some(std::fs::File::open(null).map_err(|error| Error::io(Kind::Sandbox, "open", null, &error))?);
         }
         Ok(pipes)
     }
 
     fn stdio(&self) -> Stdio {
-        let end = |pipe: &Option<(OwnedFd, OwnedFd, Sink)>, own: RawFd| pipe.as_ref().map_or(own, |pipe| pipe.1.as_raw_fd());
+        let end =
+            |pipe: &Option<(OwnedFd, OwnedFd, Sink)>, own: RawFd| pipe.as_ref().map_or(own, |pipe| pipe.1.as_raw_fd());
         Stdio {
             input: self.input.as_ref().map_or(0, AsRawFd::as_raw_fd),
             output: end(&self.stdout, 1),

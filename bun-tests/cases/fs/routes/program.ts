@@ -1,6 +1,6 @@
 // Every route to a module meets the same guard.
 import * as namespace from "fs";
-import named, { readFileSync } from "node:fs";
+import named, { promises, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { attempt } from "../../attempt.ts";
 
@@ -23,3 +23,5 @@ await attempt("import.meta.require", () => (import.meta.require(computed) as Fs)
 await attempt("createRequire", () => (createRequire(import.meta.url)("fs") as Fs).readFileSync(secret));
 await attempt("getBuiltinModule", () => (process.getBuiltinModule("fs") as Fs).readFileSync(secret));
 await attempt("a CommonJS module", () => (require("./reader.cjs") as (path: string) => unknown)(secret));
+await attempt("an import of promises", () => promises.readFile(secret));
+await attempt("promises of a require", () => (require("fs") as Fs).promises.readFile(secret));

@@ -71,7 +71,10 @@ mod tests {
         };
         Examination {
             can_run: landlock != State::Missing,
-            checks: vec![check("kernel", State::Ok, "Linux 6.18", None), check("landlock", landlock, "a\x1b[2Jb", remedy)],
+            checks: vec![
+                check("kernel", State::Ok, "Linux 6.18", None),
+                check("landlock", landlock, "a\x1b[2Jb", remedy),
+            ],
         }
     }
 

@@ -126,8 +126,9 @@ fn read_input(input: &OsStr) -> Result<(String, bool), Error> {
         return Err(usage(format!("--input: longer than {} MB", MAX_INPUT_BYTES >> 20)));
     }
     let text = String::from_utf8(text).map_err(|_| usage("--input: not UTF-8"))?;
-    serde_json::from_str::<serde::de::IgnoredAny>(&text)
-        .map_err(|error| usage(format!("--input: not JSON: {error}")).with_help("strings need their quotes: '\"text\"'"))?;
+    serde_json::from_str::<serde::de::IgnoredAny>(&text).map_err(|error| {
+        usage(format!("--input: not JSON: {error}")).with_help("strings need their quotes: '\"text\"'")
+    })?;
     Ok((text, taken))
 }
 

@@ -27,7 +27,8 @@ pub fn find(search: &Search) -> Result<PathBuf, Error> {
 }
 
 fn named(path: &Path, by: &str) -> Result<PathBuf, Error> {
-    let refuse = |what: String| Err(Error::new(Kind::NotFound, format!("{by}: {} {what}", path.display())).with_help(HELP));
+    let refuse =
+        |what: String| Err(Error::new(Kind::NotFound, format!("{by}: {} {what}", path.display())).with_help(HELP));
     let canonical = match fs::canonicalize(path) {
         Ok(canonical) => canonical,
         Err(error) => return refuse(format!("cannot be opened: {error}")),

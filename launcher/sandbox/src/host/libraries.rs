@@ -6,11 +6,21 @@ use std::process::{Command, Stdio};
 
 use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, elf};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind};
 
+/// A file that Bun needs to start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Library {
+    /// The path by which it is asked for.
+    pub name: PathBuf,
+    /// Where it is, free of symbolic links.
+    pub path: PathBuf,
+}
+
 /// The loader and the libraries of a program, loader first; empty for a static one.
-pub(super) fn libraries(program: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn libraries(program: &Path) -> Result<Vec<Library>, Error> {
     let Some(loader) = loader(program)? else { return Ok(Vec::new()) };
     // The loader lists what it would load and runs nothing of the program (ld.so(8), --list).
     let output = Command::new(&loader)
@@ -22,12 +32,19 @@ pub(super) fn libraries(program: &Path) -> Result<Vec<PathBuf>, Error> {
         .map_err(|error| Error::io(Kind::Sandbox, "run the dynamic loader", &loader, &error))?;
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(Error::new(Kind::Sandbox, format!("the libraries of {} are incomplete: {message}", program.display())));
+        return Err(Error::new(
+            Kind::Sandbox,
+            format!("the libraries of {} are incomplete: {message}", program.display()),
+        ));
     }
     let mut found = vec![loader];
     found.extend(listed(&String::from_utf8_lossy(&output.stdout)));
     found.dedup();
-    Ok(found)
+    let library = |name: PathBuf| {
+        let path = fs::canonicalize(&name).map_err(|error| Error::io(Kind::Sandbox, "open", &name, &error))?;
+        Ok(Library { name, path })
+    };
+    found.into_iter().map(library).collect()
 }
 
 /// The paths in the loader's list: `libc.so.6 => /lib/libc.so.6 (0x…)`; what has no path is of the kernel's making.
@@ -78,6 +95,6 @@ mod tests {
     fn a_dynamic_program_has_its_loader_first() {
         let found = libraries(Path::new("/bin/sh")).unwrap();
         assert!(found.len() >= 2, "{found:?}");
-        assert!(found.iter().all(|path| path.is_absolute() && path.exists()), "{found:?}");
+        assert!(found.iter().all(|library| library.name.is_absolute() && library.path.exists()), "{found:?}");
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub use cache::Cache;
 pub use find::find;
+pub use libraries::Library;
 pub use record::BunRecord;
 
 use crate::error::Error;

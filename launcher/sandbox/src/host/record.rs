@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::cache::Cache;
-use super::{libraries, probe};
+use super::libraries::{self, Library};
+use super::probe;
 use crate::errand::Runner;
 use crate::error::{Error, Kind};
 
@@ -26,7 +27,7 @@ pub struct BunRecord {
     /// Its version, as `Bun.version` says.
     pub version: String,
     /// Its loader and libraries.
-    pub libraries: Vec<PathBuf>,
+    pub libraries: Vec<Library>,
 }
 
 /// What changes when a file does.
@@ -67,7 +68,7 @@ impl BunRecord {
             && let Ok(record) = serde_json::from_slice::<Self>(&text)
             && record.identity == identity
             && record.path == path
-            && record.libraries.iter().all(|library| library.exists())
+            && record.libraries.iter().all(|library| library.path.exists())
         {
             return Ok(record);
         }

@@ -16,8 +16,18 @@ const PASSING: [&str; 6] = ["TZ", "LANG", "TERM", "COLUMNS", "NO_COLOR", "FORCE_
 
 /// Variables that change what the loader, Bun or its engine do. They never come from outside: a grant of `*` for the
 /// program's own settings must not take the sandbox apart.
-const COMMANDING: [&str; 10] =
-    ["LD_", "BUN_OPTIONS", "BUN_INSPECT", "BUN_JSC_", "BUN_RUNTIME_", "BUN_FEATURE_", "BUN_BE_", "MIMALLOC_", "NODE_OPTIONS", "JSC_"];
+const COMMANDING: [&str; 10] = [
+    "LD_",
+    "BUN_OPTIONS",
+    "BUN_INSPECT",
+    "BUN_JSC_",
+    "BUN_RUNTIME_",
+    "BUN_FEATURE_",
+    "BUN_BE_",
+    "MIMALLOC_",
+    "NODE_OPTIONS",
+    "JSC_",
+];
 
 fn is_commanding(name: &[u8]) -> bool {
     COMMANDING.iter().any(|prefix| name.starts_with(prefix.as_bytes()))
@@ -29,11 +39,8 @@ pub fn environment(
     outside: impl Iterator<Item = (OsString, OsString)>,
     given: &[(OsString, OsString)],
 ) -> Result<Vec<Vec<u8>>, Error> {
-    let mut variables: Vec<(OsString, OsString)> = vec![
-        ("PATH".into(), PATH.into()),
-        ("HOME".into(), HOME.into()),
-        ("TMPDIR".into(), TMP.into()),
-    ];
+    let mut variables: Vec<(OsString, OsString)> =
+        vec![("PATH".into(), PATH.into()), ("HOME".into(), HOME.into()), ("TMPDIR".into(), TMP.into())];
     let fixed = variables.len();
     for (name, value) in outside {
         let bytes = name.as_bytes();

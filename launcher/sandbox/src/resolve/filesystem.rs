@@ -24,23 +24,23 @@ pub struct Shown {
     /// Whether anything can be written to.
     pub writable: bool,
     paths: Vec<PathBuf>,
+    /// Directories of our own, which hide what the host has below them.
+    empty: Vec<PathBuf>,
 }
 
 impl Shown {
     /// Whether a directory exists inside: it is shown, in something shown, or on the way to it.
     pub fn has_directory(&self, path: &Path) -> bool {
-        path == Path::new("/") || self.paths.iter().any(|shown| path.starts_with(shown) || shown.starts_with(path))
+        path == Path::new("/")
+            || self.paths.iter().any(|shown| path.starts_with(shown))
+            || self.paths.iter().chain(&self.empty).any(|shown| shown.starts_with(path))
     }
 }
 
 /// Shows what `policy` grants, on top of `root`. `dropped`: root starts the program, which runs as somebody else.
-pub fn filesystem(
-    policy: &ExpandedPolicy,
-    files: &impl Look,
-    root: Root,
-    dropped: bool,
-) -> Result<Shown, Error> {
-    let mut plan = Planner { policy, files, dropped, shown: Shown { root, ..Shown::default() }, wanted: BTreeMap::new() };
+pub fn filesystem(policy: &ExpandedPolicy, files: &impl Look, root: Root, dropped: bool) -> Result<Shown, Error> {
+    let mut plan =
+        Planner { policy, files, dropped, shown: Shown { root, ..Shown::default() }, wanted: BTreeMap::new() };
     plan.temporary()?;
     plan.collect()?;
     plan.show()?;
@@ -66,7 +66,7 @@ impl<F: Look> Planner<'_, F> {
         }
         for path in [TMP, crate::places::HOME] {
             self.shown.root.directories.push(c_path(Path::new(path))?);
-            self.shown.paths.push(path.into());
+            self.shown.empty.push(path.into());
         }
         Ok(())
     }
@@ -123,9 +123,15 @@ impl<F: Look> Planner<'_, F> {
         let wanted = std::mem::take(&mut self.wanted);
         for (path, (object, access)) in &wanted {
             let above = wanted.iter().rev().find(|(other, _)| *other != path && path.starts_with(other));
-            let covered = above.is_some_and(|(_, (_, outer))| outer == access) && self.is_visible(path);
             let denied = self.denied_below(path);
-            if covered && denied.is_empty() {
+            // What the tree above already shows, with the same gaps, is not laid out a second time.
+            let covered = above.is_some_and(|(root, (_, outer))| {
+                let left_out = self.denied_below(root);
+                outer == access
+                    && !left_out.iter().any(|hidden| path.starts_with(hidden))
+                    && denied.iter().all(|hidden| left_out.contains(hidden))
+            });
+            if covered {
                 continue;
             }
             self.shown.paths.push(path.clone());
@@ -154,7 +160,8 @@ impl<F: Look> Planner<'_, F> {
         if grants.import.allow.iter().any(|root| root.value == path)
             && let Ok(entries) = self.files.entries(path)
         {
-            denied.extend(entries.into_iter().map(|entry| path.join(entry.name)).filter(|entry| !self.is_visible(entry)));
+            denied
+                .extend(entries.into_iter().map(|entry| path.join(entry.name)).filter(|entry| !self.is_visible(entry)));
         }
         denied
     }

@@ -44,17 +44,23 @@ pub trait Look {
 #[derive(Clone, Copy, Debug)]
 pub struct RealFiles;
 
-impl Look for RealFiles {
-    fn look(&self, path: &Path) -> io::Result<Object> {
-        let canonical = fs::canonicalize(path)?;
-        let metadata = fs::symlink_metadata(&canonical)?;
+impl RealFiles {
+    /// The object at a path that is known to be free of symbolic links. Were it not, mounting it would fail.
+    pub(crate) fn at(path: &Path) -> io::Result<Object> {
+        let metadata = fs::symlink_metadata(path)?;
         Ok(Object {
-            path: canonical,
+            path: path.to_path_buf(),
             id: FileId { device: metadata.dev(), inode: metadata.ino() },
             kind: if metadata.is_dir() { Kind::Directory } else { Kind::File },
             readable_by_all: metadata.mode() & 0o004 != 0,
             links: if metadata.is_dir() { 1 } else { metadata.nlink() },
         })
+    }
+}
+
+impl Look for RealFiles {
+    fn look(&self, path: &Path) -> io::Result<Object> {
+        Self::at(&fs::canonicalize(path)?)
     }
 
     fn entries(&self, directory: &Path) -> io::Result<Vec<Entry>> {

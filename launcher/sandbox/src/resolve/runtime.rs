@@ -1,18 +1,19 @@
 //! How Bun is started, whatever the policy: where it is inside, with which flags and variables.
 
 use std::ffi::{CStr, CString};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use confine::{Access, Bind, File, Kind, Root};
+use confine::{Access, Bind, File, Kind, Link, Root};
 
-use super::look::{Look, Object, RealFiles};
+use super::look::{Object, RealFiles};
 use crate::error::{self, Error, c_path};
+use crate::host::Library;
 
 /// Bun's path inside.
 pub const BUN: &CStr = c"/usr/local/bin/bun";
 
 /// Harmless device nodes.
-const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
+const DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/urandom"];
 
 /// Switches of the JavaScript engine that a policy decides about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,20 +72,21 @@ pub fn variable_names(engine: &Engine) -> impl Iterator<Item = String> + use<> {
 }
 
 /// Shows what Bun needs to start: itself, its loader and libraries, device nodes and the time zone.
-pub fn show(root: &mut Root, bun: &Path, libraries: &[PathBuf]) -> Result<(), Error> {
-    let found = RealFiles.look(bun).map_err(|error| Error::io(error::Kind::Sandbox, "open Bun", bun, &error))?;
+pub fn show(root: &mut Root, bun: &Path, libraries: &[Library]) -> Result<(), Error> {
+    let found = RealFiles::at(bun).map_err(|error| Error::io(error::Kind::Sandbox, "open Bun", bun, &error))?;
     root.binds.push(bind(&found, BUN.to_owned(), Access::Execute, false)?);
     for library in libraries {
-        let found = RealFiles
-            .look(library)
-            .map_err(|error| Error::io(error::Kind::Sandbox, "open Bun's library", library, &error))?;
-        root.binds.push(bind(&found, c_path(library)?, Access::Execute, false)?);
+        let found = RealFiles::at(&library.path)
+            .map_err(|error| Error::io(error::Kind::Sandbox, "open Bun's library", &library.path, &error))?;
+        root.binds.push(bind(&found, c_path(&library.name)?, Access::Execute, false)?);
     }
     for device in DEVICES {
         let path = Path::new(device);
-        let found = RealFiles.look(path).map_err(|error| Error::io(error::Kind::Sandbox, "open", path, &error))?;
+        let found = RealFiles::at(path).map_err(|error| Error::io(error::Kind::Sandbox, "open", path, &error))?;
         root.binds.push(bind(&found, c_path(path)?, Access::Device, false)?);
     }
+    // Since Linux 5.18 both are the same device (random(4)).
+    root.links.push(Link { path: c"/dev/random".to_owned(), target: c"urandom".to_owned() });
     if let Ok(zone) = std::fs::read("/etc/localtime") {
         root.files.push(File { target: c"/etc/localtime".to_owned(), contents: zone });
     }

@@ -94,7 +94,9 @@ impl Drop for Cgroup {
         // The last process has been waited for, but the kernel may need a moment to leave.
         for _ in 0..20 {
             match fs::remove_dir(&self.folder) {
-                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => std::thread::sleep(Duration::from_micros(500)),
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                    std::thread::sleep(Duration::from_micros(500))
+                }
                 // What cannot be removed is swept at a later start.
                 _ => return,
             }

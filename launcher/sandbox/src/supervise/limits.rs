@@ -1,6 +1,7 @@
 //! Limits that end a run: time on the clock, CPU time, memory.
 
 use std::path::PathBuf;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use confine::{Child, Ended};
@@ -28,12 +29,45 @@ const FILES_PER_MB: u64 = 256;
 /// The signal that cannot be caught.
 const KILL: i32 = 9;
 
+/// A program that lives this long joins a control group. Joining waits for every processor (some milliseconds), which
+/// a short program must not pay for; until then, and beside it, memory is looked at.
+const CGROUP_AFTER: Duration = Duration::from_millis(50);
+
+/// The control group of a program.
+enum Group {
+    /// It may come.
+    Later { pid: u32 },
+    /// A thread of its own sees to it.
+    Joining(JoinHandle<Option<Cgroup>>),
+    /// It is there, or cannot be made here.
+    Joined(Option<Cgroup>),
+}
+
+impl Group {
+    fn join(&mut self, bytes: u64) {
+        if let Self::Later { pid } = *self {
+            *self = Self::Joining(std::thread::spawn(move || Cgroup::hold(pid, bytes)));
+        }
+    }
+
+    /// The group, once that is known.
+    fn settle(&mut self) -> Option<&Cgroup> {
+        if let Self::Joining(thread) = std::mem::replace(self, Self::Joined(None)) {
+            *self = Self::Joined(thread.join().ok().flatten());
+        }
+        match self {
+            Self::Joined(group) => group.as_ref(),
+            _ => None,
+        }
+    }
+}
+
 /// Watches one program.
 pub(super) struct Watch {
     limits: Limits,
     started: Instant,
     memory: Option<Memory>,
-    cgroup: Option<Cgroup>,
+    cgroup: Group,
     cpu: Option<ClockId>,
     disk: Option<(Disk, Instant)>,
 }
@@ -46,8 +80,7 @@ impl Watch {
             started,
             // It may have ended already: then there is nothing to watch.
             memory: Memory::of(child.pid).ok(),
-            // Bun needs a few milliseconds to start; what it has touched by now is little.
-            cgroup: limits.memory_mb.and_then(|mb| Cgroup::hold(child.pid, mb * MB)),
+            cgroup: Group::Later { pid: child.pid },
             cpu: limits.cpu_ms.and_then(|_| cpu_clock()),
             disk: limits
                 .tmp_mb
@@ -85,6 +118,9 @@ impl Watch {
             }
         }
         if let (Some(allowed), Some(memory)) = (self.limits.memory_mb, &mut self.memory) {
+            if self.started.elapsed() >= CGROUP_AFTER {
+                self.cgroup.join(allowed * MB);
+            }
             let bytes = memory.look();
             if bytes > allowed * MB {
                 return Some(reached(Limit::Memory, bytes.div_ceil(MB), allowed));
@@ -114,9 +150,10 @@ impl Watch {
         self.memory.as_ref().map(Memory::peak_bytes).filter(|bytes| *bytes > 0)
     }
 
-    /// How memory is limited, if it is.
-    pub(super) fn memory_control(&self) -> Option<&'static str> {
-        self.limits.memory_mb.map(|_| self.cgroup.as_ref().map_or("polling", Cgroup::name))
+    /// How memory is limited, if it is. Called before the process is waited for: a group that is still being joined
+    /// must not take in somebody else under its number.
+    pub(super) fn memory_control(&mut self) -> Option<&'static str> {
+        self.limits.memory_mb.map(|_| self.cgroup.settle().map_or("polling", Cgroup::name))
     }
 
     /// An end by a limit that the kernel keeps, named like ours. Both kill by SIGKILL: the control group for memory,
@@ -125,7 +162,7 @@ impl Watch {
         if !matches!(ending, Ending::Ended) || ended.signal != Some(KILL) {
             return ending;
         }
-        if let (Some(allowed), Some(cgroup)) = (self.limits.memory_mb, &self.cgroup)
+        if let (Some(allowed), Group::Joined(Some(cgroup))) = (self.limits.memory_mb, &self.cgroup)
             && cgroup.has_killed()
         {
             return Ending::Limit(reached(Limit::Memory, allowed, allowed));
@@ -142,4 +179,3 @@ impl Watch {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
-

@@ -112,7 +112,15 @@ async fn look_after(running: Running) -> io::Result<Report> {
     let ending = forced.or(overflowed).or(said).unwrap_or(Ending::Ended);
     let ending = watch.kernel_limit(ending, &ended);
     let channel = channel.take();
-    Ok(Report { ending, ended, wall, peak_memory_bytes: peak_memory_bytes.unwrap_or(ended.peak_resident_bytes), memory_control, channel, streams })
+    Ok(Report {
+        ending,
+        ended,
+        wall,
+        peak_memory_bytes: peak_memory_bytes.unwrap_or(ended.peak_resident_bytes),
+        memory_control,
+        channel,
+        streams,
+    })
 }
 
 /// A limit in the unit of its key.

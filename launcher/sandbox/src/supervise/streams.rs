@@ -139,7 +139,8 @@ impl Streams {
                             if split.mark.is_none() {
                                 // The preload announced its token before anything could be printed.
                                 channel.borrow_mut().read();
-                                split.mark = channel.borrow().token().map(|token| format!("\0sb:{token}:call\n").into());
+                                split.mark =
+                                    channel.borrow().token().map(|token| format!("\0sb:{token}:call\n").into());
                             }
                             let (before, after) = split.feed(chunk);
                             send(&output, &before).await;

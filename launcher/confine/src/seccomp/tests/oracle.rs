@@ -109,7 +109,9 @@ fn seccompiler_rules(case: Case) -> Vec<SeccompRule> {
         let alternatives = seccompiler_conditions(check);
         rules = rules
             .iter()
-            .flat_map(|rule| alternatives.iter().map(|alternative| [&rule[..], std::slice::from_ref(alternative)].concat()))
+            .flat_map(|rule| {
+                alternatives.iter().map(|alternative| [&rule[..], std::slice::from_ref(alternative)].concat())
+            })
             .collect();
     }
     rules.into_iter().map(|rule| SeccompRule::new(rule).unwrap()).collect()

@@ -1,5 +1,7 @@
-// Classes and functions of the web, as they are when the first guard is asked something. A program may have replaced
-// them by then: it fools its own explanations with that, the kernel does not ask them.
+// More of the language and the web, as it is when the first guard is asked something: each of these is made when it is
+// first mentioned, and most starts need none. A program may have replaced them by then. It fools its own explanations
+// with that; the kernel does not ask them, and results and errors are not written with them.
+import { uncurry } from "./primordials.ts";
 
 export const { isView } = ArrayBuffer;
 export const NativeArrayBuffer = ArrayBuffer;
@@ -10,6 +12,11 @@ export const NativeSharedArrayBuffer = globalThis.SharedArrayBuffer as
   SharedArrayBufferConstructor | undefined;
 export const NativeTextDecoder = TextDecoder;
 export const NativeURL = URL;
+export const NativeWeakMap = WeakMap;
+export const weakMapGet = uncurry(WeakMap.prototype.get);
+export const weakMapSet = uncurry(WeakMap.prototype.set);
+export const mapGet = uncurry(Map.prototype.get);
+export const mapSet = uncurry(Map.prototype.set);
 export const { addEventListener } = EventTarget.prototype;
 const { queueMicrotask } = globalThis;
 

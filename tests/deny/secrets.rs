@@ -1,0 +1,94 @@
+//! Secrets among modules, and what is denied within what is granted: by the preload, and by the kernel through native
+//! code, which the preload does not guard.
+
+use secure_bun_tests::{Folder, JSON, is_root};
+
+use super::{Act, Refusal, kernel};
+
+const SECRETS: [&str; 6] = [".env", ".env.local", ".npmrc", ".git/config", "tls.pem", "deploy.key"];
+
+#[test]
+fn secrets_at_the_top_of_a_project_are_not_there() {
+    for secret in SECRETS {
+        let folder = kernel::native(Folder::with(secret, "secret").package());
+        let open = format!("open({:?}, 0)", folder.text(secret));
+        let (outside, inside) = Act::new(folder, &kernel::act(&open)).under(r#"{"ffi": true}"#).both();
+        assert!(outside.as_i64().unwrap() >= 0, "{secret}: {outside}");
+        assert_eq!(inside, -libc::ENOENT, "{secret}");
+    }
+}
+
+#[test]
+fn importing_a_secret() {
+    let folder = Folder::with(".env", "A=1").package();
+    let source = "import text from './.env' with { type: 'text' }; console.log(text);";
+    let folder = folder.file("main.ts", source);
+    assert_eq!(folder.bun(["run", "main.ts"]).prints(), "A=1\n");
+    let ended = folder.secure_bun(["run", "--policy", "function", "main.ts"]).end();
+    assert_eq!((ended.code(), ended.stdout()), (1, String::new()), "{ended}");
+    assert!(ended.stderr().contains("Cannot find module './.env'"), "{ended}");
+}
+
+#[test]
+fn reading_a_secret_of_the_project() {
+    let folder = Folder::with(".env", "A=1").package();
+    Act::new(folder, "Bun.file('.env').text()").is_refused(&Refusal {
+        permission: "read",
+        resource: Some("[FOLDER]/.env"),
+        rule: "default",
+        fix: "allow.read: [\"[FOLDER]/.env\"]",
+    });
+}
+
+#[test]
+fn what_is_denied_in_a_read_only_tree_does_not_exist() {
+    let folder = kernel::native(Folder::with("data/private/a.txt", "a").file("data/b.txt", "b"));
+    let list = format!(
+        "[open({:?}, 0), open({:?}, 0) >= 0, open({:?}, 0)]",
+        folder.text("data/private/a.txt"),
+        folder.text("data/b.txt"),
+        folder.text("data/private")
+    );
+    let policy = r#"{"ffi": true, "read": ["./data"], "deny": {"read": ["./data/private"]}}"#;
+    let (outside, inside) = Act::new(folder, &kernel::act(&list)).under(policy).both();
+    assert!(outside[0].as_i64().unwrap() >= 0 && outside[2].as_i64().unwrap() >= 0, "{outside}");
+    assert_eq!(inside.to_string(), format!("[{},true,{}]", -libc::ENOENT, -libc::ENOENT));
+}
+
+#[test]
+fn what_is_denied_in_a_writable_tree_cannot_be_opened() {
+    let folder = kernel::native(Folder::with("data/private/a.txt", "a").file("data/key.txt", "k"));
+    let list = format!(
+        "[open({:?}, 0), open({:?}, 0), open({:?}, {})]",
+        folder.text("data/private/a.txt"),
+        folder.text("data/key.txt"),
+        folder.text("data/private/new.txt"),
+        libc::O_CREAT | libc::O_WRONLY
+    );
+    let policy = r#"{"ffi": true, "write": ["./data"], "deny": {"read": ["./data/private", "./data/key.txt"]}}"#;
+    let (outside, inside) = Act::new(folder, &kernel::act(&list)).under(policy).both();
+    assert!(outside.as_array().unwrap().iter().all(|fd| fd.as_i64().unwrap() >= 0), "{outside}");
+    assert_eq!(inside.to_string(), format!("[{0},{0},{0}]", -libc::EACCES));
+}
+
+#[test]
+fn protected_files_are_read_only_for_the_kernel_too() {
+    for protected in [".git/config", ".npmrc", "bunfig.toml"] {
+        let folder = kernel::native(Folder::with(protected, "honest"));
+        let open = format!("open({:?}, {})", folder.text(protected), libc::O_WRONLY);
+        let (outside, inside) = Act::new(folder, &kernel::act(&open)).under(r#"{"ffi": true, "write": ["."]}"#).both();
+        assert!(outside.as_i64().unwrap() >= 0, "{protected}: {outside}");
+        // To the user who takes root's programs the file is nobody's; to its own user it lies on a read-only mount.
+        let errno = if is_root() { libc::EACCES } else { libc::EROFS };
+        assert_eq!(inside, -errno, "{protected}");
+    }
+}
+
+#[test]
+fn the_policy_in_force_is_not_writable_from_inside() {
+    let folder = Folder::with("fn.ts", "export default () => Bun.write('./strict.json', '{}');")
+        .file("strict.json", r#"{"write": ["."]}"#);
+    let envelope = folder.secure_bun(["run", JSON, "--policy", "strict.json", "fn.ts"]).envelope();
+    assert_eq!(envelope.at("/ok"), false, "{}", envelope.json);
+    assert_eq!(folder.read("strict.json"), r#"{"write": ["."]}"#);
+}
