@@ -1,6 +1,6 @@
 //! Ways to files that the preload cannot guard: there the kernel answers, by not having the file.
 
-use secure_bun_tests::{Folder, JSON};
+use secure_bun_tests::Folder;
 
 use super::Act;
 

@@ -69,7 +69,7 @@ fn fetching_by_a_way_that_no_guard_sees() {
         "new Promise(async (good, bad) => {{ const s = {connect}; s.on('connect', () => {{ s.destroy(); good('connected'); }}); s.on('error', bad); }})"
     );
     let act = Act::new(Folder::new(), &wait);
-    let envelope = act.fails();
+    act.fails();
 }
 
 #[test]

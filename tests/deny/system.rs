@@ -26,7 +26,7 @@ fn starting_programs() {
 #[test]
 fn starting_programs_through_a_shell() {
     let act = Act::new(Folder::new(), "Bun.$`/bin/true`.quiet().then(r => r.exitCode)");
-    let envelope = act.fails();
+    act.fails();
 }
 
 #[test]

@@ -42,7 +42,17 @@ fn the_same_as_json() {
     assert_eq!(
         names,
         [
-            "kernel", "user", "landlock", "namespaces", "mounts", "seccomp", "limits", "bun", "cache", "folder", "memory",
+            "kernel",
+            "user",
+            "landlock",
+            "namespaces",
+            "mounts",
+            "seccomp",
+            "limits",
+            "bun",
+            "cache",
+            "folder",
+            "memory",
             "program"
         ]
     );

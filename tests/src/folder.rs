@@ -84,7 +84,7 @@ impl Folder {
         self.surrounded(Command::new(tools::bun(), &self.path(""))).words(words)
     }
 
-    /// The launcher with its words, started by another `program`.
+    /// Another `program`, in the same surroundings.
     pub fn program(&self, program: &Path) -> Command {
         self.surrounded(Command::new(program, &self.path("")))
     }

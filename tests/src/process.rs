@@ -16,6 +16,7 @@ use snapbox::data::Inline;
 
 use crate::envelope::Envelope;
 use crate::folder::Folder;
+use crate::tools::bun;
 
 /// The longest that any process of a test may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -102,13 +103,29 @@ impl Command {
     /// With a line of shell before it, in the same process.
     #[must_use]
     pub fn after(mut self, line: &str) -> Self {
-        let mut shell = std::process::Command::new("/bin/sh");
-        shell.arg("-c").arg(format!("{line} && exec \"$0\" \"$@\""));
-        shell.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
-        shell.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        shell.current_dir(self.command.get_current_dir().expect("it was set"));
-        self.command = shell;
+        let inner = self.replace_program(Path::new("/bin/sh"));
+        self.command
+            .arg("-c")
+            .arg(format!("{line} && exec \"$0\" \"$@\""))
+            .arg(inner.get_program())
+            .args(inner.get_args());
         self
+    }
+
+    /// Started by another program, which gets these arguments before the command.
+    #[must_use]
+    pub fn started_by(mut self, program: &Path, arguments: &[&str]) -> Self {
+        let inner = self.replace_program(program);
+        self.command.args(arguments).arg(inner.get_program()).args(inner.get_args());
+        self
+    }
+
+    /// Runs another program in the same surroundings; the command it was before.
+    fn replace_program(&mut self, program: &Path) -> std::process::Command {
+        let mut outer = std::process::Command::new(program);
+        outer.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        outer.current_dir(self.command.get_current_dir().expect("it was set"));
+        std::mem::replace(&mut self.command, outer)
     }
 
     /// Runs it to its end.
@@ -284,12 +301,12 @@ impl Ended {
         self.status.signal().map(|number| Signal::try_from(number).expect("an ordinary signal"))
     }
 
-    /// Standard output, with the test's folder as `[FOLDER]`.
+    /// Standard output, with the test's folder as `[FOLDER]` and Bun as `[BUN]`.
     pub fn stdout(&self) -> String {
         self.redacted(&self.output)
     }
 
-    /// Standard error, with the test's folder as `[FOLDER]`.
+    /// Standard error, with the test's folder as `[FOLDER]` and Bun as `[BUN]`.
     pub fn stderr(&self) -> String {
         self.redacted(&self.errors)
     }
@@ -301,7 +318,8 @@ impl Ended {
     }
 
     fn redacted(&self, text: &[u8]) -> String {
-        String::from_utf8_lossy(text).replace(&self.folder, "[FOLDER]")
+        let bun = bun().display().to_string();
+        String::from_utf8_lossy(text).replace(&self.folder, "[FOLDER]").replace(&bun, "[BUN]")
     }
 }
 

@@ -43,5 +43,6 @@ fn provided(variable: &str, script: &str) -> PathBuf {
     let output = Command::new(&script).output().unwrap_or_else(|error| panic!("{}: {error}", script.display()));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {said}\nName the program with {variable}.", script.display());
-    PathBuf::from(String::from_utf8(output.stdout).expect("a path is text").trim_end())
+    let path = PathBuf::from(String::from_utf8(output.stdout).expect("a path is text").trim_end());
+    path.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -144,7 +144,7 @@ impl Error {
     pub fn remedy(&self) -> Option<&'static str> {
         let unsupported = matches!(self.errno.0, libc::ENOSYS | libc::EOPNOTSUPP);
         Some(match self.step {
-            Step::LandlockVersion | Step::LandlockRuleset if unsupported => {
+            Step::LandlockVersion | Step::LandlockRuleset | Step::LandlockRule(_) if unsupported => {
                 "the kernel has no Landlock, or it is off: use Linux 6.2 or newer with `landlock` in CONFIG_LSM or in \
                  the boot parameter `lsm=`; in a container, allow the landlock_* system calls in its seccomp profile"
             }
@@ -167,6 +167,10 @@ impl Error {
                 "a user namespace was made but may not mount: on Ubuntu, `sysctl \
                  kernel.apparmor_restrict_unprivileged_userns=0` or an AppArmor profile for secure-bun with `userns,`; \
                  in a container, an unmasked /proc and a seccomp profile that allows mounting (open_tree, \
+                 mount_setattr, move_mount, fsopen, pivot_root)"
+            }
+            Step::OpenSource(_) if unsupported || self.errno == Errno(libc::EPERM) => {
+                "Linux 5.12 or newer is needed; in a container, a seccomp profile that allows mounting (open_tree, \
                  mount_setattr, move_mount, fsopen, pivot_root)"
             }
             Step::IdMap => {

@@ -94,7 +94,7 @@ fn open_sources(binds: &[Bind], uid: u32, gid: u32, stack: &mut Stack) -> Result
     for (index, bind) in binds.iter().enumerate() {
         if bind.map_owner && id_map.is_none() {
             let namespace = sys::user_namespace_mapping_root_to(uid, gid, stack);
-            id_map = Some(namespace.map_err(|errno| Error { step: Step::IdMap, errno, path: None })?);
+            id_map = Some(namespace.map_err(|errno| Error { step: Step::Clone, errno, path: None })?);
         }
         let source = open_source(bind, index)
             .and_then(|source| {
