@@ -1,4 +1,5 @@
 //! What `secure-bun` prints and exits with, for each thing that can be wrong and for each that is asked of it.
+#![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes the snapshots")]
 
 mod arguments;
 mod calls;

@@ -49,13 +49,18 @@ secure-bun: error: cannot read the policy ./policies: is a directory
 #[test]
 fn an_unreadable_file() {
     let folder = Folder::with("main.ts", "console.log('it ran')").file("p.json", "{}");
-    fs::set_permissions(folder.path("p.json"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(folder.path("p.json"), fs::Permissions::from_mode(0o000)).unwrap();
     let ended = folder.secure_bun(["run", "--policy", "p.json", "main.ts"]).end();
     if is_root() {
         // Root may read it all the same.
         assert_eq!(ended.stdout(), "it ran\n");
     } else {
-        ended.is(str![]);
+        ended.is(str![[r#"
+exit code 2
+--- stderr
+secure-bun: error: cannot read the policy p.json: Permission denied (os error 13)
+
+"#]]);
     }
 }
 

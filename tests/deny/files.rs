@@ -31,14 +31,14 @@ fn reading_a_file_that_is_not_granted() {
         "import.meta.require('fs').readFileSync('data.txt', 'utf8')",
     ];
     for way in ways {
-        Act::new(Folder::with("data.txt", "data"), way).is_refused(&READ_BESIDE);
+        Act::new(Folder::with("data.txt", "data"), way).refused_as(&READ_BESIDE);
     }
 }
 
 #[test]
 fn listing_a_folder_that_is_not_granted() {
     let list = "require('fs').readdirSync(process.cwd())";
-    Act::new(Folder::new(), list).is_refused(&Refusal {
+    Act::new(Folder::new(), list).refused_as(&Refusal {
         permission: "read",
         resource: Some("[FOLDER]"),
         rule: "default",
@@ -64,7 +64,7 @@ fn writing_a_file_that_is_not_granted() {
         "(await import('node:fs/promises')).writeFile('out.txt', 'x')",
     ];
     for way in ways {
-        Act::new(Folder::new(), way).is_refused(&Refusal {
+        Act::new(Folder::new(), way).refused_as(&Refusal {
             permission: "write",
             resource: Some("[FOLDER]/out.txt"),
             rule: "default",
@@ -97,7 +97,7 @@ fn changing_what_may_only_be_read() {
 fn what_is_denied_in_a_tree_that_may_be_read() {
     let folder = Folder::with("data/private/a.txt", "a").file("data/b.txt", "b");
     let policy = r#"{"read": ["./data"], "deny": {"read": ["./data/private"]}}"#;
-    Act::new(folder, "Bun.file('data/private/a.txt').text()").under(policy).is_refused(&Refusal {
+    Act::new(folder, "Bun.file('data/private/a.txt').text()").under(policy).refused_as(&Refusal {
         permission: "read",
         resource: Some("[FOLDER]/data/private/a.txt"),
         rule: "deny.read \"./data/private\" (policy.json:1:40)",

@@ -66,7 +66,7 @@ impl Act {
 
     /// It works without the sandbox; inside, a SecurityError says this, and so does the list of denials.
     #[track_caller]
-    fn is_refused(self, refusal: &Refusal<'_>) {
+    fn refused_as(self, refusal: &Refusal<'_>) {
         self.works_outside();
         let (folder, envelope) = self.inside();
         let said = |pointer: &str| (envelope.json.pointer(pointer)).and_then(serde_json::Value::as_str);
@@ -93,8 +93,15 @@ impl Act {
     /// What it returns without the sandbox, and inside.
     #[track_caller]
     fn both(self) -> (serde_json::Value, serde_json::Value) {
+        self.once_more(|_| ())
+    }
+
+    /// The same for an act that leaves something behind, which `undo` takes back in between.
+    #[track_caller]
+    fn once_more(self, undo: impl Fn(&Folder)) -> (serde_json::Value, serde_json::Value) {
         let outside = self.folder.bun(["run", "outside.ts"]).end();
         assert_eq!(outside.code(), 0, "{outside}");
+        undo(&self.folder);
         let (_folder, envelope) = self.inside();
         (serde_json::from_str(&outside.stdout()).unwrap(), envelope.result().clone())
     }

@@ -20,7 +20,7 @@ fn connecting() {
         "new Promise((good, bad) => { const w = new WebSocket('ws://127.0.0.1:PORT'); setTimeout(() => { w.close(); good(null); }, 50); })",
     ];
     for way in ways {
-        Act::new(Folder::new(), &way.replace("PORT", &port.to_string())).is_refused(&refusal);
+        Act::new(Folder::new(), &way.replace("PORT", &port.to_string())).refused_as(&refusal);
     }
 }
 

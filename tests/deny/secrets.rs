@@ -32,7 +32,7 @@ fn importing_a_secret() {
 #[test]
 fn reading_a_secret_of_the_project() {
     let folder = Folder::with(".env", "A=1").package();
-    Act::new(folder, "Bun.file('.env').text()").is_refused(&Refusal {
+    Act::new(folder, "Bun.file('.env').text()").refused_as(&Refusal {
         permission: "read",
         resource: Some("[FOLDER]/.env"),
         rule: "default",
@@ -81,6 +81,35 @@ fn protected_files_are_read_only_for_the_kernel_too() {
         // To the user who takes root's programs the file is nobody's; to its own user it lies on a read-only mount.
         let errno = if is_root() { libc::EACCES } else { libc::EROFS };
         assert_eq!(inside, -errno, "{protected}");
+    }
+}
+
+#[test]
+fn a_protected_file_is_not_moved_away_with_the_folder_above_it() {
+    let rename = format!(
+        "call({}, text('.git'), text('aside')) || (call({}, text('.git'), 0o755), call({}, text('.git/config'), 0o644))",
+        libc::SYS_rename,
+        libc::SYS_mkdir,
+        libc::SYS_creat
+    );
+    let folder = kernel::native(Folder::with(".git/config", "honest"));
+    let (outside, inside) =
+        Act::new(folder, &kernel::act(&rename)).under(r#"{"ffi": true, "write": ["."]}"#).once_more(|folder| {
+            std::fs::remove_dir_all(folder.path(".git")).unwrap();
+            std::fs::rename(folder.path("aside"), folder.path(".git")).unwrap();
+        });
+    assert!(outside.as_i64().unwrap() >= 0, "{outside}");
+    assert_eq!(inside, -libc::EBUSY);
+}
+
+#[test]
+fn protected_files_below_the_top_are_read_only_for_the_kernel_too() {
+    for protected in ["packages/a/.git/config", "packages/a/.npmrc"] {
+        let folder = kernel::native(Folder::with(protected, "honest"));
+        let open = format!("open({:?}, {})", folder.text(protected), libc::O_WRONLY);
+        let (outside, inside) = Act::new(folder, &kernel::act(&open)).under(r#"{"ffi": true, "write": ["."]}"#).both();
+        assert!(outside.as_i64().unwrap() >= 0, "{protected}: {outside}");
+        assert!(inside.as_i64().unwrap() < 0, "{protected} was opened for writing");
     }
 }
 

@@ -14,7 +14,7 @@ fn starting_programs() {
         "new Promise((good, bad) => require('child_process').execFile('/bin/true', e => e ? bad(e) : good(0)))",
     ];
     for way in ways {
-        Act::new(Folder::new(), way).is_refused(&Refusal {
+        Act::new(Folder::new(), way).refused_as(&Refusal {
             permission: "run",
             resource: Some("/bin/true"),
             rule: "default",
@@ -32,7 +32,7 @@ fn starting_programs_through_a_shell() {
 #[test]
 fn native_code() {
     let load = "require('bun:ffi').dlopen('libc.so.6', { getpid: { args: [], returns: 'int' } }).symbols.getpid()";
-    Act::new(Folder::new(), load).is_refused(&Refusal {
+    Act::new(Folder::new(), load).refused_as(&Refusal {
         permission: "ffi",
         resource: Some("libc.so.6"),
         rule: "default",
@@ -45,7 +45,7 @@ fn workers() {
     let start = "new Promise((good, bad) => { const w = new Worker(new URL('./worker.ts', import.meta.url).href);
         w.onmessage = e => { w.terminate(); good(e.data); }; w.onerror = bad; })";
     let folder = Folder::with("worker.ts", "postMessage(1)").package();
-    Act::new(folder, start).is_refused(&Refusal {
+    Act::new(folder, start).refused_as(&Refusal {
         permission: "workers",
         resource: Some("1"),
         rule: "default",
@@ -96,7 +96,7 @@ fn facts_about_the_machine() {
         ("Object.keys(require('os').networkInterfaces())", "networkInterfaces"),
     ] {
         let fix = format!("allow.sys: [\"{name}\"]");
-        Act::new(Folder::new(), way).is_refused(&Refusal {
+        Act::new(Folder::new(), way).refused_as(&Refusal {
             permission: "sys",
             resource: Some(name),
             rule: "default",

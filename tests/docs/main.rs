@@ -76,6 +76,18 @@ fn links_lead_somewhere() {
     }
 }
 
+#[test]
+#[should_panic(expected = "--- Expected")]
+fn another_output_is_noticed() {
+    hold(&Page::new("a page", "```console\n$ echo three words here\n4 words\n```\n"));
+}
+
+#[test]
+#[should_panic(expected = "--- Expected")]
+fn another_exit_code_is_noticed() {
+    hold(&Page::new("a page", "```console\n$ exit 3\n```\n"));
+}
+
 /// Does what the page says, and compares.
 #[track_caller]
 fn hold(page: &Page) {

@@ -46,7 +46,11 @@ impl Page {
     pub(crate) fn read(name: &str) -> Self {
         let path = Path::new(ROOT).join(name);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Self { name: name.to_owned(), blocks: blocks(&text), text }
+        Self::new(name, &text)
+    }
+
+    pub(crate) fn new(name: &str, text: &str) -> Self {
+        Self { name: name.to_owned(), blocks: blocks(text), text: text.to_owned() }
     }
 
     /// The words after the fences that open a block.

@@ -24,7 +24,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// A command to run.
 #[derive(Debug)]
 pub struct Command {
-    command: std::process::Command,
+    inner: std::process::Command,
     folder: String,
     input: Option<Vec<u8>>,
     output: Option<Stdio>,
@@ -35,7 +35,13 @@ impl Command {
     pub(crate) fn new(program: &Path, folder: &Path) -> Self {
         let mut command = std::process::Command::new(program);
         command.current_dir(folder).env_clear();
-        Self { command, folder: folder.display().to_string(), input: Some(Vec::new()), output: None, files: None }
+        Self {
+            inner: command,
+            folder: folder.display().to_string(),
+            input: Some(Vec::new()),
+            output: None,
+            files: None,
+        }
     }
 
     /// With one more argument.
@@ -47,14 +53,14 @@ impl Command {
     /// With more arguments.
     #[must_use]
     pub fn words<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
-        self.command.args(words);
+        self.inner.args(words);
         self
     }
 
     /// With a variable in its environment.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.command.env(name, value);
+        self.inner.env(name, value);
         self
     }
 
@@ -82,7 +88,7 @@ impl Command {
     /// In another folder.
     #[must_use]
     pub fn from(mut self, folder: &Path) -> Self {
-        self.command.current_dir(folder);
+        self.inner.current_dir(folder);
         self
     }
 
@@ -104,7 +110,7 @@ impl Command {
     #[must_use]
     pub fn after(mut self, line: &str) -> Self {
         let inner = self.replace_program(Path::new("/bin/sh"));
-        self.command
+        self.inner
             .arg("-c")
             .arg(format!("{line} && exec \"$0\" \"$@\""))
             .arg(inner.get_program())
@@ -116,16 +122,16 @@ impl Command {
     #[must_use]
     pub fn started_by(mut self, program: &Path, arguments: &[&str]) -> Self {
         let inner = self.replace_program(program);
-        self.command.args(arguments).arg(inner.get_program()).args(inner.get_args());
+        self.inner.args(arguments).arg(inner.get_program()).args(inner.get_args());
         self
     }
 
     /// Runs another program in the same surroundings; the command it was before.
     fn replace_program(&mut self, program: &Path) -> std::process::Command {
         let mut outer = std::process::Command::new(program);
-        outer.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        outer.current_dir(self.command.get_current_dir().expect("it was set"));
-        std::mem::replace(&mut self.command, outer)
+        outer.env_clear().envs(self.inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        outer.current_dir(self.inner.get_current_dir().expect("it was set"));
+        std::mem::replace(&mut self.inner, outer)
     }
 
     /// Runs it to its end.
@@ -156,15 +162,15 @@ impl Command {
     /// Starts it.
     pub fn start(mut self) -> Running {
         let output = self.output.take().unwrap_or_else(Stdio::piped);
-        self.command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped());
+        self.inner.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped());
         // A group of its own: a signal for it reaches nobody else.
-        self.command.process_group(0);
+        self.inner.process_group(0);
         let began = Instant::now();
         let mut child =
-            self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command.get_program()));
+            self.inner.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.inner.get_program().display()));
         // What it had of ours it alone shall hold now: a pipe ends when its last writer does.
-        let program = self.command.get_program().to_owned();
-        drop(std::mem::replace(&mut self.command, std::process::Command::new(program)));
+        let program = self.inner.get_program().to_owned();
+        drop(std::mem::replace(&mut self.inner, std::process::Command::new(program)));
         let stdout = Stream::follow(child.stdout.take());
         let stderr = Stream::follow(child.stderr.take());
         let mut stdin = child.stdin.take();

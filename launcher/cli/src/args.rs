@@ -462,7 +462,7 @@ mod tests {
     #[test]
     fn an_unknown_flag_names_the_nearest() {
         assert_eq!(message("run --polcy x a.ts"), "unknown flag --polcy; did you mean --policy?");
-        assert_eq!(message("rnu a.ts"), "unknown command \"rnu\"; did you mean run?");
+        assert_eq!(message("runn a.ts"), "unknown command \"runn\"; did you mean run?");
     }
 
     #[test]

@@ -50,7 +50,17 @@ pub(crate) fn load(
         flags.limit(limit, &format!("--limit {limit}"));
     }
     layers.push(flags.into_layer().map_err(Fault::Invalid)?);
+    if Preset::from_name(&named.to_string_lossy()).is_none() {
+        layers.push(closed(&cwd.join(named))?);
+    }
     enforceable(Policy::merge(&layers))
+}
+
+/// No program may write the policy that holds for it: the next run would be under another one.
+fn closed(file: &Path) -> Result<Layer, Fault> {
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    let text = serde_json::json!({ "deny": { "write": [file.to_string_lossy()] } }).to_string();
+    Layer::parse(&Source::file("the policy in force", file), text.as_bytes()).map_err(Fault::Invalid)
 }
 
 /// The policy of a file or preset alone.

@@ -1,6 +1,6 @@
 //! secure-bun as a library: real Bun, running code nobody trusts.
 //!
-//! [`run`] is the story of one program: find Bun ([`host`]), turn policy and host into a plan ([`resolve`]), let the
+//! [`run()`] is the story of one program: find Bun ([`host`]), turn policy and host into a plan ([`resolve`]), let the
 //! kernel confine it (crate `confine`), look after it until it ends ([`supervise`]), and tell how it went.
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
 //! The seccomp filter: which system calls the sandboxed program may make, and why.
 //!
-//! The rules are data, in [`groups`]: every call that is allowed carries its reason, everything else is refused.
+//! The rules are data, in `groups`: every call that is allowed carries its reason, everything else is refused.
 //! Unknown calls fail with ENOSYS, so that a program falls back as it would on an older kernel; refusals of policy
 //! fail with the errno that programs already know for the situation. Another architecture's calls kill the process.
 //!

@@ -1,6 +1,6 @@
 //! Which objects of the host the program sees, and how: grants become binds, denials become gaps or masks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use confine::{Access, Kind, Link, Mask, Root, Tmpfs};
@@ -213,6 +213,7 @@ impl<F: Look> Planner<'_, F> {
         let ruled = self.policy.grants.write.deny.iter().map(|rule| rule.value.clone());
         let protected = PROTECTED_WRITES.iter().map(|name| path.join(name));
         let closed: Vec<PathBuf> = ruled.chain(protected).filter(|closed| closed.starts_with(path)).collect();
+        let mut held = BTreeSet::new();
         for closed in closed {
             let writable = decide(self.policy, &Request::Write(closed.clone())).allowed;
             let hidden = denied.iter().any(|hidden| closed.starts_with(hidden));
@@ -222,6 +223,14 @@ impl<F: Look> Planner<'_, F> {
                 && object.path.starts_with(path)
             {
                 self.bind(&object, Access::Read)?;
+                // A mount point cannot be renamed: nobody moves the folders above it aside and makes new ones.
+                for above in object.path.ancestors().skip(1).take_while(|above| *above != path) {
+                    if held.insert(above.to_path_buf()) {
+                        let above = self.files.look(above);
+                        let above = above.map_err(|error| Error::io(error::Kind::Sandbox, "open", &object.path, &error))?;
+                        self.bind(&above, Access::Write)?;
+                    }
+                }
             }
         }
         Ok(())

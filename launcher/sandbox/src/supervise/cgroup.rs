@@ -95,7 +95,7 @@ impl Drop for Cgroup {
         for _ in 0..20 {
             match fs::remove_dir(&self.folder) {
                 Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                    std::thread::sleep(Duration::from_micros(500))
+                    std::thread::sleep(Duration::from_micros(500));
                 }
                 // What cannot be removed is swept at a later start.
                 _ => return,
