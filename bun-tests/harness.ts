@@ -97,6 +97,7 @@ export async function runGuarded(
     call: null,
     preload,
     context: null,
+    shell: true,
     js: { freeze: "none" },
     tmp: "/tmp",
     env_hide: Object.keys(ENV),

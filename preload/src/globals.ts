@@ -55,6 +55,9 @@ export function tameGlobals(): void {
   defineValue(file, "name", "file", false);
   (Bun as { file: unknown }).file = file;
 
+  if (table.shell && policy.run.allow.length === 0)
+    (Bun as { $: unknown }).$ = late().tameShell(Bun.$ as unknown as Parameters<typeof Guards.tameShell>[0]);
+
   if (policy.net.allow.length === 0) {
     guard(globalThis, "fetch", "fetch", "reject", (args, site) => late().checkFetch(args, site));
     const refuse: Check = (args, site) => late().refuseUrl(args, site);

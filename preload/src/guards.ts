@@ -7,6 +7,7 @@ export { freezeObjectPrototype } from "./freeze.ts";
 export { tameFs, tameFsPromises } from "./fs.ts";
 export { answer } from "./guard.ts";
 export { SecurityError } from "./security-error.ts";
+export { tameShell } from "./shell.ts";
 export { checkFetch, refuseConnection, refuseServer, refuseUrl } from "./network.ts";
 export { tameDns, tameNet } from "./node-net.ts";
 export { tameBunSqlite, tameNodeSqlite } from "./sqlite.ts";

@@ -35,6 +35,8 @@ export interface Table {
   call: CallRequest | null;
   preload: string[];
   context: ExecutionContext | null;
+  /** Whether the program's text mentions Bun's shell, which is made by looking at it (0.5 ms). */
+  shell: boolean;
   js: { freeze: "none" | "object-prototype" };
   tmp: string;
   env_hide: string[];

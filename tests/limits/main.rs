@@ -5,6 +5,7 @@ mod output;
 mod speed;
 mod time;
 
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use secure_bun_tests::{Envelope, Folder, JSON, Machine};
@@ -12,6 +13,18 @@ use secure_bun_tests::{Envelope, Folder, JSON, Machine};
 /// The design allows 50 ms from the limit to the end. A shared test machine may keep a process waiting for longer
 /// than that; what is asserted is that nobody waits for a program.
 const NOISE: Duration = Duration::from_millis(250);
+
+/// Who uses the processors. The launcher looks at memory every 2 ms, which it can only do when it gets one in time:
+/// those tests run while no other test of this file burns CPU time.
+static PROCESSORS: RwLock<()> = RwLock::new(());
+
+fn shared() -> RwLockReadGuard<'static, ()> {
+    PROCESSORS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn alone() -> RwLockWriteGuard<'static, ()> {
+    PROCESSORS.write().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Runs `source` as a function under limits, and checks how the limit named it.
 #[track_caller]

@@ -2,7 +2,7 @@
 
 use secure_bun_tests::{Folder, JSON};
 
-use super::ends_at;
+use super::{alone, ends_at};
 
 const MB: f64 = 1024.0 * 1024.0;
 
@@ -20,6 +20,7 @@ const BOMBS: [(&str, &str); 4] = [
 /// Each bomb is ended no later than a tenth, or 8 MB, beyond what is allowed.
 #[track_caller]
 fn bombs_end_at(allowed_mb: u32) {
+    let _processors = alone();
     for (name, bomb) in BOMBS {
         let source = format!("export default () => {{ const held: unknown[] = []; {bomb} return held.length; }};");
         let envelope = ends_at(&source, &format!("memory={allowed_mb}mb,wall=20s"), "memory_mb", 137);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secure_bun_tests::{Folder, JSON};
 
-use super::ends_at;
+use super::{ends_at, shared};
 
 const FLOOD: &str =
     "export default () => { const line = 'x'.repeat(1023) + '\\n'; for (;;) process.stdout.write(line); };";
@@ -12,6 +12,7 @@ const FLOOD_SCRIPT: &str = "const line = 'x'.repeat(1023) + '\\n'; for (;;) requ
 
 #[test]
 fn a_flood_that_is_captured() {
+    let _processors = shared();
     let source = FLOOD_SCRIPT.replace("for (;;)", "export default () => { for (;;)") + " };";
     let envelope = ends_at(&source, "output=64kb,wall=20s", "output_kb", 124);
     assert!(envelope.text("/stdout").len() <= 64 << 10);
@@ -20,6 +21,7 @@ fn a_flood_that_is_captured() {
 
 #[test]
 fn a_flood_that_is_relayed_is_cut_at_the_limit() {
+    let _processors = shared();
     let folder = Folder::with("main.ts", FLOOD_SCRIPT);
     let ended = folder.secure_bun(["run", "--limit", "output=64kb,wall=20s", "main.ts"]).end();
     assert_eq!((ended.code(), ended.output.len()), (124, 64 << 10));
@@ -41,6 +43,7 @@ fn both_outputs_count_together() {
 
 #[test]
 fn a_host_that_does_not_read_does_not_outwit_the_clock() {
+    let _processors = shared();
     let folder = Folder::with("fn.ts", FLOOD);
     let (reader, writer) = std::io::pipe().unwrap();
     let command = folder.secure_bun(["run", "--limit", "output=900mb,wall=300ms", "fn.ts"]);

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use secure_bun_tests::{Folder, JSON};
 
-use super::{NOISE, ends_at};
+use super::{NOISE, ends_at, shared};
 
 /// It is ended at its wall limit of 300 ms, and soon after.
 #[track_caller]
 fn ends_on_the_clock(source: &str) {
+    let _processors = shared();
     let envelope = ends_at(source, "wall=300ms", "wall_ms", 124);
     let wall = Duration::from_secs_f64(envelope.number("/stats/wall_ms") / 1e3);
     assert!(wall >= Duration::from_millis(300), "{wall:?}");
@@ -61,6 +62,7 @@ fn an_exit_handler_that_hangs() {
 /// It is ended at its CPU limit of 300 ms. The clock may run longer where others want the processors too.
 #[track_caller]
 fn ends_by_work(source: &str) {
+    let _processors = shared();
     let envelope = ends_at(source, "cpu=300ms,wall=20s", "cpu_ms", 124);
     let cpu = Duration::from_secs_f64(envelope.number("/stats/cpu_ms") / 1e3);
     assert!(cpu >= Duration::from_millis(300), "{cpu:?}");
@@ -101,6 +103,7 @@ fn waiting_is_no_work() {
 
 #[test]
 fn people_are_told_as_well() {
+    let _processors = shared();
     let folder = Folder::with("fn.ts", "export default () => { for (;;); };");
     let ended = folder.secure_bun(["run", "--limit", "wall=200ms", "fn.ts"]).end();
     assert_eq!((ended.code(), ended.stdout()), (124, String::new()));

@@ -261,11 +261,15 @@ fn folder(host: &Host, cwd: &Path) -> Result<String, Lack> {
 fn memory(control: Option<&'static str>) -> Check {
     const PURPOSE: &str = "is limited";
     match control {
-        Some(group) if group.starts_with("cgroup") => tried("memory", PURPOSE, Ok(format!("exactly, by {group}"))),
+        Some(group) if group.starts_with("cgroup") => tried(
+            "memory",
+            PURPOSE,
+            Ok(format!("by {group}, from 50 ms after the start on; by looking at it all the time")),
+        ),
         _ => noted(
             "memory",
             PURPOSE,
-            "by looking at it every few milliseconds, so that a program may overshoot by some MB".to_owned(),
+            "by looking at it all the time, so that a program may get some MB further".to_owned(),
             Some("for an exact limit, let secure-bun make control groups with the memory controller (cgroups(7))"),
         ),
     }

@@ -68,9 +68,11 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
 
     let signals = Signals::block().map_err(|error| system("block signals", &error))?;
     let begun = Instant::now();
-    let call = call_request(job, &program)?;
+    let words = Words::of(&program)?;
+    let call = call_request(job, words);
     let pipes = Pipes::open(job, &policy, call.as_ref())?;
-    let (plan, shown) = plan(job, &host, &policy, &program, &cwd, call.as_ref(), &pipes)?;
+    let (plan, shown) =
+        plan(job, &host, &policy, Target { program: &program, cwd: &cwd, words }, call.as_ref(), &pipes)?;
     let started = confine::start(&plan)?;
     let start = begun.elapsed();
     drop(plan);
@@ -128,31 +130,38 @@ fn writable(policy: &ExpandedPolicy) -> Vec<PathBuf> {
 }
 
 /// Whether and how the program may be called. What cannot export anything is a script, and costs a script's start.
-fn call_request(job: &Job, program: &Path) -> Result<Option<CallRequest>, Error> {
-    if job.script {
-        return Ok(None);
-    }
+fn call_request(job: &Job, words: Words) -> Option<CallRequest> {
     let required = job.input.is_some() || job.export.is_some();
-    if !required && !may_export(program)? {
-        return Ok(None);
+    if job.script || !(required || words.exports) {
+        return None;
     }
     let captured = job.output == Output::Capture;
-    Ok(Some(CallRequest {
+    Some(CallRequest {
         export: job.export.clone().unwrap_or_else(|| "default".to_owned()),
         required,
         input: job.input.clone(),
         // A terminal shows both streams, so there is nothing to divide.
         marker: !captured && !std::io::stdout().is_terminal(),
         logs: captured,
-    }))
+    })
 }
 
-/// Whether a default export is possible at all, by the words that every way to write one needs. A file that hides them
-/// behind escapes is run as a script.
-fn may_export(program: &Path) -> Result<bool, Error> {
-    let source = std::fs::read(program).map_err(|error| Error::io(Kind::NotRunnable, "read", program, &error))?;
-    let holds = |word: &[u8]| source.windows(word.len()).any(|window| window == word);
-    Ok(holds(b"default") || holds(b"exports"))
+/// Words in the program's text that decide how it is started.
+#[derive(Clone, Copy, Debug)]
+struct Words {
+    /// A default export is possible: every way to write one needs `default` or `exports`. A file that hides them
+    /// behind escapes is run as a script.
+    exports: bool,
+    /// Bun's shell is used here, as a tagged template.
+    shell: bool,
+}
+
+impl Words {
+    fn of(program: &Path) -> Result<Self, Error> {
+        let source = std::fs::read(program).map_err(|error| Error::io(Kind::NotRunnable, "read", program, &error))?;
+        let holds = |word: &[u8]| source.windows(word.len()).any(|window| window == word);
+        Ok(Self { exports: holds(b"default") || holds(b"exports"), shell: holds(b"$`") })
+    }
 }
 
 /// The pipes between the launcher and the program: reading end, writing end, and where it goes.
@@ -214,15 +223,23 @@ impl Pipes {
     }
 }
 
+/// The program and where it is run from.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    program: &'a Path,
+    cwd: &'a Path,
+    words: Words,
+}
+
 fn plan(
     job: &Job,
     host: &Host,
     policy: &ExpandedPolicy,
-    program: &Path,
-    cwd: &Path,
+    target: Target<'_>,
     call: Option<&CallRequest>,
     pipes: &Pipes,
 ) -> Result<(Plan, Shown), Error> {
+    let Target { program, cwd, words } = target;
     let dropped = matches!(host.identity, Identity::Dropped { .. });
     let engine = resolve::engine(policy);
     let mut root = Root::default();
@@ -230,7 +247,8 @@ fn plan(
     let mut shown = resolve::filesystem(policy, &resolve::look::RealFiles, root, dropped)?;
     let folder = program.parent().unwrap_or(Path::new("/"));
     let cwd = if shown.has_directory(cwd) { cwd } else { folder };
-    stage::stage(&mut shown.root, host, policy, &engine, cwd, pipes.channel.is_some(), call)?;
+    let told = stage::Told { cwd, channel: pipes.channel.is_some(), call, shell: words.shell };
+    stage::stage(&mut shown.root, host, policy, &engine, &told)?;
 
     let arguments = command(program, &job.arguments, resolve::eval(policy))?;
     let outside = std::env::vars_os();

@@ -227,7 +227,8 @@ impl<F: Look> Planner<'_, F> {
                 for above in object.path.ancestors().skip(1).take_while(|above| *above != path) {
                     if held.insert(above.to_path_buf()) {
                         let above = self.files.look(above);
-                        let above = above.map_err(|error| Error::io(error::Kind::Sandbox, "open", &object.path, &error))?;
+                        let above =
+                            above.map_err(|error| Error::io(error::Kind::Sandbox, "open", &object.path, &error))?;
                         self.bind(&above, Access::Write)?;
                     }
                 }

@@ -50,6 +50,7 @@ struct Table<'a> {
     call: Option<&'a CallRequest>,
     preload: [&'static str; 2],
     context: Option<()>,
+    shell: bool,
     js: Js,
     tmp: &'static str,
     env_hide: Vec<String>,
@@ -60,16 +61,28 @@ struct Js {
     freeze: &'static str,
 }
 
+/// What the preload is told about this run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told<'a> {
+    /// The program's working directory.
+    pub(crate) cwd: &'a Path,
+    /// Whether there is a channel.
+    pub(crate) channel: bool,
+    /// How the function is to be called, if at all.
+    pub(crate) call: Option<&'a CallRequest>,
+    /// Whether the program uses Bun's shell.
+    pub(crate) shell: bool,
+}
+
 /// Puts the preload's files into `root`.
 pub(crate) fn stage(
     root: &mut Root,
     host: &Host,
     policy: &ExpandedPolicy,
     engine: &Engine,
-    cwd: &Path,
-    channel: bool,
-    call: Option<&CallRequest>,
+    told: &Told<'_>,
 ) -> Result<(), Error> {
+    let Told { cwd, channel, call, shell } = *told;
     let table = Table {
         v: 1,
         cwd: text(cwd)?,
@@ -79,6 +92,7 @@ pub(crate) fn stage(
         call,
         preload: PRELOADS,
         context: None,
+        shell,
         js: Js {
             freeze: match policy.js.freeze() {
                 Freeze::None => "none",

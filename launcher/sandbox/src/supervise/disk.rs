@@ -94,7 +94,7 @@ mod tests {
     fn only_what_is_new_counts() {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("a")).unwrap();
-        let between = SystemTime::now() + Duration::from_secs(3600);
+        let between = SystemTime::now() + Duration::from_hours(1);
         fs::write(root.path().join("a/b"), "").unwrap();
         assert_eq!(new_files(root.path(), between, 10), 0);
         assert_eq!(new_files(root.path(), SystemTime::UNIX_EPOCH, 10), 2);

@@ -50,7 +50,7 @@ pub(crate) enum Sink {
 pub(crate) struct Streams {
     shared: Rc<Shared>,
     tasks: RefCell<Vec<task::JoinHandle<()>>>,
-    writers: RefCell<Vec<JoinHandle<()>>>,
+    writers: Rc<RefCell<Vec<JoinHandle<()>>>>,
     allowed_kb: Option<u64>,
 }
 
@@ -103,7 +103,7 @@ impl Streams {
         channel: &Rc<RefCell<Channel>>,
     ) -> io::Result<Self> {
         let shared = Rc::new(Shared { limit_bytes: allowed_kb.map(|kb| kb * 1024), ..Shared::default() });
-        let streams = Self { shared, tasks: RefCell::default(), writers: RefCell::default(), allowed_kb };
+        let streams = Self { shared, tasks: RefCell::default(), writers: Rc::default(), allowed_kb };
         for (pipe, is_stdout) in [(stdout, true), (stderr, false)] {
             let Some(Pipe { reader, sink }) = pipe else { continue };
             set_nonblocking(&reader)?;
@@ -117,23 +117,23 @@ impl Streams {
                     }
                 }),
                 Sink::Error => {
-                    let error = streams.writer(io::stderr());
+                    let mut error = streams.writer(io::stderr);
                     task::spawn_local(async move {
                         while let Some(chunk) = read(&reader).await {
-                            send(&error, shared.count(&chunk)).await;
+                            error.send(shared.count(&chunk)).await;
                         }
                     })
                 }
                 Sink::Output { marked } => {
-                    let output = streams.writer(io::stdout());
-                    let error = marked.then(|| streams.writer(io::stderr()));
+                    let mut output = streams.writer(io::stdout);
+                    let mut error = marked.then(|| streams.writer(io::stderr));
                     let channel = Rc::clone(channel);
                     task::spawn_local(async move {
                         let mut split = Split::default();
                         while let Some(chunk) = read(&reader).await {
                             let chunk = shared.count(&chunk);
-                            let Some(error) = &error else {
-                                send(&output, chunk).await;
+                            let Some(error) = &mut error else {
+                                output.send(chunk).await;
                                 continue;
                             };
                             if split.mark.is_none() {
@@ -143,10 +143,10 @@ impl Streams {
                                     channel.borrow().token().map(|token| format!("\0sb:{token}:call\n").into());
                             }
                             let (before, after) = split.feed(chunk);
-                            send(&output, &before).await;
-                            send(error, &after).await;
+                            output.send(&before).await;
+                            error.send(&after).await;
                         }
-                        send(&output, &split.held).await;
+                        output.send(&split.held).await;
                     })
                 }
             };
@@ -155,18 +155,8 @@ impl Streams {
         Ok(streams)
     }
 
-    /// A thread that writes what it is sent, so that a host that does not read blocks nothing but the program.
-    fn writer(&self, mut to: impl Write + Send + 'static) -> mpsc::Sender<Vec<u8>> {
-        let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(CHUNKS_UNDER_WAY);
-        self.writers.borrow_mut().push(std::thread::spawn(move || {
-            while let Some(chunk) = chunks.blocking_recv() {
-                // A host that has gone does not want the rest; the program learns it by its next write.
-                if to.write_all(&chunk).and_then(|()| to.flush()).is_err() {
-                    break;
-                }
-            }
-        }));
-        sender
+    fn writer<W: Write + Send + 'static>(&self, to: fn() -> W) -> Writer<W> {
+        Writer { to, sender: None, threads: Rc::clone(&self.writers) }
     }
 
     /// Comes back when more was written than is allowed.
@@ -210,10 +200,36 @@ impl Streams {
     }
 }
 
-async fn send(to: &mpsc::Sender<Vec<u8>>, chunk: &[u8]) {
-    if !chunk.is_empty() {
+/// A thread that writes what it is sent, so that a host that does not read blocks nothing but the program. It is made
+/// for the first chunk: many functions print nothing.
+struct Writer<W> {
+    to: fn() -> W,
+    sender: Option<mpsc::Sender<Vec<u8>>>,
+    threads: Rc<RefCell<Vec<JoinHandle<()>>>>,
+}
+
+impl<W: Write + Send + 'static> Writer<W> {
+    async fn send(&mut self, chunk: &[u8]) {
+        if chunk.is_empty() {
+            return;
+        }
+        let sender = self.sender.get_or_insert_with(|| {
+            let (sender, chunks) = mpsc::channel(CHUNKS_UNDER_WAY);
+            let to = self.to;
+            self.threads.borrow_mut().push(std::thread::spawn(move || write(chunks, to())));
+            sender
+        });
         // The writer has stopped: nobody reads any more.
-        let _ = to.send(chunk.to_vec()).await;
+        let _ = sender.send(chunk.to_vec()).await;
+    }
+}
+
+fn write(mut chunks: mpsc::Receiver<Vec<u8>>, mut to: impl Write) {
+    while let Some(chunk) = chunks.blocking_recv() {
+        // A host that has gone does not want the rest; the program learns it by its next write.
+        if to.write_all(&chunk).and_then(|()| to.flush()).is_err() {
+            break;
+        }
     }
 }
 
