@@ -33,6 +33,11 @@ const fs = once(() => {
   });
 });
 const net = once(() => late().tameNet(load("net")));
+const requests = (name: "http" | "https", port: number) =>
+  once(() => {
+    net();
+    late().tameRequests(load(name), name, port);
+  });
 const dns = once(() => late().tameDns(load("dns")));
 
 /** What has to happen before a module is handed out. Powers that are not here end in a guarded property of `Bun`. */
@@ -43,8 +48,8 @@ const GUARDS: Readonly<Record<string, () => void>> = {
   "node:fs/promises": promises,
   "node:net": net,
   "node:tls": net,
-  "node:http": net,
-  "node:https": net,
+  "node:http": requests("http", 80),
+  "node:https": requests("https", 443),
   "node:http2": net,
   "node:dns": dns,
   "node:dns/promises": dns,

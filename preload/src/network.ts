@@ -28,6 +28,12 @@ export function refuseUrl(args: unknown[], site: Site): SecurityError | null {
   return refusal("net", url === null ? null : destination(url), site);
 }
 
+/** `host:port` of a URL, or `null` where the argument is none. */
+export function destinationOfUrl(argument: unknown): string | null {
+  const url = typeof argument === "string" || argument instanceof NativeURL ? parse(argument) : null;
+  return url === null ? null : destination(url);
+}
+
 /** Checks the arguments of `fetch`. */
 export function checkFetch(args: unknown[], site: Site): SecurityError | null {
   const url = parse(args[0]);

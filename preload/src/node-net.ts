@@ -3,7 +3,7 @@ import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { guard, replace } from "./guard.ts";
 import { callLater } from "./late-primordials.ts";
-import { addressOf } from "./network.ts";
+import { addressOf, destinationOfUrl } from "./network.ts";
 import { apply, isArray, numberFrom, ownKeys, startsWith } from "./primordials.ts";
 
 /** Guards node:net: a refused connection fails like any other, with an `error` event. */
@@ -20,6 +20,35 @@ export function tameNet(net: { Socket: { prototype: object } }): void {
     const site: Site = { api: "net.connect", entry: connect };
     return connect;
   });
+}
+
+/** Guards node:http or node:https: a refused request fails with an `error` event, before its socket can. */
+export function tameRequests(module: object, api: string, port: number): void {
+  for (const name of ["request", "get"]) {
+    replace(module, name, (native) => {
+      const { request } = {
+        request(this: unknown, ...args: unknown[]): unknown {
+          const error = refusal("net", requestedOf(args, port), site);
+          const made = apply(native, this, args) as { destroy(error: Error): void };
+          if (error !== null) made.destroy(error);
+          return made;
+        },
+      };
+      const site: Site = { api: api + "." + name, entry: request };
+      return request;
+    });
+  }
+}
+
+/** Where `request(url, options)` or `request(options)` goes. */
+function requestedOf(args: unknown[], port: number): string {
+  const address = destinationOfUrl(args[0]);
+  const options = address === null ? args[0] : args[1];
+  if (address !== null && (typeof options !== "object" || options === null)) return address;
+  // `path` is of the URL here, not of a socket.
+  const { socketPath, hostname, host, port: given } = (options ?? {}) as Record<string, unknown>;
+  if (typeof socketPath === "string") return "unix:" + socketPath;
+  return address ?? addressOf({ hostname, host, port: given }, "localhost", port);
 }
 
 /** Guards node:dns and its promises. */

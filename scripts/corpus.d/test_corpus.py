@@ -65,6 +65,7 @@ class Scope(unittest.TestCase):
         self.assertLessEqual(set(corpus.SCOPE["not_available_yet"]), policies | kinds)
         self.assertLessEqual(set(corpus.SCOPE["needs_eval"]), ids["benign"])
         self.assertLessEqual(set(corpus.SCOPE["needs_root"]) | set(corpus.SCOPE["timeout_is_fine"]), ids["attack"])
+        self.assertLessEqual(set(corpus.SCOPE["success_is_fine"]), ids["attack"])
 
 
 @unittest.skipUnless("SECURE_BUN_BUN" in os.environ, "scripts/test provides Bun")

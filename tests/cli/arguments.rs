@@ -21,10 +21,11 @@ secure-bun: error: which command? `secure-bun --help` lists them
 
 #[test]
 fn an_unknown_command_names_the_nearest() {
-    unused().secure_bun(["rnu", "main.ts"]).shows(str![[r#"
+    unused().secure_bun(["runn", "main.ts"]).shows(str![[r#"
 exit code 2
 --- stderr
-secure-bun: error: unknown command "rnu"
+secure-bun: error: unknown command "runn"
+secure-bun: help: did you mean run?
 
 "#]]);
 }

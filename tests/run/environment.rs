@@ -12,7 +12,7 @@ fn arguments() {
 #[test]
 fn the_path_of_bun_is_the_one_inside() {
     let folder = Folder::with("main.ts", "console.log(process.argv[0], process.execPath)");
-    assert_eq!(folder.secure_bun(["run", "main.ts"]).prints(), "/usr/local/bin/bun /usr/local/bin/bun\n");
+    assert_eq!(folder.secure_bun(["run", "main.ts"]).prints(), "/run/secure-bun/bin/bun /run/secure-bun/bin/bun\n");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn only_terminal_and_language_pass() {
     ];
     let command = outside.into_iter().fold(command, |command, (name, value)| command.env(name, value));
     let expected = concat!(
-        r#"{"HOME":"/home/sandbox","LANG":"C.UTF-8","LC_ALL":"C.UTF-8","NO_COLOR":"1","PATH":"/usr/local/bin:/usr/bin:/bin","#,
+        r#"{"HOME":"/home/sandbox","LANG":"C.UTF-8","LC_ALL":"C.UTF-8","NO_COLOR":"1","PATH":"/run/secure-bun/bin:/usr/local/bin:/usr/bin:/bin","#,
         r#""TERM":"dumb","TMPDIR":"/tmp","TZ":"Europe/Berlin"}"#
     );
     assert_eq!(command.prints().trim_end(), expected);

@@ -13,7 +13,7 @@ use crate::layout::{Entry, What};
 use crate::plan::{Access, Bind, INSIDE_ID, Identity, Kind, Plan};
 use crate::seccomp::{EXEC_FD, Filter};
 use crate::start::mount_flags;
-use crate::sys::{self, Errno, Exec, Fd, MountFlags, Resource};
+use crate::sys::{self, Errno, Exec, Extent, Fd, MountFlags, Resource};
 
 /// Everything the child needs, made by the parent.
 pub(crate) struct Setup<'a> {
@@ -81,7 +81,7 @@ fn steps(setup: &Setup<'_>) -> Outcome<Infallible> {
     let mut opened = [Fd(-1); MOST_BINDS];
     let sources = open_sources(setup, &mut opened)?;
     // The slash at the end follows the symbolic link that /proc/self is.
-    let proc_self = sys::clone_tree(Fd::CWD, c"/proc/self/").at(Step::MountProc)?;
+    let proc_self = sys::clone_tree(Fd::CWD, c"/proc/self/", Extent::Alone).at(Step::MountProc)?;
 
     // /proc is the one directory that every host has and that we need no longer.
     let open = MountFlags { read_only: false, no_exec: true, devices: false };
@@ -159,7 +159,7 @@ fn open_sources<'o>(setup: &Setup<'_>, opened: &'o mut [Fd; MOST_BINDS]) -> Outc
 
 /// A detached mount of a bind's source, which must still be the object that the plan was made for.
 pub(crate) fn open_bind(bind: &Bind) -> Result<Fd, Errno> {
-    let fd = sys::clone_tree(Fd::CWD, &bind.source)?;
+    let fd = sys::clone_tree(Fd::CWD, &bind.source, Extent::WithSubmounts)?;
     let object = sys::file_id(fd)?;
     if object == bind.object { Ok(fd) } else { Err(Errno::ESTALE) }
 }
@@ -225,7 +225,7 @@ fn cover(root: Fd, path: &CStr, kind: Kind) -> Result<(), Errno> {
         Kind::File => {
             // A file system's root is a directory; only a file covers a file.
             sys::create_file(root, c".mask", 0o000, b"")?;
-            let mask = sys::clone_tree(root, c".mask")?;
+            let mask = sys::clone_tree(root, c".mask", Extent::Alone)?;
             sys::restrict_mount(mask, c"", flags, None)?;
             sys::attach(mask, root, path)?;
         }

@@ -11,7 +11,7 @@ use crate::landlock::Rules;
 use crate::plan::Identity;
 use crate::seccomp::{self, Filter};
 use crate::start;
-use crate::sys::{self, CloneFlags, Fd, MountFlags, Resource, Stack};
+use crate::sys::{self, CloneFlags, Extent, Fd, MountFlags, Resource, Stack};
 
 /// Enforces an empty Landlock ruleset on a child. The kernel's ABI version.
 pub fn landlock() -> Result<u32, Error> {
@@ -38,7 +38,7 @@ pub fn mounts(identity: Identity) -> Result<(), Error> {
     let maps = IdMaps::new(identity);
     in_child(Some(identity), || {
         map_user(&maps)?;
-        let proc_self = sys::clone_tree(Fd::CWD, c"/proc/self/").at(Step::MountProc)?;
+        let proc_self = sys::clone_tree(Fd::CWD, c"/proc/self/", Extent::Alone).at(Step::MountProc)?;
         sys::restrict_mount(proc_self, c"", SEALED, None).at(Step::MountProc)?;
         let root =
             sys::tmpfs(c"65536", c"16", c"0755", MountFlags { read_only: false, ..SEALED }).at(Step::MakeRoot)?;
@@ -55,7 +55,7 @@ pub fn mounts(identity: Identity) -> Result<(), Error> {
 pub fn id_mapped_mount(folder: &CStr, uid: u32, gid: u32) -> Result<(), Error> {
     let mut stack = Stack::new().at(Step::Clone)?;
     let namespace = sys::user_namespace_mapping_root_to(uid, gid, &mut stack).at(Step::IdMap)?;
-    let mount = sys::own(sys::clone_tree(Fd::CWD, folder).at(Step::OpenSource(0))?);
+    let mount = sys::own(sys::clone_tree(Fd::CWD, folder, Extent::Alone).at(Step::OpenSource(0))?);
     let flags = MountFlags { read_only: true, no_exec: true, devices: false };
     sys::restrict_mount(Fd(mount.as_raw_fd()), c"", flags, Some(Fd(namespace.as_raw_fd()))).at(Step::IdMap)
 }

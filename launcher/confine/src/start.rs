@@ -35,7 +35,7 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
     sys::raise_open_files(u64::from(seccomp::EXEC_FD.unsigned_abs()) + 1).map_err(at(Step::RaiseOpenFiles))?;
     let mut stack = Stack::new().map_err(at(Step::Clone))?;
     let sources = match plan.identity {
-        Identity::Own { .. } => Vec::new(),
+        Identity::Own { .. } => Sources::default(),
         Identity::Dropped { uid, gid } => open_sources(&plan.root.binds, uid, gid, &mut stack)?,
     };
     let size = CString::new(root_bytes(plan).to_string()).unwrap_or_default();
@@ -49,7 +49,7 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
     let setup = Setup {
         plan,
         rules: &rules,
-        sources: &sources,
+        sources: &sources.mounts,
         entries: &entries,
         maps: IdMaps::new(plan.identity),
         root_size: &size,
@@ -66,7 +66,7 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
         let _ = child.reap();
         return Err(name_path(failure, plan, &entries));
     }
-    Ok(Started { child, status: Status::full(rules.version()) })
+    Ok(Started { child, status: Status::full(rules.version(), sources.unmapped) })
 }
 
 /// Clones, as root in the shape of the user who takes the program: a user namespace belongs to the effective user who
@@ -88,30 +88,42 @@ pub(crate) fn clone<T>(identity: Identity, stack: &mut Stack, body: fn(&T) -> !,
 }
 
 /// Opens every source with root's rights, which the child no longer has.
-fn open_sources(binds: &[Bind], uid: u32, gid: u32, stack: &mut Stack) -> Result<Vec<OwnedFd>, Error> {
+fn open_sources(binds: &[Bind], uid: u32, gid: u32, stack: &mut Stack) -> Result<Sources, Error> {
     let mut id_map: Option<OwnedFd> = None;
-    let mut sources = Vec::with_capacity(binds.len());
+    let mut sources = Sources::default();
     for (index, bind) in binds.iter().enumerate() {
         if bind.map_owner && id_map.is_none() {
             let namespace = sys::user_namespace_mapping_root_to(uid, gid, stack);
             id_map = Some(namespace.map_err(|errno| Error { step: Step::Clone, errno, path: None })?);
         }
-        let source = open_source(bind, index)
-            .and_then(|source| {
-                let map = id_map.as_ref().filter(|_| bind.map_owner).map(|namespace| Fd(namespace.as_raw_fd()));
+        let failed = |step| move |errno| Error { step, errno, path: Some(display(&bind.source)) };
+        let source = child::open_bind(bind).map(sys::own).map_err(failed(Step::OpenSource(index)))?;
+        let (mount, flags) = (Fd(source.as_raw_fd()), mount_flags(bind.access));
+        let map = id_map.as_ref().filter(|_| bind.map_owner).map(|namespace| Fd(namespace.as_raw_fd()));
+        match sys::restrict_mount(mount, c"", flags, map) {
+            Ok(()) => {}
+            // Not every file system can map owners (overlayfs). What is only read is readable where its mode says so;
+            // what is written to would have the wrong owner, or none.
+            Err(sys::Errno::EINVAL) if map.is_some() && bind.access != Access::Write => {
+                sys::restrict_mount(mount, c"", flags, None).map_err(failed(Step::OpenSource(index)))?;
+                sources.unmapped.push(display(&bind.source));
+            }
+            Err(errno) => {
                 let step = if map.is_some() { Step::IdMap } else { Step::OpenSource(index) };
-                sys::restrict_mount(Fd(source.as_raw_fd()), c"", mount_flags(bind.access), map)
-                    .map_err(|errno| (step, errno))?;
-                Ok(source)
-            })
-            .map_err(|(step, errno)| Error { step, errno, path: Some(display(&bind.source)) })?;
-        sources.push(source);
+                return Err(failed(step)(errno));
+            }
+        }
+        sources.mounts.push(source);
     }
     Ok(sources)
 }
 
-fn open_source(bind: &Bind, index: usize) -> Result<OwnedFd, (Step, sys::Errno)> {
-    child::open_bind(bind).map(sys::own).map_err(|errno| (Step::OpenSource(index), errno))
+/// Detached mounts of the binds, opened by root.
+#[derive(Default)]
+struct Sources {
+    mounts: Vec<OwnedFd>,
+    /// Sources whose owner could not be shown as the program's user.
+    unmapped: Vec<String>,
 }
 
 /// What a bind's mount forbids.

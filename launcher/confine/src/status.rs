@@ -8,10 +8,12 @@ pub struct Status {
     pub landlock_abi: u32,
     /// The namespaces that the program has of its own.
     pub namespaces: &'static [&'static str],
+    /// Sources of binds whose file system cannot map owners: there, the program reads what any user may.
+    pub unmapped: Vec<String>,
 }
 
 impl Status {
-    pub(crate) const fn full(landlock_abi: u32) -> Self {
-        Self { landlock_abi, namespaces: &["user", "mnt", "ipc", "uts"] }
+    pub(crate) const fn full(landlock_abi: u32, unmapped: Vec<String>) -> Self {
+        Self { landlock_abi, namespaces: &["user", "mnt", "ipc", "uts"], unmapped }
     }
 }

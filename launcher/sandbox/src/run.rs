@@ -11,7 +11,7 @@ use confine::{Identity, Plan, Program, Root, Stdio, seccomp};
 use policy::{ExpandedPolicy, Policy};
 use wire::frame::Kind as ProgramKind;
 
-use crate::error::{Error, Kind, c_path, text};
+use crate::error::{Error, Kind, Warning, c_path, text};
 use crate::host::{Host, Search};
 use crate::outcome::{Exit, Outcome, Usage};
 use crate::places;
@@ -71,10 +71,15 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let words = Words::of(&program)?;
     let call = call_request(job, words);
     let pipes = Pipes::open(job, &policy, call.as_ref())?;
-    let (plan, shown) =
+    let (plan, mut shown) =
         plan(job, &host, &policy, Target { program: &program, cwd: &cwd, words }, call.as_ref(), &pipes)?;
     let started = confine::start(&plan)?;
     let start = begun.elapsed();
+    shown.warnings.extend(started.status.unmapped.iter().map(|path| {
+        Warning(format!(
+            "{path} lies on a file system that cannot map owners: what only root may read there is refused"
+        ))
+    }));
     drop(plan);
     let expected = pipes.channel.is_some();
 

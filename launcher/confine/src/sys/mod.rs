@@ -32,7 +32,7 @@ pub(crate) use identity::{
 pub(crate) use idmap::user_namespace_mapping_root_to;
 pub(crate) use landlock::{landlock_abi, landlock_add_path, landlock_restrict_self};
 pub(crate) use limits::{Resource, no_new_privileges, raise_open_files, set_limit};
-pub(crate) use mount::{MountFlags, attach, clone_tree, pivot_into, restrict_mount, set_hostname, tmpfs};
+pub(crate) use mount::{Extent, MountFlags, attach, clone_tree, pivot_into, restrict_mount, set_hostname, tmpfs};
 pub use process::Ended;
 pub(crate) use process::{Exec, change_directory, enter_directory, exec, exit_now, random};
 pub use readiness::watch;

@@ -49,10 +49,23 @@ struct MountAttr {
 
 const OPEN_TREE_CLONE: i32 = 1;
 
-/// A detached mount of the object at `path`, without what is mounted below it. The last component is not followed
-/// when it is a symbolic link.
-pub(crate) fn clone_tree(dir: Fd, path: &CStr) -> Result<Fd, Errno> {
+const AT_RECURSIVE: i32 = 0x8000;
+
+/// How much of a tree of mounts is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// One mount.
+    Alone,
+    /// With what is mounted below it.
+    WithSubmounts,
+}
+
+/// A detached mount of the object at `path`. The last component is not followed when it is a symbolic link.
+pub(crate) fn clone_tree(dir: Fd, path: &CStr, extent: Extent) -> Result<Fd, Errno> {
     let mut flags = OPEN_TREE_CLONE | libc::O_CLOEXEC | libc::AT_SYMLINK_NOFOLLOW;
+    if extent == Extent::WithSubmounts {
+        flags |= AT_RECURSIVE;
+    }
     if path.is_empty() {
         flags |= libc::AT_EMPTY_PATH;
     }
@@ -61,7 +74,8 @@ pub(crate) fn clone_tree(dir: Fd, path: &CStr) -> Result<Fd, Errno> {
 }
 
 fn set_attributes(fd: Fd, path: &CStr, attr: &MountAttr) -> Result<(), Errno> {
-    let flags = if path.is_empty() { libc::AT_EMPTY_PATH } else { 0 };
+    // The path is empty for a detached tree, all of which is meant; the root is sealed alone.
+    let flags = if path.is_empty() { libc::AT_EMPTY_PATH | AT_RECURSIVE } else { 0 };
     let (pointer, size) = (core::ptr::from_ref(attr) as usize, size_of::<MountAttr>());
     // SAFETY: the kernel reads `size` bytes from `attr`; `path` is NUL-terminated.
     unsafe { raw(libc::SYS_mount_setattr, [int(fd.0), path.as_ptr() as usize, int(flags), pointer, size, 0]) }?;

@@ -9,7 +9,7 @@ use crate::error::{Error, Kind};
 use crate::places::{HOME, TMP};
 
 /// Where programs are looked up inside.
-pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+pub const PATH: &str = "/run/secure-bun/bin:/usr/local/bin:/usr/bin:/bin";
 
 /// Harmless settings of terminal and language that pass without a grant; LC_* do, too.
 const PASSING: [&str; 6] = ["TZ", "LANG", "TERM", "COLUMNS", "NO_COLOR", "FORCE_COLOR"];

@@ -1,6 +1,8 @@
 //! Which objects of the host the program sees, and how: grants become binds, denials become gaps or masks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use confine::{Access, Kind, Link, Mask, Root, Tmpfs};
@@ -13,6 +15,11 @@ use crate::places::TMP;
 
 /// The most that a private temporary folder holds when the policy names no limit, in MB.
 const DEFAULT_TMP_MB: u64 = 64;
+
+/// The most entries of a writable tree that are looked at for tool configuration (some 20 ms), and the most that is
+/// guarded by a mount each.
+const MOST_ENTRIES: usize = 20_000;
+const MOST_PROTECTED: usize = 200;
 
 /// What a program is shown.
 #[derive(Debug, Default)]
@@ -79,7 +86,41 @@ impl<F: Look> Planner<'_, F> {
                 if rule.value == Path::new(TMP) {
                     continue;
                 }
-                self.want(rule, access)?;
+                if rule.value == Path::new("/") {
+                    self.want_everything(rule, access)?;
+                } else {
+                    self.want(rule, access)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything is what lies in the host's root, without what the sandbox itself is made of.
+    fn want_everything(&mut self, rule: &Rule<PathBuf>, access: Access) -> Result<(), Error> {
+        let root = Path::new("/");
+        let entries =
+            self.files.entries(root).map_err(|error| Error::io(error::Kind::Sandbox, "list", root, &error))?;
+        for entry in entries {
+            let path = root.join(&entry.name);
+            if let Some(target) = entry.link {
+                self.follow(&path)?;
+                self.shown.root.links.push(Link { path: c_path(&path)?, target: c_path(&target)? });
+            } else if !is_reserved(&path) && path != Path::new(TMP) {
+                self.want(&Rule { value: path, statement: rule.statement.clone() }, access)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is shown already below a path that becomes a symbolic link goes to where that leads: Bun's loader is asked
+    /// for in /lib64, which lies in /usr on most hosts.
+    fn follow(&mut self, link: &Path) -> Result<(), Error> {
+        let Ok(end) = self.files.look(link) else { return Ok(()) };
+        for bind in &mut self.shown.root.binds {
+            let target = Path::new(OsStr::from_bytes(bind.target.to_bytes()));
+            if let Ok(rest) = target.strip_prefix(link) {
+                bind.target = c_path(&end.path.join(rest))?;
             }
         }
         Ok(())
@@ -202,6 +243,33 @@ impl<F: Look> Planner<'_, F> {
         Ok(())
     }
 
+    /// What trusted tools obey, anywhere below `path`. What packages brought along is left to the guards in
+    /// JavaScript: a package manager has to be able to move it, and no tool of the project looks there.
+    fn protected_below(&mut self, path: &Path) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut folders = vec![path.to_path_buf()];
+        let mut looked = 0;
+        while let Some(folder) = folders.pop() {
+            // Gone, or not ours to list: then nothing in it can be guarded, nor changed by the program.
+            let Ok(entries) = self.files.entries(&folder) else { continue };
+            looked += entries.len();
+            for entry in entries {
+                let inside = folder.join(&entry.name);
+                if is_protected(&inside) {
+                    found.push(inside);
+                } else if entry.is_directory && entry.name != "node_modules" {
+                    folders.push(inside);
+                }
+            }
+            if looked > MOST_ENTRIES || found.len() > MOST_PROTECTED {
+                let message = format!("{} is too large to guard all tool configuration in it", path.display());
+                self.shown.warnings.push(Warning(message));
+                break;
+            }
+        }
+        found
+    }
+
     /// Covers what may not be read or written in a tree that the program may change. It has to be the living tree, so
     /// this holds for the objects that are there now.
     fn guard(&mut self, path: &Path, denied: &[PathBuf]) -> Result<(), Error> {
@@ -211,8 +279,8 @@ impl<F: Look> Planner<'_, F> {
             }
         }
         let ruled = self.policy.grants.write.deny.iter().map(|rule| rule.value.clone());
-        let protected = PROTECTED_WRITES.iter().map(|name| path.join(name));
-        let closed: Vec<PathBuf> = ruled.chain(protected).filter(|closed| closed.starts_with(path)).collect();
+        let ruled = ruled.filter(|closed| closed.starts_with(path));
+        let closed: Vec<PathBuf> = ruled.chain(self.protected_below(path)).collect();
         let mut held = BTreeSet::new();
         for closed in closed {
             let writable = decide(self.policy, &Request::Write(closed.clone())).allowed;
@@ -240,6 +308,10 @@ impl<F: Look> Planner<'_, F> {
 
 /// Places that hold what the sandbox itself is made of.
 fn is_reserved(path: &Path) -> bool {
-    let own = ["/", "/dev", "/run/secure-bun"];
+    let own = ["/", "/dev", "/run", "/run/secure-bun"];
     own.iter().any(|own| Path::new(own) == path) || path.starts_with("/proc") || path.starts_with("/sys")
+}
+
+fn is_protected(path: &Path) -> bool {
+    PROTECTED_WRITES.iter().any(|protected| path.ends_with(protected))
 }

@@ -30,6 +30,8 @@ pub struct Entry {
     pub name: OsString,
     /// Where it points, if it is a symbolic link.
     pub link: Option<PathBuf>,
+    /// Whether it is a directory itself.
+    pub is_directory: bool,
 }
 
 /// The host's files, as planning sees them.
@@ -66,8 +68,9 @@ impl Look for RealFiles {
     fn entries(&self, directory: &Path) -> io::Result<Vec<Entry>> {
         let entries = fs::read_dir(directory)?.map(|entry| {
             let entry = entry?;
-            let link = if entry.file_type()?.is_symlink() { Some(fs::read_link(entry.path())?) } else { None };
-            Ok(Entry { name: entry.file_name(), link })
+            let kind = entry.file_type()?;
+            let link = if kind.is_symlink() { Some(fs::read_link(entry.path())?) } else { None };
+            Ok(Entry { name: entry.file_name(), link, is_directory: kind.is_dir() })
         });
         entries.collect()
     }

@@ -10,7 +10,7 @@ use crate::error::{self, Error, c_path};
 use crate::host::Library;
 
 /// Bun's path inside.
-pub const BUN: &CStr = c"/usr/local/bin/bun";
+pub const BUN: &CStr = c"/run/secure-bun/bin/bun";
 
 /// Harmless device nodes.
 const DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/urandom"];

@@ -119,9 +119,9 @@ impl Streams {
                 Sink::Error => {
                     let mut error = streams.writer(io::stderr);
                     task::spawn_local(async move {
-                        while let Some(chunk) = read(&reader).await {
-                            error.send(shared.count(&chunk)).await;
-                        }
+                        while let Some(chunk) = read(&reader).await
+                            && error.send(shared.count(&chunk)).await
+                        {}
                     })
                 }
                 Sink::Output { marked } => {
@@ -133,8 +133,10 @@ impl Streams {
                         while let Some(chunk) = read(&reader).await {
                             let chunk = shared.count(&chunk);
                             let Some(error) = &mut error else {
-                                output.send(chunk).await;
-                                continue;
+                                if output.send(chunk).await {
+                                    continue;
+                                }
+                                break;
                             };
                             if split.mark.is_none() {
                                 // The preload announced its token before anything could be printed.
@@ -143,10 +145,12 @@ impl Streams {
                                     channel.borrow().token().map(|token| format!("\0sb:{token}:call\n").into());
                             }
                             let (before, after) = split.feed(chunk);
-                            output.send(&before).await;
-                            error.send(&after).await;
+                            if !(output.send(&before).await && error.send(&after).await) {
+                                break;
+                            }
                         }
-                        output.send(&split.held).await;
+                        // At the end there is nobody to stop any more.
+                        let _ = output.send(&split.held).await;
                     })
                 }
             };
@@ -209,9 +213,11 @@ struct Writer<W> {
 }
 
 impl<W: Write + Send + 'static> Writer<W> {
-    async fn send(&mut self, chunk: &[u8]) {
+    /// Whether there is still somebody to write to. Where there is not, the pipe is closed by the caller, and the
+    /// program learns that its reader has gone, as it would without us.
+    async fn send(&mut self, chunk: &[u8]) -> bool {
         if chunk.is_empty() {
-            return;
+            return true;
         }
         let sender = self.sender.get_or_insert_with(|| {
             let (sender, chunks) = mpsc::channel(CHUNKS_UNDER_WAY);
@@ -219,14 +225,13 @@ impl<W: Write + Send + 'static> Writer<W> {
             self.threads.borrow_mut().push(std::thread::spawn(move || write(chunks, to())));
             sender
         });
-        // The writer has stopped: nobody reads any more.
-        let _ = sender.send(chunk.to_vec()).await;
+        sender.send(chunk.to_vec()).await.is_ok()
     }
 }
 
 fn write(mut chunks: mpsc::Receiver<Vec<u8>>, mut to: impl Write) {
     while let Some(chunk) = chunks.blocking_recv() {
-        // A host that has gone does not want the rest; the program learns it by its next write.
+        // A host that has gone does not want the rest.
         if to.write_all(&chunk).and_then(|()| to.flush()).is_err() {
             break;
         }
