@@ -326,7 +326,7 @@ exit code 1
   },
   "logs": [],
   "ok": false,
-  "stderr": "",
+  "stderr": "1 | throw new TypeError('at once'); export default () => 1;\n              ^\nTypeError: at once\n      at [FOLDER]/fn.ts:1:11\n\nBun v1.4.5 (Linux x64)\n",
   "stdout": "",
   "truncated": false
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use secure_bun::host::Search;
+use secure_bun::outcome::Exit;
 use secure_bun::{Ending, Error, Job, Outcome, Output};
 
 use crate::args::{self, Run};
@@ -173,8 +174,9 @@ fn tell_people(outcome: &Outcome, verdict: &Verdict) {
             // A reader that has gone does not want the result.
             let _ = writeln!(stdout, "{}", value.get());
         }
-        // Bun has said what there is to say about a script that failed.
+        // Bun has said what there is to say about a script that failed, or that could not be loaded.
         Ending::Ended if verdict.code != 125 && !outcome.called => {}
+        Ending::Threw(_) if outcome.program.is_none() && matches!(outcome.exit, Exit::Code(_)) => {}
         Ending::Threw(thrown) => {
             let stack = thrown.stack.as_deref().filter(|stack| stack.contains(&thrown.message));
             let text = stack.map_or_else(|| format!("{}: {}", thrown.name, thrown.message), str::to_owned);

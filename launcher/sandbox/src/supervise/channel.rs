@@ -85,6 +85,14 @@ impl Channel {
         }
     }
 
+    /// Whether this end is an error of loading the program, which Bun itself prints before it exits. A missing export is
+    /// none: the program is loaded, and waits.
+    pub(crate) fn bun_reports(&self, ending: Option<&Ending>) -> bool {
+        let is_missing_export = |code: &String| code.starts_with("ERR_EXPORT_");
+        self.program.is_none()
+            && matches!(ending, Some(Ending::Threw(error)) if !error.code.as_ref().is_some_and(is_missing_export))
+    }
+
     /// The first end counts.
     fn end(&mut self, ending: Ending) {
         self.ending.get_or_insert(ending);

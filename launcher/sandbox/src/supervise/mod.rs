@@ -28,6 +28,9 @@ use crate::outcome::{Ending, Reached};
 /// a limit from being one.
 const GRACE: Duration = Duration::from_millis(30);
 
+/// How long Bun may take to print why a program could not be loaded, and to exit.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A started program with everything that has to be looked after.
 pub(crate) struct Running {
     pub(crate) child: Child,
@@ -97,6 +100,10 @@ async fn look_after(running: Running) -> io::Result<Report> {
         }
     };
     if forced.is_some() {
+        if channel.borrow().bun_reports(forced.as_ref()) {
+            // Whether it comes to an end by itself or not, it has had its time.
+            let _ = tokio::time::timeout(LAST_WORDS, end.readable()).await;
+        }
         child.kill();
         end.readable().await?.retain_ready();
     }
