@@ -15,8 +15,8 @@ use super::memory::Memory;
 use super::reached;
 use crate::outcome::{Ending, Reached};
 
-/// How often memory is looked at: a program can fill some 3 MB in this time.
-const MEMORY_INTERVAL: Duration = Duration::from_millis(2);
+/// How often memory is looked at. The timer adds up to a millisecond; a program can fill some 3 MB in that time.
+const MEMORY_INTERVAL: Duration = Duration::from_millis(1);
 /// How often CPU time is looked at.
 const CPU_INTERVAL: Duration = Duration::from_millis(5);
 
