@@ -3,7 +3,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::grants::{Entry, Rules};
 use crate::policy::Policy;
-use crate::settings::Audit;
+use crate::settings::{Audit, Namespace, Require};
 use crate::source::Origin;
 
 /// The statements of `policy` that this version cannot enforce. Denying one of these is fine: all of it is denied.
@@ -25,6 +25,17 @@ pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
     if let Some(audit) = policy.kernel.audit.as_ref().filter(|audit| audit.value != Audit::Off) {
         let name = audit.value.name();
         found.push(not_yet(&format!("kernel.audit \"{name}\""), &audit.origin));
+    }
+    // Neither is made for a program that cannot start another and has no sockets; relaxing is for hosts that lack a
+    // layer. Using all layers and saying nothing would be another policy than the one that was written.
+    let missing =
+        policy.kernel.namespaces.iter().find(|listed| matches!(listed.value, Namespace::Pid | Namespace::Net));
+    if let Some(namespace) = missing {
+        let name = namespace.value.name();
+        found.push(not_yet(&format!("kernel.namespaces \"{name}\""), &namespace.origin));
+    }
+    if let Some(require) = policy.kernel.require.as_ref().filter(|require| require.value != Require::All) {
+        found.push(not_yet("kernel.require of single layers", &require.origin));
     }
     found
 }
