@@ -62,7 +62,8 @@ pub(crate) fn protected_above(path: &Path) -> impl Iterator<Item = &Path> {
     above.into_iter()
 }
 
-fn is_protected(path: &Path) -> bool {
+/// Whether `path` is one of the protected files or folders itself.
+pub fn is_protected(path: &Path) -> bool {
     PROTECTED_WRITES.iter().any(|protected| path.ends_with(protected))
 }
 

@@ -91,7 +91,7 @@ pub use fetch::FetchRule;
 pub use flags::Flags;
 pub use glob::Glob;
 pub use grants::{Entry, Grants, Rules, SYS_NAMES, Statement, Switch};
-pub use guard::{PROTECTED_WRITES, SECRET_PATTERNS};
+pub use guard::{PROTECTED_WRITES, SECRET_PATTERNS, is_protected};
 pub use layer::{Base, Extends, Layer};
 pub use limits::{Limit, Limits, Setting, StatedLimits};
 pub use net::NetRule;

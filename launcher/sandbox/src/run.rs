@@ -5,11 +5,10 @@ use std::io::IsTerminal;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use confine::{Identity, Plan, Program, Root, Stdio, seccomp};
 use policy::{ExpandedPolicy, Policy};
-use wire::frame::Kind as ProgramKind;
 
 use crate::error::{Error, Kind, Warning, c_path, text};
 use crate::host::{Host, Search};
@@ -294,16 +293,4 @@ fn command(program: &Path, arguments: &[OsString], eval: bool) -> Result<Vec<CSt
         command.push(runtime::c_string(argument.as_bytes())?);
     }
     Ok(command)
-}
-
-impl Outcome {
-    /// Whether the program turned out to be a function file.
-    pub fn is_function(&self) -> bool {
-        self.program == Some(ProgramKind::Function)
-    }
-
-    /// From the start of the sandbox to the end of the program, with what it took to start.
-    pub fn total(&self) -> Duration {
-        self.usage.start + self.usage.wall
-    }
 }

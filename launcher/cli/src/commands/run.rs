@@ -28,9 +28,7 @@ pub(crate) fn run(mut run: Run) -> ExitCode {
         report::error("there is no working directory", Some("change to a folder that exists"));
         return ExitCode::from(report::USAGE);
     };
-    let policy = match policy_source::load(run.policy.as_deref(), &run.grants, &run.limits, &cwd)
-        .and_then(policy_source::enforceable)
-    {
+    let policy = match policy_source::load(run.policy.as_deref(), &run.grants, &run.limits, &cwd) {
         Ok(policy) => policy,
         Err(fault) => return report::fault(&fault),
     };

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use confine::{Access, Kind, Link, Mask, Root, Tmpfs};
-use policy::{Entry as Rule, ExpandedPolicy, PROTECTED_WRITES, Request, decide};
+use policy::{Entry as Rule, ExpandedPolicy, Request, decide, is_protected};
 
 use super::look::{Look, Object};
 use super::runtime::bind;
@@ -310,8 +310,4 @@ impl<F: Look> Planner<'_, F> {
 fn is_reserved(path: &Path) -> bool {
     let own = ["/", "/dev", "/run", "/run/secure-bun"];
     own.iter().any(|own| Path::new(own) == path) || path.starts_with("/proc") || path.starts_with("/sys")
-}
-
-fn is_protected(path: &Path) -> bool {
-    PROTECTED_WRITES.iter().any(|protected| path.ends_with(protected))
 }
