@@ -180,9 +180,18 @@ describe("the console of a call", () => {
     "console.log('before'); export default () => { console.log('a', { b: 1 }); console.error('c'); return 1 }";
 
   test("goes to standard error, after a mark on standard output", async () => {
-    const ending = await run(source, { marker: true });
-    expect(ending.stdout).toBe(`before\n\0sb:${ending.frames[0]!.token}:call\n`);
+    const ending = await run(source, { marker: "\0mark" });
+    expect(ending.stdout).toBe("before\n\0mark\n");
     expect(ending.stderr).toBe("a {\n  b: 1,\n}\nc\n");
+  });
+
+  test("shows the mark to nobody but standard output", async () => {
+    const ending = await run(
+      "let seen = []; console.log = (...args) => void seen.push(args); export default () => seen",
+      { marker: "\0mark" },
+    );
+    expect(ending.stdout).toBe("\0mark\n");
+    expect(answer(ending)).toEqual([]);
   });
 
   test("becomes frames", async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PreloadTable } from "../preload/src/generated/policy.ts";
-import type { CallRequest, Table } from "../preload/src/table.ts";
+import type { CallRequest, Details, Table } from "../preload/src/table.ts";
 
 const BUNDLE = join(import.meta.dir, "..", "preload", "dist", "preload.js");
 const DEADLINE_MS = 20_000;
@@ -71,7 +71,7 @@ export function policyOf(grants: Grants): PreloadTable {
 
 /** A call as the launcher asks for it. */
 export function callOf(request: Partial<CallRequest> = {}): CallRequest {
-  return { export: "default", required: false, input: null, marker: false, logs: false, ...request };
+  return { export: "default", required: false, input: null, marker: null, logs: false, ...request };
 }
 
 /** Runs a program under bare Bun: the control of every test of a refusal. */
@@ -83,32 +83,31 @@ export function runBare(program: string, cwd = realpathSync(tmpdir())): Promise<
 export async function runGuarded(
   program: string,
   grants: Grants,
-  options: Partial<Table> = {},
+  options: Partial<Omit<Table, "details"> & Pick<Details, "cwd">> = {},
 ): Promise<Ending> {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), "secure-bun-test-"));
   const policy = join(folder, "policy.js");
   const preload = [policy, BUNDLE];
+  const { cwd = folder, ...settings } = options;
+  const details: Details = { cwd, policy: policyOf(grants), report: true, preload };
   const table: Table = {
     v: 1,
-    cwd: folder,
-    policy: policyOf(grants),
     channel: null,
-    report: true,
     call: null,
-    preload,
     context: null,
     shell: true,
-    js: { freeze: "none" },
-    tmp: "/tmp",
+    freeze: false,
+    grants: { net: false, listen: false, run: false, workers: (grants.workers ?? 0) > 0 },
     env_hide: Object.keys(ENV),
-    ...options,
+    details: JSON.stringify(details),
+    ...settings,
   };
   writeFileSync(policy, `globalThis[Symbol.for("secure-bun.table")]=${JSON.stringify(table)}`);
   try {
     const flags = [...FLAGS, "--disallow-code-generation-from-strings=strict"];
     return await start(
       [...flags, ...preload.map((file) => `--preload=${file}`), program],
-      table.cwd,
+      cwd,
       table.channel === 3,
     );
   } finally {

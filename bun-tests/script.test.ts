@@ -108,7 +108,7 @@ test("Object.prototype can be frozen, and objects can still have their own toStr
     class A { toString() { return "A" } } console.log(String(new A()), {}.toString());
     try { Object.prototype.polluted = 1 } catch {} console.log({}.polluted, Object.keys({ ...own }).join());`;
   await withProgram(source, async (path) => {
-    const { stdout, stderr } = await runGuarded(path, {}, { js: { freeze: "object-prototype" } });
+    const { stdout, stderr } = await runGuarded(path, {}, { freeze: true });
     expect({ stdout, stderr }).toEqual({
       stdout: "own\nA [object Object]\nundefined toString\n",
       stderr: "",

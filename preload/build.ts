@@ -1,23 +1,27 @@
 // Builds `dist/preload.js` from `src`: `bun preload/build.ts`; with `--check` it only compares, and exits 1 if the file
 // that is checked in is not what the sources give.
 //
-// The bundle has two parts. The early one (everything `main.ts` imports) runs at each start. The late one (`guards.ts`
-// and what only it imports) is a function inside the early one, made of a bundle of its own: Bun's bundler would put
-// its functions beside the early ones, and decoding those at each start takes as long as running the early part.
+// The bundle has three parts. The early one (everything `main.ts` imports) runs at each start. The guards, and what
+// calls functions, are functions inside the early one, made of bundles of their own: Bun's bundler would put their
+// functions beside the early ones, and decoding those at each start takes as long as running the early part.
 import { basename, join } from "node:path";
 import type { BunPlugin } from "bun";
 
 const folder = join(import.meta.dir, "src");
 const bundle = join(import.meta.dir, "dist", "preload.js");
 
+/** The late parts: the early module that stands for each, and the module it sets up. */
+const PARTS = { late: "guards", "late-call": "call" } as const;
 /** Early modules that late ones import. Their exports are handed in, so that there is one instance of each. */
-const SHARED = ["primordials", "table", "channel", "stub"];
+const SHARED = ["primordials", "table", "channel", "stub", "late"];
 const PREFIX = "shared_";
 
 /** The bundle's text. Stable: the same sources and the same Bun give the same bytes. */
 export async function build(): Promise<string> {
-  const late = returning(await bundled("guards.ts", "esm", [sharedAsVariables]));
-  const text = await bundled("main.ts", "cjs", [lateAsFunction(late)]);
+  const plugins = [];
+  for (const [stand, part] of Object.entries(PARTS))
+    plugins.push(partAsFunction(stand, returning(await bundled(`${part}.ts`, "esm", [sharedAsVariables]))));
+  const text = await bundled("main.ts", "cjs", plugins);
   // In a function and in strict mode, so that neither names nor `caller` of a guard lead the program into it. Without
   // Bun's own wrapper, because this text is compiled once more, to bytecode, on the user's machine.
   const wrapped = /^\/\/ @bun @bun-cjs\n\(function\([\w, ]*\) \{(.*)\}\)\s*$/s.exec(text);
@@ -52,19 +56,20 @@ const sharedAsVariables: BunPlugin = {
   },
 };
 
-/** In the early bundle: `late.ts` holds the late one. */
-function lateAsFunction(late: string): BunPlugin {
+/** In the early bundle: a stand-in, whose one export sets up its late part. */
+function partAsFunction(stand: string, part: string): BunPlugin {
   return {
-    name: "late bundle as a function",
+    name: `${stand} as a function`,
     setup(builder) {
-      builder.onLoad({ filter: /\/late\.ts$/ }, async () => {
+      builder.onLoad({ filter: new RegExp(`/${stand}\\.ts$`) }, async ({ path }) => {
+        const [accessor] = await exportsOf(path);
         const imports = await Promise.all(
-          SHARED.map(async (name) => {
+          SHARED.filter((name) => name !== stand).map(async (name) => {
             const names = await exportsOf(join(folder, `${name}.ts`));
             return `import { ${names.map((each) => `${each} as ${PREFIX}${each}`).join(", ")} } from "./${name}.ts";`;
           }),
         );
-        const code = `let guards;\nexport function late() { return (guards ??= setUp()); }\nfunction setUp() {\n${late}\n}`;
+        const code = `let part;\nexport function ${accessor}() { return (part ??= setUp()); }\nfunction setUp() {\n${part}\n}`;
         return { contents: `${imports.join("\n")}\n${code}`, loader: "js", resolveDir: folder };
       });
     },

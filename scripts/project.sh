@@ -20,11 +20,34 @@ at_root() (
   "$@"
 )
 
-# The path of a binary of the workspace: `.cargo/config.toml` names the target, so cargo adds its triple.
+# The target that everything is built for. With musl the launcher starts 0.25 ms sooner: glibc asks the processor for its
+# caches when it starts, and inside a virtual machine each question is answered by the host. Where Rust's library for
+# musl can be neither found nor fetched, the launcher is linked with glibc and works the same.
+choose_target() {
+  [[ -z ${CARGO_BUILD_TARGET:-} ]] || return 0
+  local native wanted
+  native=$(rustc --print host-tuple)
+  wanted=${native%-gnu}
+  [[ $wanted == "$native" ]] || wanted+=-musl
+  if [[ ! -e $BUILD/target ]]; then
+    has_library "$wanted" || rustup target add "$wanted" >/dev/null 2>&1 || wanted=$native
+    mkdir -p -- "$BUILD"
+    printf '%s\n' "$wanted" >"$BUILD/target"
+  fi
+  CARGO_BUILD_TARGET=$(<"$BUILD/target")
+  has_library "$CARGO_BUILD_TARGET" || CARGO_BUILD_TARGET=$native
+  export CARGO_BUILD_TARGET
+}
+
+has_library() {
+  [[ -e $(rustc --print target-libdir --target "$1") ]]
+}
+
+# The path of a binary of the workspace.
 release_binary() {
   local target_dir
   target_dir=$(cd -- "$ROOT" && realpath -m -- "${CARGO_TARGET_DIR:-target}")
-  printf '%s/%s/release/%s\n' "$target_dir" "$(rustc --print host-tuple)" "$1"
+  printf '%s/%s/release/%s\n' "$target_dir" "$CARGO_BUILD_TARGET" "$1"
 }
 
 # Installs exactly what the lock file in a folder says, unless its node_modules already holds that.

@@ -1,6 +1,7 @@
 import "./setup.ts";
 import { describe, expect, test } from "bun:test";
-import { NotSerialisable, quote, serialise } from "../../preload/src/serialise.ts";
+import { quote } from "../../preload/src/quote.ts";
+import { NotSerialisable, serialise } from "../../preload/src/serialise.ts";
 
 const reasonOf = (value: unknown): string => {
   try {

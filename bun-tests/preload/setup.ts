@@ -3,14 +3,17 @@ import { policyOf } from "../harness.ts";
 
 (globalThis as any)[Symbol.for("secure-bun.table")] = {
   v: 1,
-  cwd: process.cwd(),
-  policy: policyOf({}),
   channel: null,
-  report: false,
   call: null,
-  preload: ["/run/secure-bun/policy.js", "/run/secure-bun/preload.js"],
   context: null,
-  js: { freeze: "none" },
-  tmp: "/tmp",
+  shell: false,
+  freeze: false,
+  grants: { net: false, listen: false, run: false, workers: false },
   env_hide: [],
+  details: JSON.stringify({
+    cwd: process.cwd(),
+    policy: policyOf({}),
+    report: false,
+    preload: ["/run/secure-bun/policy.js", "/run/secure-bun/preload.js"],
+  }),
 };

@@ -1,8 +1,8 @@
 // Calling the program's function: give it its input, send what it returns or throws.
 import { send } from "./channel.ts";
 import { redirectConsole } from "./console.ts";
-import { describeFailure, describeThrown } from "./describe.ts";
 import type { Callable, Exports } from "./entry.ts";
+import { late } from "./late.ts";
 import { apply, enumerableKeys, parseJson, sleepSync, stringifyJson } from "./primordials.ts";
 import { NotSerialisable, serialise } from "./serialise.ts";
 import type { CallRequest } from "./table.ts";
@@ -21,7 +21,9 @@ export async function call(callable: Callable, request: CallRequest): Promise<ne
   } catch (error) {
     send(
       "error",
-      error instanceof NotSerialisable ? describeNotSerialisable(error) : describeThrown(error, "read"),
+      error instanceof NotSerialisable
+        ? describeNotSerialisable(error)
+        : late().describeThrown(error, "read"),
     );
     return sleep();
   }
@@ -41,7 +43,7 @@ function sleep(): never {
 }
 
 function describeNotSerialisable(error: NotSerialisable): string {
-  return describeFailure("TypeError", "ERR_RESULT_NOT_SERIALIZABLE", error.reason);
+  return late().describeFailure("TypeError", "ERR_RESULT_NOT_SERIALIZABLE", error.reason);
 }
 
 function describeMissing(exports: Exports, name: string): string {
@@ -55,10 +57,10 @@ function describeMissing(exports: Exports, name: string): string {
   const quoted = stringifyJson(name);
   if (found) {
     const message = `the export ${quoted} is not a function that can be called (a class, a server, or another value)`;
-    return describeFailure("TypeError", "ERR_EXPORT_NOT_CALLABLE", message);
+    return late().describeFailure("TypeError", "ERR_EXPORT_NOT_CALLABLE", message);
   }
   const present = list === "" ? "it has no exports" : `its exports are ${list}`;
-  return describeFailure(
+  return late().describeFailure(
     "Error",
     "ERR_EXPORT_NOT_FOUND",
     `the program does not export ${quoted}: ${present}`,

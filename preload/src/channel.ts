@@ -33,11 +33,6 @@ export function send(kind: FrameKind, json: string): void {
   }
 }
 
-/** The line on standard output after which everything belongs to the call. */
-export function callMarker(): string {
-  return `\0sb:${token}:call`;
-}
-
 /**
  * 32 hexadecimal digits with 62 random bits in them: the launcher lets nobody guess twice. A UUID, because its random
  * bytes cost a third of those of `crypto`, whose classes have to be made first.

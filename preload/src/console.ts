@@ -1,8 +1,8 @@
 // Console output of a call: kept out of standard output, where the result goes, or sent as frames.
-import { callMarker, send } from "./channel.ts";
+import { send } from "./channel.ts";
 import type { AnyFunction } from "./guard.ts";
-import { apply, indexOf, nanoseconds, numberToString, substring } from "./primordials.ts";
-import { quote } from "./serialise.ts";
+import { apply, consoleNatives, indexOf, nanoseconds, numberToString, substring } from "./primordials.ts";
+import { quote } from "./quote.ts";
 import type { CallRequest } from "./table.ts";
 
 const MAX_TEXT_LENGTH = 65_536;
@@ -13,15 +13,15 @@ type Level = (typeof LEVELS)[number];
 type Printer = (...args: unknown[]) => void;
 
 const printers = console as Record<Level, Printer>;
-const { log, info, debug, warn, error, trace } = printers;
-const natives: Readonly<Record<Level, Printer>> = { log, info, debug, warn, error, trace };
+const natives: Readonly<Record<Level, Printer>> = consoleNatives;
+const { log, error } = natives;
 const { inspect } = Bun;
 
 /** From here on the console belongs to the call. Functions that the program replaced itself stay as they are. */
 export function redirectConsole(call: CallRequest): void {
   // Functions that are not redirected (`console.table`) and direct writes still reach standard output: the launcher
   // takes everything after the mark for output of the call.
-  if (call.marker) apply(log, console, [callMarker()]);
+  if (call.marker !== null) apply(log, console, [call.marker]);
   const start = nanoseconds();
   for (let index = 0; index < LEVELS.length; index++) {
     const level = LEVELS[index]!;

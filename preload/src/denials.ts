@@ -3,9 +3,9 @@ import { connected, send } from "./channel.ts";
 import type { Denial, Site } from "./error.ts";
 import { mapGet, mapSet } from "./late-primordials.ts";
 import { substring } from "./primordials.ts";
-import { quote } from "./serialise.ts";
+import { quote } from "./quote.ts";
 import { callerOf } from "./stack.ts";
-import { table } from "./table.ts";
+import { details } from "./table.ts";
 
 /** A program that is refused more different things than this is not explained by a longer list. */
 const MAX_DISTINCT = 100;
@@ -23,7 +23,7 @@ let distinct = 0;
 
 /** Tells the launcher about a refused act. */
 export function reportDenial(denial: Denial, { api, entry: guard }: Site): void {
-  if (!connected || !table.report) return;
+  if (!connected || !details().report) return;
   const resource =
     denial.resource === null ? "null" : quote(substring(denial.resource, 0, MAX_RESOURCE_LENGTH));
   const key = `${denial.permission} ${resource}`;

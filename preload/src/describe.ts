@@ -3,9 +3,9 @@
 import { denialOf } from "./error.ts";
 import { explain, fixFor } from "./explain.ts";
 import { bigIntToString, numberToString, substring, symbolToString } from "./primordials.ts";
-import { quote } from "./serialise.ts";
+import { quote } from "./quote.ts";
 import { stackOf } from "./stack.ts";
-import { table } from "./table.ts";
+import { details } from "./table.ts";
 
 const MAX_TEXT_LENGTH = 16_384;
 const CODE_REFUSED = "Code generation from strings disallowed for this context";
@@ -30,9 +30,9 @@ export function describeThrown(thrown: unknown, use: StackUse): string {
 
 /** JavaScriptCore's own refusal of `eval` and its like, with what the policy says about it. */
 function describeCodeRefused(name: string, stack: string | null): string {
-  const { rule } = table.policy.eval;
-  const details = `,"permission":"eval","resource":null,"rule":${quote(rule)},"fix":${quote(fixFor("eval", null, rule))}`;
-  return frame(name, "ERR_ACCESS_DENIED", explain("eval", null, rule), stack, details);
+  const { rule } = details().policy.eval;
+  const fields = `,"permission":"eval","resource":null,"rule":${quote(rule)},"fix":${quote(fixFor("eval", null, rule))}`;
+  return frame(name, "ERR_ACCESS_DENIED", explain("eval", null, rule), stack, fields);
 }
 
 /** The frame of a failure that the preload found itself. */

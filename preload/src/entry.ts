@@ -1,5 +1,6 @@
 // Loading the program, where it may turn out to be a function file.
 import { connected, send } from "./channel.ts";
+import { lateCall } from "./late-call.ts";
 import { late } from "./late.ts";
 import { getOwnPropertyDescriptor } from "./primordials.ts";
 import type { CallRequest } from "./table.ts";
@@ -32,8 +33,8 @@ async function load(call: CallRequest): Promise<void> {
   const callable = exports[call.export];
   if (isFunctionToCall(callable) && !isServer(exports["default"])) {
     send("loaded", `{"kind":"function"}`);
-    await late().call(callable, call);
-  } else if (call.required) late().failMissing(exports, call.export);
+    await lateCall().call(callable, call);
+  } else if (call.required) lateCall().failMissing(exports, call.export);
   else send("loaded", `{"kind":"script"}`);
 }
 

@@ -6,7 +6,7 @@ import type { Permission } from "./generated/policy.ts";
 import { NativeWeakMap, weakMapGet, weakMapSet } from "./late-primordials.ts";
 import { captureStackTrace, defineValue, NativeError, setPrototypeOf } from "./primordials.ts";
 import { SecurityError } from "./security-error.ts";
-import { table } from "./table.ts";
+import { details } from "./table.ts";
 
 /** One refused act. */
 export interface Denial {
@@ -30,7 +30,7 @@ const denials = new NativeWeakMap<object, Denial>();
 
 /** Asks the policy: `null` if it allows the act, else the error for it, already reported to the launcher. */
 export function refusal(permission: Permission, resource: string | null, site: Site): SecurityError | null {
-  const verdict = decide(table.policy, permission, resource);
+  const verdict = decide(details().policy, permission, resource);
   if (verdict.allowed) return null;
   const { rule } = verdict;
   const denial: Denial = { permission, resource, rule, fix: fixFor(permission, resource, rule) };

@@ -5,13 +5,13 @@ import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { absolute, pathText } from "./paths.ts";
 import type { SecurityError } from "./security-error.ts";
-import { table } from "./table.ts";
+import { details } from "./table.ts";
 
 export type FilePermission = "read" | "write";
 
 /** Whether the policy lets the program read, or write, this absolute path. */
 export function mayAccess(permission: FilePermission, path: string): boolean {
-  return isAmbient(permission, path) || decide(table.policy, permission, path).allowed;
+  return isAmbient(permission, path) || decide(details().policy, permission, path).allowed;
 }
 
 /** The error for reading, or writing, this absolute path; `null` if that is allowed. */

@@ -1,7 +1,6 @@
 // What the early part calls, once something is asked for.
 export { checkMap, checkWrite, openFile } from "./bun-file.ts";
-export { call, failMissing } from "./call.ts";
-export { describeThrown } from "./describe.ts";
+export { describeFailure, describeThrown } from "./describe.ts";
 export { refusal } from "./error.ts";
 export { freezeObjectPrototype } from "./freeze.ts";
 export { tameFs, tameFsPromises } from "./fs.ts";

@@ -13,5 +13,5 @@ tameGlobals();
 tameBuiltins();
 defineLazily(globalThis, "SecurityError", false, () => late().SecurityError);
 if (table.context !== null) defineConstant(globalThis, "executionContext", freeze(table.context));
-if (table.js.freeze === "object-prototype") late().freezeObjectPrototype();
+if (table.freeze) late().freezeObjectPrototype();
 arrangeCall();

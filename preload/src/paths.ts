@@ -14,7 +14,7 @@ import {
   stringValue,
   substring,
 } from "./primordials.ts";
-import { table } from "./table.ts";
+import { details } from "./table.ts";
 
 const { fileURLToPath } = Bun;
 const { cwd } = process;
@@ -67,7 +67,7 @@ export function currentDirectory(): string {
     return cwd();
   } catch {
     // It was removed.
-    return table.cwd;
+    return details().cwd;
   }
 }
 

@@ -46,6 +46,10 @@ export const numberFrom = Number;
 export const { captureStackTrace } = Error;
 export const { nanoseconds, sleepSync } = Bun;
 
+const { log, info, debug, warn, error, trace } = console;
+/** The console's functions: a program that puts its own in their place keeps those. */
+export const consoleNatives = { log, info, debug, warn, error, trace };
+
 /** A property descriptor's `value` half that no polluted `Object.prototype` can add to. */
 export function defineValue(target: object, key: PropertyKey, value: unknown, enumerable: boolean): void {
   // `__proto__: null` in the literal: a getter called `get` on Object.prototype would otherwise be read.

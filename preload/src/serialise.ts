@@ -17,10 +17,9 @@ import {
   numberValue,
   ObjectPrototype,
   StringPrototype,
-  stringifyJson,
   stringValue,
-  substring,
 } from "./primordials.ts";
+import { quote } from "./quote.ts";
 
 /** Values that nest deeper are refused: readers of JSON have such limits too, and a crash says less. */
 const MAX_DEPTH = 512;
@@ -41,21 +40,6 @@ interface Level {
 /** The value as ASCII JSON, `null` where JSON has nothing for it. Throws `NotSerialisable`, or what a getter throws. */
 export function serialise(value: unknown, root: string): string {
   return write(value, "", null, root) ?? "null";
-}
-
-/** A string as an ASCII JSON string. */
-export function quote(text: string): string {
-  // For a primitive string no method of the program is called.
-  const quoted = stringifyJson(text);
-  let ascii = "";
-  let written = 0;
-  for (let index = 0; index < quoted.length; index++) {
-    const unit = codeUnitAt(quoted, index);
-    if (unit < 0x7f) continue;
-    ascii += substring(quoted, written, index) + "\\u" + substring(numberToString(0x10000 + unit, 16), 1);
-    written = index + 1;
-  }
-  return written === 0 ? quoted : ascii + substring(quoted, written);
 }
 
 function write(

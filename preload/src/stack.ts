@@ -1,12 +1,12 @@
 // Reading the stack of an error: where the program stood, without the frames of the preload.
 import { currentDirectory, isWithin } from "./paths.ts";
 import { captureStackTrace, indexOf, NativeError, startsWith, substring } from "./primordials.ts";
-import { table } from "./table.ts";
+import { details } from "./table.ts";
 
 /** The longest stack that is passed on. */
 const MAX_STACK_LENGTH = 16_384;
 
-const ownFiles = table.preload;
+const ownFiles = details().preload;
 
 /** `file:line:column` of whoever called `guard`, relative to the working directory; `null` if unknown. */
 export function callerOf(guard: Function): string | null {

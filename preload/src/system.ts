@@ -6,7 +6,7 @@ import { block, guard } from "./guard.ts";
 import { absolute } from "./paths.ts";
 import { enumerableKeys, indexOf, isArray } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
-import { table } from "./table.ts";
+import { details } from "./table.ts";
 
 /** The refusal of `(["git", …])`, `({ cmd: ["git", …] })` or `("/bin/git", …)`. */
 export function refuseCommand(args: unknown[], site: Site): SecurityError | null {
@@ -18,7 +18,7 @@ export function refuseCommand(args: unknown[], site: Site): SecurityError | null
 
 /** Guards bun:ffi: all of it where nothing native is granted, else the libraries it opens. */
 export function tameFfi(ffi: Record<string, unknown>): void {
-  if (table.policy.ffi.allow.length > 0) {
+  if (details().policy.ffi.allow.length > 0) {
     guard(ffi, "dlopen", "ffi.", "throw", (args, site) => refuseLibrary(args[0], site));
     return;
   }

@@ -1,6 +1,7 @@
 // What the launcher tells the preload: one object, left by `policy.js` under a well-known symbol and taken away
 // before any code of the program runs.
 import type { PreloadTable } from "./generated/policy.ts";
+import { parseJson } from "./primordials.ts";
 
 /** How the launcher wants the program's function called. */
 export interface CallRequest {
@@ -10,8 +11,8 @@ export interface CallRequest {
   required: boolean;
   /** The only argument as JSON text; `null`: no argument. */
   input: string | null;
-  /** Whether to mark on standard output where the call begins. */
-  marker: boolean;
+  /** What to print where the call begins: from there on standard output belongs to the call. */
+  marker: string | null;
   /** Whether console output of the call becomes `log` frames. */
   logs: boolean;
 }
@@ -25,21 +26,34 @@ export interface ExecutionContext {
   startTime: number;
 }
 
-/** The object that `policy.js` leaves. Every field is present: a missing one could be read from a polluted prototype. */
+/**
+ * The object that `policy.js` leaves: what every start needs, and the rest as JSON text, since making objects is what
+ * reading it costs. Every field is present: a missing one could be read from a polluted prototype.
+ */
 export interface Table {
   v: 1;
-  cwd: string;
-  policy: PreloadTable;
   channel: number | null;
-  report: boolean;
   call: CallRequest | null;
-  preload: string[];
   context: ExecutionContext | null;
   /** Whether the program's text mentions Bun's shell, which is made by looking at it (0.5 ms). */
   shell: boolean;
-  js: { freeze: "none" | "object-prototype" };
-  tmp: string;
+  /** Whether `Object.prototype` is to be frozen. */
+  freeze: boolean;
+  /** Whether the policy grants anything of these kinds. */
+  grants: { net: boolean; listen: boolean; run: boolean; workers: boolean };
   env_hide: string[];
+  /** A `Details` as JSON. */
+  details: string;
+}
+
+/** What a guard needs once it is asked something. */
+export interface Details {
+  cwd: string;
+  policy: PreloadTable;
+  /** Whether denials are reported through the channel. */
+  report: boolean;
+  /** What is loaded before the program. */
+  preload: string[];
 }
 
 const symbol = Symbol.for("secure-bun.table");
@@ -54,3 +68,10 @@ function take(): Table {
 }
 
 export const table: Table = take();
+
+let parsed: Details | undefined;
+
+/** The part of the table that is only read on demand. */
+export function details(): Details {
+  return (parsed ??= parseJson(table.details) as Details);
+}

@@ -4,7 +4,7 @@ import { refusal } from "./error.ts";
 import { guardClass } from "./guard.ts";
 import { addEventListener } from "./late-primordials.ts";
 import { append, apply, isArray, numberToString, toList } from "./primordials.ts";
-import { table } from "./table.ts";
+import { details } from "./table.ts";
 
 let running = 0;
 
@@ -38,7 +38,7 @@ function admit(args: unknown[], site: Site): void {
 /** The options with our preloads before the program's own. */
 function forcePreload(options: object | null): object {
   const forced: Record<string, unknown> = { ...options };
-  const preload = toList(table.preload);
+  const preload = toList(details().preload);
   const { preload: own } = forced;
   if (isArray(own)) for (let index = 0; index < own.length; index++) append(preload, own[index]);
   else if (own !== undefined) append(preload, own);

@@ -46,7 +46,7 @@ fn landlock_switched_on() {
         str![[r"
 exit code 125
 --- stderr
-secure-bun: error: the sandbox cannot be established: asking the kernel for Landlock failed: Operation not supported (os error 95)
+secure-bun: error: the sandbox cannot be established: asking the kernel for Landlock failed: [..] (os error 95)
 secure-bun: help: the kernel has no Landlock, or it is off: use Linux 6.2 or newer with `landlock` in CONFIG_LSM or in the boot parameter `lsm=`; in a container, allow the landlock_* system calls in its seccomp profile; `secure-bun doctor` tries each layer
 
 "]],
@@ -60,7 +60,7 @@ fn a_landlock_that_is_new_enough() {
         str![[r"
 exit code 125
 --- stderr
-secure-bun: error: the sandbox cannot be established: asking the kernel for Landlock failed: Operation not supported (os error 95)
+secure-bun: error: the sandbox cannot be established: asking the kernel for Landlock failed: [..] (os error 95)
 secure-bun: help: the kernel has no Landlock, or it is off: use Linux 6.2 or newer with `landlock` in CONFIG_LSM or in the boot parameter `lsm=`; in a container, allow the landlock_* system calls in its seccomp profile; `secure-bun doctor` tries each layer
 
 "]],

@@ -15,6 +15,7 @@ use crate::host::{Host, Search};
 use crate::outcome::{Exit, Outcome, Usage};
 use crate::places;
 use crate::resolve::{self, Shown, environment, runtime};
+use crate::stage::CALL_MARKER;
 use crate::stage::{self, CallRequest};
 use crate::supervise::{Pipe, Running, Signals, Sink, supervise};
 
@@ -145,7 +146,7 @@ fn call_request(job: &Job, words: Words) -> Option<CallRequest> {
         required,
         input: job.input.clone(),
         // A terminal shows both streams, so there is nothing to divide.
-        marker: !captured && !std::io::stdout().is_terminal(),
+        marker: (!captured && !std::io::stdout().is_terminal()).then_some(CALL_MARKER),
         logs: captured,
     })
 }
@@ -185,10 +186,10 @@ impl Pipes {
         };
         let captured = job.output == Output::Capture;
         let counted = policy.limits.output_kb.is_some();
-        let marked = call.is_some_and(|call| call.marker);
+        let mark = call.and_then(|call| call.marker);
         let mut pipes = Self { input: None, stdout: None, stderr: None, channel: None };
-        if captured || counted || marked {
-            let sink = if captured { Sink::Capture } else { Sink::Output { marked } };
+        if captured || counted || mark.is_some() {
+            let sink = if captured { Sink::Capture } else { Sink::Output { mark } };
             let (reader, writer) = pipe()?;
             pipes.stdout = Some((reader, writer, sink));
         }

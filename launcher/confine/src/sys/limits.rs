@@ -2,24 +2,25 @@
 
 use super::call::{Errno, int, raw};
 
-/// A kernel resource limit (getrlimit(2)).
+/// A kernel resource limit (getrlimit(2)). C libraries disagree about the type of these numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
+#[repr(isize)]
+#[allow(clippy::cast_possible_wrap, reason = "the numbers are small, whatever type they have")]
 pub(crate) enum Resource {
     /// CPU time of the process, in seconds.
-    Cpu = libc::RLIMIT_CPU,
+    Cpu = libc::RLIMIT_CPU as isize,
     /// Largest file it may write, in bytes.
-    FileSize = libc::RLIMIT_FSIZE,
+    FileSize = libc::RLIMIT_FSIZE as isize,
     /// Size of a core dump, in bytes.
-    Core = libc::RLIMIT_CORE,
+    Core = libc::RLIMIT_CORE as isize,
     /// Tasks of its user in its user namespace.
-    Tasks = libc::RLIMIT_NPROC,
+    Tasks = libc::RLIMIT_NPROC as isize,
     /// One more than the highest descriptor number.
-    OpenFiles = libc::RLIMIT_NOFILE,
+    OpenFiles = libc::RLIMIT_NOFILE as isize,
     /// Bytes of memory it may lock.
-    LockedMemory = libc::RLIMIT_MEMLOCK,
+    LockedMemory = libc::RLIMIT_MEMLOCK as isize,
     /// Bytes in POSIX message queues.
-    MessageQueues = libc::RLIMIT_MSGQUEUE,
+    MessageQueues = libc::RLIMIT_MSGQUEUE as isize,
 }
 
 /// Soft and hard limit of the calling process (prlimit(2)).

@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use crate::error::{Error, Kind, c_path, text};
 use crate::host::Host;
-use crate::places::TMP;
 use crate::resolve::runtime::{self, Engine};
 
 /// The guards, built from `preload/src` (scripts/generate).
@@ -24,6 +23,10 @@ const GUARDS_PATH: &str = "/run/secure-bun/guards/preload.js";
 /// The modules that Bun loads before the program, in order.
 pub(crate) const PRELOADS: [&str; 2] = [POLICY_PATH, GUARDS_PATH];
 
+/// The line on standard output after which everything belongs to the call. A program that prints it itself only sends
+/// more of its own output to standard error.
+pub(crate) const CALL_MARKER: &str = "\0secure-bun:call";
+
 /// How the program's function is to be called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct CallRequest {
@@ -33,32 +36,44 @@ pub(crate) struct CallRequest {
     pub(crate) required: bool,
     /// The only argument as JSON text.
     pub(crate) input: Option<String>,
-    /// Whether standard output is to be marked where the call begins.
-    pub(crate) marker: bool,
+    /// What the preload prints on standard output where the call begins.
+    pub(crate) marker: Option<&'static str>,
     /// Whether console output of the call is to be sent as frames.
     pub(crate) logs: bool,
 }
 
-/// What the preload is told. `preload/src/table.ts` declares the same.
+/// What the preload is told: what every start needs, and the rest as JSON text, which is read on demand.
+/// `preload/src/table.ts` declares the same.
 #[derive(Serialize)]
 struct Table<'a> {
     v: u8,
-    cwd: &'a str,
-    policy: PreloadTable,
     channel: Option<u8>,
-    report: bool,
     call: Option<&'a CallRequest>,
-    preload: [&'static str; 2],
     context: Option<()>,
     shell: bool,
-    js: Js,
-    tmp: &'static str,
+    freeze: bool,
+    grants: Grants,
     env_hide: Vec<String>,
+    details: String,
 }
 
+/// Whether the policy grants anything of these kinds.
 #[derive(Serialize)]
-struct Js {
-    freeze: &'static str,
+#[allow(clippy::struct_excessive_bools, reason = "one for each kind, as the preload reads them")]
+struct Grants {
+    net: bool,
+    listen: bool,
+    run: bool,
+    workers: bool,
+}
+
+/// What a guard needs once it is asked something.
+#[derive(Serialize)]
+struct Details<'a> {
+    cwd: &'a str,
+    policy: &'a PreloadTable,
+    report: bool,
+    preload: [&'static str; 2],
 }
 
 /// What the preload is told about this run.
@@ -83,27 +98,27 @@ pub(crate) fn stage(
     told: &Told<'_>,
 ) -> Result<(), Error> {
     let Told { cwd, channel, call, shell } = *told;
+    let rows = policy::preload_table(policy);
     let table = Table {
         v: 1,
-        cwd: text(cwd)?,
-        policy: policy::preload_table(policy),
         channel: channel.then_some(3),
-        report: channel,
         call,
-        preload: PRELOADS,
         context: None,
         shell,
-        js: Js {
-            freeze: match policy.js.freeze() {
-                Freeze::None => "none",
-                Freeze::ObjectPrototype => "object-prototype",
-            },
+        freeze: match policy.js.freeze() {
+            Freeze::None => false,
+            Freeze::ObjectPrototype => true,
         },
-        tmp: TMP,
+        grants: Grants {
+            net: !rows.net.allow.is_empty(),
+            listen: !rows.listen.allow.is_empty(),
+            run: !rows.run.allow.is_empty(),
+            workers: rows.workers.most > 0,
+        },
         env_hide: runtime::variable_names(engine).collect(),
+        details: json(&Details { cwd: text(cwd)?, policy: &rows, report: channel, preload: PRELOADS })?,
     };
-    let json = serde_json::to_string(&table)
-        .map_err(|error| Error::new(Kind::Sandbox, format!("cannot write the preload's table: {error}")))?;
+    let json = json(&table)?;
     // The pragma tells Bun that there is nothing to transpile.
     let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={json};\n").into_bytes();
     root.files.push(File { target: c_path(Path::new(POLICY_PATH))?, contents });
@@ -114,4 +129,9 @@ pub(crate) fn stage(
         None => root.files.push(File { target: c_path(Path::new(GUARDS_PATH))?, contents: GUARDS.into() }),
     }
     Ok(())
+}
+
+fn json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value)
+        .map_err(|error| Error::new(Kind::Sandbox, format!("cannot write the preload's table: {error}")))
 }

@@ -72,7 +72,7 @@ pub(crate) fn supervise(running: Running) -> io::Result<Report> {
 async fn look_after(running: Running) -> io::Result<Report> {
     let Running { child, started, limits, writable, stdout, stderr, channel, signals } = running;
     let channel = Rc::new(RefCell::new(Channel::new(channel)?));
-    let streams = Streams::start(stdout, stderr, limits.output_kb, &channel)?;
+    let streams = Streams::start(stdout, stderr, limits.output_kb)?;
     let mut watch = Watch::new(&child, limits, &writable, started);
     let end = confine::watch(child.pidfd.try_clone()?)?;
     let signalled = confine::watch(signals.descriptor()?)?;

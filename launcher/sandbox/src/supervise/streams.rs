@@ -12,10 +12,11 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, mpsc};
 use tokio::task;
 
-use super::{Channel, reached};
+use super::reached;
 use crate::outcome::Reached;
 
-/// What is read and handed on at once.
+/// What is read and handed on at once: at first, since many programs print a line, and where that is not enough.
+const FIRST_CHUNK_BYTES: usize = 4 * 1024;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Chunks under way to a slow reader before the program has to wait.
 const CHUNKS_UNDER_WAY: usize = 4;
@@ -37,8 +38,8 @@ pub(crate) enum Sink {
     /// To our standard output. At the mark that the preload sets when it calls the program's function, it turns to
     /// our standard error.
     Output {
-        /// Whether that mark may come.
-        marked: bool,
+        /// That mark, where it may come: a line.
+        mark: Option<&'static str>,
     },
     /// To our standard error.
     Error,
@@ -96,61 +97,49 @@ impl Shared {
 impl Streams {
     /// Starts to carry the streams. Runs on the supervisor's thread, but for a writer each where it goes to a host
     /// that may be slow to read.
-    pub(crate) fn start(
-        stdout: Option<Pipe>,
-        stderr: Option<Pipe>,
-        allowed_kb: Option<u64>,
-        channel: &Rc<RefCell<Channel>>,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(stdout: Option<Pipe>, stderr: Option<Pipe>, allowed_kb: Option<u64>) -> io::Result<Self> {
         let shared = Rc::new(Shared { limit_bytes: allowed_kb.map(|kb| kb * 1024), ..Shared::default() });
         let streams = Self { shared, tasks: RefCell::default(), writers: Rc::default(), allowed_kb };
         for (pipe, is_stdout) in [(stdout, true), (stderr, false)] {
             let Some(Pipe { reader, sink }) = pipe else { continue };
-            set_nonblocking(&reader)?;
-            let reader = confine::watch(reader)?;
+            let mut reader = Reader::new(reader)?;
             let shared = Rc::clone(&streams.shared);
             let carried = match sink {
                 Sink::Capture => task::spawn_local(async move {
-                    while let Some(chunk) = read(&reader).await {
+                    while let Some(chunk) = reader.read().await {
                         let into = if is_stdout { &shared.stdout } else { &shared.stderr };
-                        shared.capture(into, shared.count(&chunk));
+                        shared.capture(into, shared.count(chunk));
                     }
                 }),
                 Sink::Error => {
                     let mut error = streams.writer(io::stderr);
                     task::spawn_local(async move {
-                        while let Some(chunk) = read(&reader).await
-                            && error.send(shared.count(&chunk)).await
+                        while let Some(chunk) = reader.read().await
+                            && error.send(shared.count(chunk)).await
                         {}
                     })
                 }
-                Sink::Output { marked } => {
+                Sink::Output { mark } => {
                     let mut output = streams.writer(io::stdout);
-                    let mut error = marked.then(|| streams.writer(io::stderr));
-                    let channel = Rc::clone(channel);
+                    let mut marked = mark.map(|mark| (Split::at_line(mark), streams.writer(io::stderr)));
                     task::spawn_local(async move {
-                        let mut split = Split::default();
-                        while let Some(chunk) = read(&reader).await {
-                            let chunk = shared.count(&chunk);
-                            let Some(error) = &mut error else {
+                        while let Some(chunk) = reader.read().await {
+                            let chunk = shared.count(chunk);
+                            let Some((split, error)) = &mut marked else {
                                 if output.send(chunk).await {
                                     continue;
                                 }
                                 break;
                             };
-                            if split.mark.is_none() {
-                                // The preload announced its token before anything could be printed.
-                                channel.borrow_mut().read();
-                                split.mark =
-                                    channel.borrow().token().map(|token| format!("\0sb:{token}:call\n").into());
-                            }
                             let (before, after) = split.feed(chunk);
                             if !(output.send(&before).await && error.send(&after).await) {
                                 break;
                             }
                         }
                         // At the end there is nobody to stop any more.
-                        let _ = output.send(&split.held).await;
+                        if let Some((split, _)) = &marked {
+                            let _ = output.send(&split.held).await;
+                        }
                     })
                 }
             };
@@ -238,15 +227,38 @@ fn write(mut chunks: mpsc::Receiver<Vec<u8>>, mut to: impl Write) {
     }
 }
 
-async fn read(reader: &AsyncFd<OwnedFd>) -> Option<Vec<u8>> {
-    let mut chunk = vec![0; CHUNK_BYTES];
+/// The reading end of a stream.
+struct Reader {
+    pipe: AsyncFd<OwnedFd>,
+    buffer: Vec<u8>,
+}
+
+impl Reader {
+    fn new(pipe: OwnedFd) -> io::Result<Self> {
+        set_nonblocking(&pipe)?;
+        Ok(Self { pipe: confine::watch(pipe)?, buffer: Vec::new() })
+    }
+
+    /// The next chunk; `None` at the end.
+    async fn read(&mut self) -> Option<&[u8]> {
+        let length = read(&self.pipe, &mut self.buffer).await?;
+        self.buffer.get(..length)
+    }
+}
+
+async fn read(pipe: &AsyncFd<OwnedFd>, buffer: &mut Vec<u8>) -> Option<usize> {
     loop {
-        let mut ready = reader.readable().await.ok()?;
-        match ready.try_io(|reader| nix::unistd::read(reader.get_ref().as_fd(), &mut chunk).map_err(io::Error::from)) {
+        let mut ready = pipe.readable().await.ok()?;
+        if buffer.is_empty() {
+            buffer.resize(FIRST_CHUNK_BYTES, 0);
+        }
+        match ready.try_io(|pipe| nix::unistd::read(pipe.get_ref().as_fd(), buffer).map_err(io::Error::from)) {
             Ok(Ok(0)) => return None,
             Ok(Ok(n)) => {
-                chunk.truncate(n);
-                return Some(chunk);
+                if n == buffer.len() {
+                    buffer.resize(CHUNK_BYTES, 0);
+                }
+                return Some(n);
             }
             Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Ok(Err(_)) => return None,
@@ -262,21 +274,25 @@ pub(super) fn set_nonblocking(fd: &OwnedFd) -> io::Result<()> {
 }
 
 /// Divides standard output at the mark.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Split {
-    mark: Option<Vec<u8>>,
+    mark: Vec<u8>,
     /// What could be the beginning of the mark.
     held: Vec<u8>,
     passed: bool,
 }
 
 impl Split {
+    fn at_line(mark: &str) -> Self {
+        Self { mark: format!("{mark}\n").into_bytes(), held: Vec::new(), passed: false }
+    }
+
     /// What stands before the mark, and what after it.
     fn feed(&mut self, chunk: &[u8]) -> (Vec<u8>, Vec<u8>) {
         if self.passed {
             return (Vec::new(), chunk.to_vec());
         }
-        let Some(mark) = &self.mark else { return (chunk.to_vec(), Vec::new()) };
+        let mark = &self.mark;
         let mut bytes = std::mem::take(&mut self.held);
         bytes.extend_from_slice(chunk);
         if let Some(at) = bytes.windows(mark.len()).position(|window| window == mark) {
@@ -298,9 +314,9 @@ mod tests {
 
     #[test]
     fn the_mark_divides_wherever_the_pipe_cuts() {
-        let text = b"before\n\0sb:t:call\nafter";
+        let text = b"before\n\0mark\nafter";
         for cut in 0..text.len() {
-            let mut split = Split { mark: Some(b"\0sb:t:call\n".to_vec()), ..Split::default() };
+            let mut split = Split::at_line("\0mark");
             let (first, second) = text.split_at(cut);
             let (mut before, mut after) = split.feed(first);
             let (more_before, more_after) = split.feed(second);
@@ -312,9 +328,9 @@ mod tests {
 
     #[test]
     fn half_a_mark_at_the_end_is_output_after_all() {
-        let mut split = Split { mark: Some(b"\0sb:t:call\n".to_vec()), ..Split::default() };
-        assert_eq!(split.feed(b"x\0sb:"), (b"x".to_vec(), Vec::new()));
-        assert_eq!(split.held, b"\0sb:");
-        assert_eq!(split.feed(b"!"), (b"\0sb:!".to_vec(), Vec::new()));
+        let mut split = Split::at_line("\0mark");
+        assert_eq!(split.feed(b"x\0ma"), (b"x".to_vec(), Vec::new()));
+        assert_eq!(split.held, b"\0ma");
+        assert_eq!(split.feed(b"!"), (b"\0ma!".to_vec(), Vec::new()));
     }
 }

@@ -1,0 +1,17 @@
+// Strings for frames, which are ASCII: the number of their characters is that of their bytes.
+import { codeUnitAt, numberToString, stringifyJson, substring } from "./primordials.ts";
+
+/** A string as an ASCII JSON string. */
+export function quote(text: string): string {
+  // For a primitive string no method of the program is called.
+  const quoted = stringifyJson(text);
+  let ascii = "";
+  let written = 0;
+  for (let index = 0; index < quoted.length; index++) {
+    const unit = codeUnitAt(quoted, index);
+    if (unit < 0x7f) continue;
+    ascii += substring(quoted, written, index) + "\\u" + substring(numberToString(0x10000 + unit, 16), 1);
+    written = index + 1;
+  }
+  return written === 0 ? quoted : ascii + substring(quoted, written);
+}
