@@ -99,10 +99,14 @@ fn signal_name(signal: i32) -> String {
 fn limit_failure(reached: Reached) -> Failure {
     let key = reached.limit.name();
     let (name, unit) = key.rsplit_once('_').map_or((key, String::new()), |(name, unit)| (name, unit.to_uppercase()));
-    let unit = if unit == "MS" { "ms".to_owned() } else { unit };
+    let unit = match unit.as_str() {
+        "" => unit,
+        "MS" => " ms".to_owned(),
+        _ => format!(" {unit}"),
+    };
     let Reached { value, allowed, .. } = reached;
     let message = format!(
-        "the {name} limit of {allowed} {unit} is exceeded ({value} {unit}). To allow more: limits.{key}: {}",
+        "the {name} limit of {allowed}{unit} is exceeded ({value}{unit}). To allow more: limits.{key}: {}",
         allowed.saturating_mul(2)
     );
     Failure {
@@ -177,9 +181,9 @@ pub(crate) fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
         stderr: outcome.stderr.into(),
         truncated: outcome.truncated,
         sandbox: Sandbox {
-            status: "full",
+            status: if outcome.status.missing().is_empty() { "full" } else { "partial" },
             layers: Layers {
-                landlock: format!("abi{}", outcome.status.landlock_abi),
+                landlock: outcome.status.landlock_abi.map_or_else(|| "none".to_owned(), |abi| format!("abi{abi}")),
                 seccomp: "enforced",
                 namespaces: outcome.status.namespaces.to_vec(),
                 network: "none",

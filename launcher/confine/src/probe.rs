@@ -8,14 +8,14 @@ use std::os::fd::AsRawFd;
 use crate::child::{At, IdMaps, Outcome, map_user};
 use crate::error::{Error, Step};
 use crate::landlock::Rules;
-use crate::plan::Identity;
+use crate::plan::{Identity, Need};
 use crate::seccomp::{self, Filter};
 use crate::start;
 use crate::sys::{self, CloneFlags, Extent, Fd, MountFlags, Resource, Stack};
 
-/// Enforces an empty Landlock ruleset on a child. The kernel's ABI version.
-pub fn landlock() -> Result<u32, Error> {
-    let rules = Rules::new()?;
+/// Enforces an empty Landlock ruleset on a child. The kernel's ABI version; 0 where it has none and `need` allows that.
+pub fn landlock(need: Need) -> Result<u32, Error> {
+    let Some(rules) = Rules::new(need)? else { return Ok(0) };
     in_child(None, || {
         sys::no_new_privileges().at(Step::NoNewPrivileges)?;
         sys::landlock_restrict_self(rules.fd()).at(Step::LandlockRestrict)

@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::child::{self, IdMaps, Setup};
+use crate::child::{self, IdMaps, PrivateSetup, Setup};
 use crate::error::{Error, Step};
+use crate::host_view;
 use crate::landlock::Rules;
 use crate::layout;
-use crate::plan::{Access, Bind, Identity, Plan};
+use crate::plan::{Access, Bind, Identity, Need, Plan, Root, View};
 use crate::seccomp::{self, Filter};
 use crate::status::Status;
 use crate::sys::{self, Child, CloneFlags, Exec, Fd, MountFlags, Stack};
@@ -25,48 +26,73 @@ pub struct Started {
 const NAMESPACES: CloneFlags =
     CloneFlags(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS);
 
-/// Establishes the sandbox of `plan` and runs its program in it. On success every layer is in force; on failure
-/// nothing has run and nothing is left behind.
+const NAMES: &[&str] = &["user", "mnt", "ipc", "uts"];
+
+/// Establishes the sandbox of `plan` and runs its program in it. On success every layer that the plan asks for is in
+/// force; on failure nothing has run and nothing is left behind.
 ///
 /// The caller should have one thread: the program dies with the thread that called this.
 pub fn start(plan: &Plan) -> Result<Started, Error> {
-    let rules = Rules::new()?;
     let at = |step: Step| move |errno| Error { step, errno, path: None };
+    let rules = match &plan.view {
+        View::Private(_) => Rules::new(plan.landlock)?,
+        // Nothing else guards files there.
+        View::Host(_) => Rules::new(Need::Required)?,
+    };
     sys::raise_open_files(u64::from(seccomp::EXEC_FD.unsigned_abs()) + 1).map_err(at(Step::RaiseOpenFiles))?;
     let mut stack = Stack::new().map_err(at(Step::Clone))?;
-    let sources = match plan.identity {
-        Identity::Own { .. } => Sources::default(),
-        Identity::Dropped { uid, gid } => open_sources(&plan.root.binds, uid, gid, &mut stack)?,
-    };
-    let size = CString::new(root_bytes(plan).to_string()).unwrap_or_default();
-    let tmpfs_sizes =
-        plan.root.tmpfs.iter().map(|tmpfs| CString::new(tmpfs.bytes.to_string()).unwrap_or_default()).collect();
-    let entries = layout::entries(&plan.root);
     let exec =
         Exec::new(plan.program.argv.iter().map(CString::as_c_str), plan.program.env.iter().map(CString::as_c_str));
     let exec_key = sys::random().map_err(at(Step::LoadFilter))?;
     let mut filter = Filter::new(&plan.filter, exec_key);
     let setup = Setup {
         plan,
-        rules: &rules,
-        sources: &sources.mounts,
-        entries: &entries,
-        maps: IdMaps::new(plan.identity),
-        root_size: &size,
-        tmpfs_sizes,
+        rules: rules.as_ref(),
         exec: &exec,
         exec_key,
         filter: Cell::new(Some(&mut filter)),
         parent: sys::pid(),
         failure: Cell::new(None),
     };
-    let child = clone(plan.identity, &mut stack, child::run, &setup)?;
+    let landlock_abi = rules.as_ref().map(Rules::version);
+    match &plan.view {
+        View::Private(root) => {
+            let (child, unmapped) = start_in_private_view(&setup, root, &mut stack)?;
+            Ok(Started { child, status: Status { landlock_abi, namespaces: NAMES, unmapped } })
+        }
+        View::Host(grants) => {
+            let child = host_view::start(&setup, grants, &mut stack)?;
+            Ok(Started { child, status: Status { landlock_abi, namespaces: &[], unmapped: Vec::new() } })
+        }
+    }
+}
+
+fn start_in_private_view(setup: &Setup<'_>, root: &Root, stack: &mut Stack) -> Result<(Child, Vec<String>), Error> {
+    let plan = setup.plan;
+    let sources = match plan.identity {
+        Identity::Own { .. } => Sources::default(),
+        Identity::Dropped { uid, gid } => open_sources(&root.binds, uid, gid, stack)?,
+    };
+    let size = CString::new(root_bytes(root).to_string()).unwrap_or_default();
+    let tmpfs_sizes =
+        root.tmpfs.iter().map(|tmpfs| CString::new(tmpfs.bytes.to_string()).unwrap_or_default()).collect();
+    let entries = layout::entries(root);
+    let private = PrivateSetup {
+        setup,
+        root,
+        sources: &sources.mounts,
+        entries: &entries,
+        maps: IdMaps::new(plan.identity),
+        root_size: &size,
+        tmpfs_sizes,
+    };
+    let child = clone(plan.identity, stack, child::run, &private)?;
     if let Some(failure) = setup.failure.take() {
         // It has left already; what it says is in `failure`.
         let _ = child.reap();
-        return Err(name_path(failure, plan, &entries));
+        return Err(name_path(failure, plan, root, &entries));
     }
-    Ok(Started { child, status: Status::full(rules.version(), sources.unmapped) })
+    Ok((child, sources.unmapped))
 }
 
 /// Clones, as root in the shape of the user who takes the program: a user namespace belongs to the effective user who
@@ -129,23 +155,23 @@ struct Sources {
 /// What a bind's mount forbids.
 pub(crate) const fn mount_flags(access: Access) -> MountFlags {
     MountFlags {
-        read_only: matches!(access, Access::Read | Access::Execute),
+        read_only: matches!(access, Access::List | Access::Read | Access::Execute),
         no_exec: !matches!(access, Access::Execute),
         devices: matches!(access, Access::Device),
     }
 }
 
 /// The root holds the launcher's own files and mount points; a page each is room enough.
-fn root_bytes(plan: &Plan) -> u64 {
-    let files: usize = plan.root.files.iter().map(|file| file.contents.len() + 8192).sum();
-    let places = (plan.root.binds.len() + plan.root.directories.len() + 64) * 8192;
+fn root_bytes(root: &Root) -> u64 {
+    let files: usize = root.files.iter().map(|file| file.contents.len() + 8192).sum();
+    let places = (root.binds.len() + root.directories.len() + 64) * 8192;
     u64::try_from(files + places).unwrap_or(u64::MAX)
 }
 
 /// Names the path that a failed step was about.
-fn name_path(mut failure: Error, plan: &Plan, entries: &[layout::Entry]) -> Error {
+fn name_path(mut failure: Error, plan: &Plan, root: &Root, entries: &[layout::Entry]) -> Error {
     failure.path = match failure.step {
-        Step::OpenSource(n) => plan.root.binds.get(n).map(|bind| display(&bind.source)),
+        Step::OpenSource(n) => root.binds.get(n).map(|bind| display(&bind.source)),
         Step::LandlockRule(n) | Step::LayOut(n) => entries.get(n).map(|entry| format!("/{}", display(&entry.path))),
         Step::EnterDirectory => Some(display(&plan.program.cwd)),
         Step::OpenProgram | Step::Exec => Some(display(&plan.program.path)),
@@ -154,6 +180,6 @@ fn name_path(mut failure: Error, plan: &Plan, entries: &[layout::Entry]) -> Erro
     failure
 }
 
-fn display(path: &CStr) -> String {
+pub(crate) fn display(path: &CStr) -> String {
     path.to_string_lossy().into_owned()
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use confine::{Access, Identity, Root, probe};
+use confine::{Access, Identity, Need, Root, probe};
 use nix::sys::utsname::uname;
 use policy::{Chain, Layer, Policy, Preset};
 use serde::Serialize;
@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::errand::Runner;
 use crate::error::{DOCTOR, Error, Kind, c_path};
 use crate::host::{self, Host, Search};
+use crate::layers::Layers;
 use crate::outcome::Ending;
 use crate::resolve::look::{Look, RealFiles};
 use crate::resolve::runtime;
@@ -98,7 +99,7 @@ fn untried(why: &str) -> Lack {
 /// Tries each layer by really using it, for programs in the folder `cwd`. The caller should have one thread.
 pub fn examine(search: &Search, cwd: &Path) -> Examination {
     let identity = host::identity();
-    let landlock = probe::landlock().map(abi).map_err(Lack::from);
+    let landlock = probe::landlock(Need::Required).map(abi).map_err(Lack::from);
     let mut checks = vec![
         kernel(),
         tried("user", "runs the programs, without any rights", Ok(user(identity))),
@@ -125,7 +126,7 @@ fn all_there(checks: &[Check]) -> bool {
 
 /// What takes a Bun and all of the layers.
 fn with_bun(search: &Search, cwd: &Path) -> Vec<Check> {
-    let host = match Host::discover(search) {
+    let host = match Host::discover(search, host::identity(), Layers::ALL) {
         Ok(host) => host,
         Err(error) => {
             let program = Err(untried("there is no Bun that starts"));
@@ -242,7 +243,8 @@ fn folder(host: &Host, cwd: &Path) -> Result<String, Lack> {
     root.binds.push(runtime::bind(&found, c_path(Path::new(SHOWN))?, Access::Read, dropped)?);
     let script = "/run/secure-bun/look.js";
     root.files.push(confine::File { target: c_path(Path::new(script))?, contents: SCRIPT.into() });
-    let runner = Runner { bun: &host.bun.path, libraries: &host.bun.libraries, identity: host.identity };
+    let runner =
+        Runner { bun: &host.bun.path, libraries: &host.bun.libraries, identity: host.identity, layers: host.layers };
     let arguments: Vec<&str> = runtime::flags(false).chain([script, SHOWN]).collect();
     let said = runner.run(root, &arguments)?;
     match said.trim().parse::<usize>() {

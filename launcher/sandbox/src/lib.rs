@@ -8,10 +8,12 @@ pub mod doctor;
 mod errand;
 pub mod error;
 pub mod host;
+pub mod layers;
 pub mod outcome;
 pub mod places;
 pub mod resolve;
 pub mod run;
+mod scratch;
 mod stage;
 pub mod supervise;
 

@@ -7,17 +7,21 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use confine::{Identity, Plan, Program, Root, Stdio, seccomp};
+use confine::seccomp::{self, Files};
+use confine::{Access, Identity, Layer, Plan, Program, Root, Stdio, View};
 use policy::{ExpandedPolicy, Policy};
 
 use crate::error::{Error, Kind, Warning, c_path, text};
-use crate::host::{Host, Search};
+use crate::host::{self, Host, Search};
+use crate::layers::Layers;
 use crate::outcome::{Exit, Outcome, Usage};
 use crate::places;
-use crate::resolve::{self, Shown, environment, runtime};
+use crate::resolve::look::{Look, RealFiles};
+use crate::resolve::{self, Shown, environment, host_view, runtime};
+use crate::scratch::Scratch;
 use crate::stage::CALL_MARKER;
-use crate::stage::{self, CallRequest};
-use crate::supervise::{Pipe, Running, Signals, Sink, supervise};
+use crate::stage::{self, CallRequest, Stage};
+use crate::supervise::{ControlGroup, Pipe, Running, Signals, Sink, supervise};
 
 /// A program to run, and how.
 #[derive(Debug)]
@@ -61,20 +65,27 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         .map_err(|error| Error::new(Kind::Usage, format!("there is no working directory: {error}")))?;
     let program = places::program(&job.program, &cwd)?;
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    let places = places::places(&program, &cwd, home.as_deref());
+    let identity = host::identity();
+    let layers = Layers::choose(&job.policy.kernel, identity)?;
+    let scratch = (layers.files == Files::Host).then(|| Scratch::make(identity)).transpose()?;
+    let tmp = scratch.as_ref().map_or_else(|| places::TMP.into(), Scratch::tmp);
+    let places = places::places(&program, &cwd, home.as_deref(), &tmp);
     let policy = job.policy.expand(&places);
     let search = Search { untrusted: writable(&policy), ..job.search.clone() };
-    let host = Host::discover(&search)?;
+    let host = Host::discover(&search, identity, layers)?;
 
     let signals = Signals::block().map_err(|error| system("block signals", &error))?;
     let begun = Instant::now();
     let words = Words::of(&program)?;
     let call = call_request(job, words);
     let pipes = Pipes::open(job, &policy, call.as_ref())?;
-    let (plan, mut shown) =
-        plan(job, &host, &policy, Target { program: &program, cwd: &cwd, words }, call.as_ref(), &pipes)?;
+    let target = Target { program: &program, cwd: &cwd, words, scratch: scratch.as_ref() };
+    let (plan, mut shown) = plan(job, &host, &policy, target, call.as_ref(), &pipes)?;
+    let group = ControlGroup::required(&policy)?;
     let started = confine::start(&plan)?;
+    let group = group.map(|group| group.with(&started.child)).transpose()?;
     let start = begun.elapsed();
+    shown.warnings.extend(weakened(&started.status));
     shown.warnings.extend(started.status.unmapped.iter().map(|path| {
         Warning(format!(
             "{path} lies on a file system that cannot map owners: what only root may read there is refused"
@@ -87,7 +98,9 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         child: started.child,
         started: Instant::now(),
         limits: policy.limits,
+        group,
         writable: writable(&policy),
+        scratch_tmp: scratch.as_ref().map(Scratch::tmp),
         stdout: pipes.stdout.map(|(reader, _, sink)| Pipe { reader, sink }),
         stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
         channel: pipes.channel.map(|(reader, _)| reader),
@@ -115,6 +128,20 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         memory_control: report.memory_control,
         status: started.status,
         warnings: shown.warnings,
+    })
+}
+
+/// One line about the layers that a run had to do without, as its policy allows.
+fn weakened(status: &confine::Status) -> Option<Warning> {
+    let names = |layer| match layer {
+        Layer::Namespaces => {
+            "namespaces (the program sees names and attributes of the host's files, not their contents)"
+        }
+        _ => "Landlock",
+    };
+    let missing: Vec<&str> = status.missing().into_iter().map(names).collect();
+    (!missing.is_empty()).then(|| {
+        Warning(format!("the sandbox is partial, as kernel.require allows: without {}", missing.join(" and ")))
     })
 }
 
@@ -234,6 +261,8 @@ struct Target<'a> {
     program: &'a Path,
     cwd: &'a Path,
     words: Words,
+    /// Our folder on the host, where the program sees the host's files.
+    scratch: Option<&'a Scratch>,
 }
 
 fn plan(
@@ -244,32 +273,61 @@ fn plan(
     call: Option<&CallRequest>,
     pipes: &Pipes,
 ) -> Result<(Plan, Shown), Error> {
-    let Target { program, cwd, words } = target;
-    let dropped = matches!(host.identity, Identity::Dropped { .. });
+    let Target { program, cwd, words, scratch } = target;
     let engine = resolve::engine(policy);
-    let mut root = Root::default();
-    runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
-    let mut shown = resolve::filesystem(policy, &resolve::look::RealFiles, root, dropped)?;
     let folder = program.parent().unwrap_or(Path::new("/"));
+    let (mut grants, mut shown, bun) = match scratch {
+        None => {
+            let mut root = Root::default();
+            runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
+            let dropped = matches!(host.identity, Identity::Dropped { .. });
+            let shown = resolve::filesystem(policy, &RealFiles, root, dropped)?;
+            (Vec::new(), shown, runtime::BUN.to_owned())
+        }
+        Some(_) => {
+            let mut grants = host_view::of_bun(&host.bun.path, &host.bun.libraries)?;
+            let (granted, mut shown) = host_view::grants(policy, &RealFiles, folder)?;
+            shown.warnings.extend(host_view::out_of_reach(&granted, host.identity));
+            grants.extend(granted);
+            (grants, shown, c_path(&host.bun.path)?)
+        }
+    };
     let cwd = if shown.has_directory(cwd) { cwd } else { folder };
     let told = stage::Told { cwd, channel: pipes.channel.is_some(), call, shell: words.shell };
-    stage::stage(&mut shown.root, host, policy, &engine, &told)?;
-
-    let arguments = command(program, &job.arguments, resolve::eval(policy))?;
+    let stage = scratch.map_or(Stage::Own(&mut shown.root), Stage::Host);
+    let arguments = command(&stage.preloads()?, program, &job.arguments, resolve::eval(policy))?;
+    stage::stage(stage, host, policy, &engine, &told)?;
+    let folders = match scratch {
+        None => (places::HOME.into(), places::TMP.into()),
+        Some(scratch) => {
+            for folder in [scratch.staged(), scratch.home()] {
+                let found = RealFiles.look(&folder);
+                let found = found.map_err(|error| Error::io(Kind::Sandbox, "open", &folder, &error))?;
+                grants.push(host_view::grant(&found, Access::Read)?);
+            }
+            (scratch.home(), scratch.tmp())
+        }
+    };
+    let folders = environment::Folders { home: &folders.0, tmp: &folders.1 };
     let outside = std::env::vars_os();
-    let mut env = environment::environment(policy, outside, &job.variables)?;
+    let mut env = environment::environment(policy, outside, &job.variables, folders)?;
     env.extend(runtime::variables(&engine).map(String::into_bytes));
     let plan = Plan {
         identity: host.identity,
-        root: std::mem::take(&mut shown.root),
-        limits: resolve::process_limits(policy),
+        view: match host.layers.files {
+            Files::Own => View::Private(std::mem::take(&mut shown.root)),
+            Files::Host => View::Host(grants),
+        },
+        landlock: host.layers.landlock,
+        limits: resolve::process_limits(policy, host.layers.files),
         filter: seccomp::Options {
             write: shown.writable,
             tty: pipes.has_terminal(),
             deny_new_executable_memory: !engine.jit,
+            files: host.layers.files,
         },
         program: Program {
-            path: runtime::BUN.to_owned(),
+            path: bun,
             argv: arguments,
             env: env.into_iter().map(runtime::c_string).collect::<Result<_, _>>()?,
             cwd: c_path(cwd)?,
@@ -280,12 +338,12 @@ fn plan(
 }
 
 /// Bun's command line. The program's path is absolute: `bun run fn.ts` would run the package.json script `fn.ts`.
-fn command(program: &Path, arguments: &[OsString], eval: bool) -> Result<Vec<CString>, Error> {
+fn command(preloads: &[String], program: &Path, arguments: &[OsString], eval: bool) -> Result<Vec<CString>, Error> {
     let mut command: Vec<CString> = Vec::new();
     for word in ["bun"].into_iter().chain(runtime::flags(eval)) {
         command.push(runtime::c_string(word)?);
     }
-    for preload in stage::PRELOADS {
+    for preload in preloads {
         command.push(runtime::c_string(format!("--preload={preload}"))?);
     }
     text(program)?;

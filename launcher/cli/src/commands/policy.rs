@@ -66,7 +66,7 @@ fn why(policy: &OsStr, program: Option<&Path>, permission: &str, resource: Optio
         Err(error) => return usage(&error.message, error.help.as_deref()),
     };
     let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
-    let expanded = policy.expand(&places::places(&program, cwd, home.as_deref()));
+    let expanded = policy.expand(&places::places(&program, cwd, home.as_deref(), Path::new(places::TMP)));
     let decision = policy::decide(&expanded, &request);
     if decision.allowed {
         return print(&format!("allowed by {}\n", decision.rule));

@@ -41,6 +41,18 @@ pub struct Options {
     pub tty: bool,
     /// No memory becomes executable that is not mapped, unwritable, from a file: for a program without a JIT.
     pub deny_new_executable_memory: bool,
+    /// Which files the program sees.
+    pub files: Files,
+}
+
+/// Which files a program sees, whatever it may do with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Files {
+    /// Those of a root file system of its own.
+    #[default]
+    Own,
+    /// The host's, with nothing but Landlock before them.
+    Host,
 }
 
 /// A filter, ready to be loaded.

@@ -9,6 +9,8 @@ use core::fmt;
 pub struct Errno(pub i32);
 
 impl Errno {
+    /// What the kernel has of it is too old.
+    pub(crate) const TOO_OLD: Self = Self(libc::EPROTONOSUPPORT);
     /// The operation is not permitted.
     pub const EPERM: Self = Self(libc::EPERM);
     /// There is no such file or directory.

@@ -1,9 +1,11 @@
 //! A child that shares the parent's memory until it runs its program.
 
 use core::ffi::c_void;
+use std::ffi::CString;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::call::{Errno, int, raw};
+use super::fd::{Fd, open_path, own};
 use super::identity::set_signal_mask;
 
 /// Namespaces that a child starts in (clone(2)).
@@ -17,6 +19,8 @@ pub struct Child {
     pub pid: u32,
     /// Its pidfd (pidfd_open(2)): readable when it has ended.
     pub pidfd: OwnedFd,
+    /// Its entry in /proc, where a Landlock rule depends on it.
+    proc_entry: Option<OwnedFd>,
 }
 
 /// A stack for one child at a time, with an unmapped page below it.
@@ -35,6 +39,15 @@ impl Child {
         let fd = int(self.pidfd.as_raw_fd());
         // SAFETY: a null siginfo asks for the ordinary one; the descriptor is open.
         let _ = unsafe { raw(libc::SYS_pidfd_send_signal, [fd, int(signal), 0, 0, 0, 0]) };
+    }
+
+    /// Holds on to its entry in /proc as long as this value lives: an entry that nobody uses may be forgotten and made
+    /// anew, and a rule that allows the old one is not about the new one.
+    pub(crate) fn with_proc_entry(mut self) -> Self {
+        // It may have ended already; then nobody looks there.
+        let path = CString::new(format!("/proc/{}", self.pid)).unwrap_or_default();
+        self.proc_entry = open_path(Fd::CWD, &path).map(own).ok();
+        self
     }
 
     /// Waits for its end and forgets it. May be called once.
@@ -125,5 +138,5 @@ pub(crate) fn vfork_in<T>(
     let pid = u32::try_from(pid).map_err(|_| failure)?;
     // SAFETY: the kernel just opened this descriptor for us alone.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Child { pid, pidfd })
+    Ok(Child { pid, pidfd, proc_entry: None })
 }

@@ -26,8 +26,8 @@ pub(crate) use fd::{
     open_path, own, write_all,
 };
 pub(crate) use identity::{
-    clear_groups, parent_pid, pid, reset_signals, set_dumpable, set_effective_ids, set_ids, set_parent_death_signal,
-    set_umask,
+    clear_groups, drop_capabilities, parent_pid, pid, reset_signals, set_dumpable, set_effective_ids, set_ids,
+    set_parent_death_signal, set_umask,
 };
 pub(crate) use idmap::user_namespace_mapping_root_to;
 pub(crate) use landlock::{landlock_abi, landlock_add_path, landlock_restrict_self};

@@ -15,6 +15,7 @@ pub use libraries::Library;
 pub use record::BunRecord;
 
 use crate::error::Error;
+use crate::layers::Layers;
 
 /// What this machine offers.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Host {
     pub bun: BunRecord,
     /// Whom the program will run as.
     pub identity: confine::Identity,
+    /// Which layers it will have.
+    pub layers: Layers,
     /// Where what is expensive to find out is kept, if there is a private place for it.
     pub cache: Option<Cache>,
     /// The home folder of the launcher's user.
@@ -47,13 +50,12 @@ const UNPRIVILEGED: u32 = 65534;
 
 impl Host {
     /// Finds Bun and what is known about it; the first time it is looked at closely, confined.
-    pub fn discover(search: &Search) -> Result<Self, Error> {
-        let identity = identity();
+    pub fn discover(search: &Search, identity: confine::Identity, layers: Layers) -> Result<Self, Error> {
         let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
         let cache = Cache::open(std::env::var_os("XDG_CACHE_HOME").as_deref().map(Path::new), home.as_deref());
         let path = find(search)?;
-        let bun = BunRecord::load_or_make(&path, cache.as_ref(), identity)?;
-        Ok(Self { bun, identity, cache, home })
+        let bun = BunRecord::load_or_make(&path, cache.as_ref(), identity, layers)?;
+        Ok(Self { bun, identity, layers, cache, home })
     }
 }
 

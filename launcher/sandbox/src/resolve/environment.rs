@@ -2,11 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 use policy::{ExpandedPolicy, Request, decide};
 
 use crate::error::{Error, Kind};
-use crate::places::{HOME, TMP};
 
 /// Where programs are looked up inside.
 pub const PATH: &str = "/run/secure-bun/bin:/usr/local/bin:/usr/bin:/bin";
@@ -33,14 +33,24 @@ fn is_commanding(name: &[u8]) -> bool {
     COMMANDING.iter().any(|prefix| name.starts_with(prefix.as_bytes()))
 }
 
+/// What the program finds as its own folders.
+#[derive(Clone, Copy, Debug)]
+pub struct Folders<'a> {
+    /// Its home.
+    pub home: &'a Path,
+    /// Its temporary files.
+    pub tmp: &'a Path,
+}
+
 /// The program's variables as `NAME=value`: `outside` as far as the policy lets it in, then `given` by the user.
 pub fn environment(
     policy: &ExpandedPolicy,
     outside: impl Iterator<Item = (OsString, OsString)>,
     given: &[(OsString, OsString)],
+    folders: Folders<'_>,
 ) -> Result<Vec<Vec<u8>>, Error> {
     let mut variables: Vec<(OsString, OsString)> =
-        vec![("PATH".into(), PATH.into()), ("HOME".into(), HOME.into()), ("TMPDIR".into(), TMP.into())];
+        vec![("PATH".into(), PATH.into()), ("HOME".into(), folders.home.into()), ("TMPDIR".into(), folders.tmp.into())];
     let fixed = variables.len();
     for (name, value) in outside {
         let bytes = name.as_bytes();
@@ -95,9 +105,13 @@ mod tests {
         })
     }
 
+    fn folders() -> Folders<'static> {
+        Folders { home: Path::new("/home/sandbox"), tmp: Path::new("/tmp") }
+    }
+
     fn seen(text: &str, outside: &[(&str, &str)]) -> Vec<String> {
         let outside = outside.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        let variables = environment(&policy(text), outside, &[]).unwrap();
+        let variables = environment(&policy(text), outside, &[], folders()).unwrap();
         variables.into_iter().skip(3).map(|variable| String::from_utf8(variable).unwrap()).collect()
     }
 
@@ -122,7 +136,7 @@ mod tests {
     #[test]
     fn a_given_variable_that_commands_bun_is_an_error() {
         let given = [("BUN_JSC_useShadowRealm".into(), "1".into())];
-        let error = environment(&policy("{}"), std::iter::empty(), &given).unwrap_err();
+        let error = environment(&policy("{}"), std::iter::empty(), &given, folders()).unwrap_err();
         assert_eq!(error.kind, Kind::Usage);
     }
 }

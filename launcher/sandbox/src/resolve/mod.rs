@@ -2,9 +2,11 @@
 
 pub mod environment;
 mod filesystem;
+pub mod host_view;
 pub mod look;
 pub mod runtime;
 
+use confine::seccomp::Files;
 use policy::ExpandedPolicy;
 
 pub use filesystem::{Shown, filesystem};
@@ -14,13 +16,14 @@ use runtime::Engine;
 const MB: u64 = 1 << 20;
 
 /// Limits that the kernel keeps per process.
-pub fn process_limits(policy: &ExpandedPolicy) -> confine::ProcessLimits {
+pub fn process_limits(policy: &ExpandedPolicy, files: Files) -> confine::ProcessLimits {
     let limits = policy.limits;
     confine::ProcessLimits {
         // The supervisor ends the tree to the millisecond; the kernel's whole seconds are there in case it cannot.
         cpu_s: limits.cpu_ms.map(|ms| ms.div_ceil(1000) + 1),
         file_bytes: limits.file_mb.map(|mb| mb * MB),
-        tasks: limits.threads,
+        // Without a user namespace the kernel would count all tasks of the user; the supervisor counts then.
+        tasks: limits.threads.filter(|_| files == Files::Own),
         open_files: limits.open_files.unwrap_or(confine::seccomp::EXEC_FD.unsigned_abs().into()),
     }
 }

@@ -9,16 +9,20 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 use policy::{Limit, Limits};
 
-use super::cgroup::Cgroup;
-use super::disk::Disk;
+use super::cgroup::{Cgroup, ControlGroup};
+use super::disk::{Disk, Folder};
 use super::memory::Memory;
 use super::reached;
+use super::tasks::Tasks;
 use crate::outcome::{Ending, Reached};
 
 /// How often memory is looked at. The timer adds up to a millisecond; a program can fill some 3 MB in that time.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(1);
 /// How often CPU time is looked at.
 const CPU_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How often tasks are counted where the kernel does not.
+const TASKS_INTERVAL: Duration = Duration::from_millis(2);
 
 /// How often new files are looked for.
 const DISK_INTERVAL: Duration = Duration::from_millis(10);
@@ -70,22 +74,39 @@ pub(super) struct Watch {
     cgroup: Group,
     cpu: Option<ClockId>,
     disk: Option<(Disk, Instant)>,
+    /// What the kernel keeps for a program with namespaces of its own.
+    host_view: Option<HostView>,
+}
+
+/// What is looked at where the program has no namespaces: the kernel's own limits are those of the whole user, or of a
+/// mount that there is not.
+struct HostView {
+    tasks: Tasks,
+    tmp: Folder,
 }
 
 impl Watch {
-    pub(super) fn new(child: &Child, limits: Limits, writable: &[PathBuf], started: Instant) -> Self {
+    pub(super) fn new(
+        child: &Child,
+        limits: Limits,
+        group: Option<ControlGroup>,
+        writable: &[PathBuf],
+        scratch_tmp: Option<PathBuf>,
+        started: Instant,
+    ) -> Self {
         let cpu_clock = || ClockId::pid_cpu_clock_id(Pid::from_raw(child.pid.cast_signed())).ok();
         Self {
             limits,
             started,
             // It may have ended already: then there is nothing to watch.
             memory: Memory::of(child.pid).ok(),
-            cgroup: Group::Later { pid: child.pid },
+            cgroup: group.map_or(Group::Later { pid: child.pid }, |group| Group::Joined(Some(group.into()))),
             cpu: limits.cpu_ms.and_then(|_| cpu_clock()),
             disk: limits
                 .tmp_mb
                 .filter(|_| !writable.is_empty())
                 .map(|megabytes| (Disk::watch(writable, megabytes), started)),
+            host_view: scratch_tmp.map(|tmp| HostView { tasks: Tasks::of(child.pid), tmp: Folder::new(tmp) }),
         }
     }
 
@@ -107,7 +128,9 @@ impl Watch {
         let cpu = self.limits.cpu_ms.map(|_| CPU_INTERVAL);
         let wall = self.limits.wall_ms.map(|ms| Duration::from_millis(ms).saturating_sub(self.started.elapsed()));
         let disk = self.disk.as_ref().map(|_| DISK_INTERVAL);
-        [memory, cpu, wall, disk].into_iter().flatten().min()
+        let tasks = self.host_view.as_ref().and(self.limits.threads).map(|_| TASKS_INTERVAL);
+        let tmp = self.host_view.as_ref().and(self.limits.tmp_mb).map(|_| DISK_INTERVAL);
+        [memory, cpu, wall, disk, tasks, tmp].into_iter().flatten().min()
     }
 
     fn look(&mut self) -> Option<Reached> {
@@ -140,6 +163,23 @@ impl Watch {
             *last = Instant::now();
             if let Some(files) = disk.look() {
                 return Some(reached(Limit::Tmp, files / FILES_PER_MB + 1, disk.allowed_files() / FILES_PER_MB));
+            }
+        }
+        self.look_at_host_view()
+    }
+
+    fn look_at_host_view(&mut self) -> Option<Reached> {
+        let view = self.host_view.as_mut()?;
+        if let Some(allowed) = self.limits.threads {
+            let value = view.tasks.look();
+            if value > allowed {
+                return Some(reached(Limit::Threads, value, allowed));
+            }
+        }
+        if let Some(allowed) = self.limits.tmp_mb {
+            let bytes = view.tmp.look();
+            if bytes > allowed * MB {
+                return Some(reached(Limit::Tmp, bytes.div_ceil(MB), allowed));
             }
         }
         None

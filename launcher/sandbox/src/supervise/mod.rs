@@ -7,6 +7,7 @@ mod limits;
 mod memory;
 mod signals;
 mod streams;
+mod tasks;
 
 use std::cell::RefCell;
 use std::io;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use confine::{Child, Ended};
 
+pub(crate) use cgroup::ControlGroup;
 pub(crate) use channel::Channel;
 use limits::Watch;
 pub(crate) use signals::Signals;
@@ -36,6 +38,10 @@ pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) started: Instant,
     pub(crate) limits: policy::Limits,
+    /// The control group that the policy requires.
+    pub(crate) group: Option<ControlGroup>,
+    /// Its temporary folder, where that lies on a file system of the host.
+    pub(crate) scratch_tmp: Option<PathBuf>,
     /// Directories of the host that it may write to.
     pub(crate) writable: Vec<PathBuf>,
     pub(crate) stdout: Option<Pipe>,
@@ -70,10 +76,10 @@ pub(crate) fn supervise(running: Running) -> io::Result<Report> {
 }
 
 async fn look_after(running: Running) -> io::Result<Report> {
-    let Running { child, started, limits, writable, stdout, stderr, channel, signals } = running;
+    let Running { child, started, limits, group, scratch_tmp, writable, stdout, stderr, channel, signals } = running;
     let channel = Rc::new(RefCell::new(Channel::new(channel)?));
     let streams = Streams::start(stdout, stderr, limits.output_kb)?;
-    let mut watch = Watch::new(&child, limits, &writable, started);
+    let mut watch = Watch::new(&child, limits, group, &writable, scratch_tmp, started);
     let end = confine::watch(child.pidfd.try_clone()?)?;
     let signalled = confine::watch(signals.descriptor()?)?;
     let speaking = channel.borrow().readiness()?;
