@@ -21,7 +21,7 @@ use crate::resolve::{self, Shown, environment, host_view, runtime};
 use crate::scratch::Scratch;
 use crate::stage::CALL_MARKER;
 use crate::stage::{self, CallRequest, Stage};
-use crate::supervise::{ControlGroup, Pipe, Running, Signals, Sink, supervise};
+use crate::supervise::{ControlGroup, Pipe, Running, Sample, Signals, Sink, supervise};
 
 /// A program to run, and how.
 #[derive(Debug)]
@@ -91,8 +91,12 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
             "{path} lies on a file system that cannot map owners: what only root may read there is refused"
         ))
     }));
+    let has_tmp = matches!(&plan.view, View::Private(root) if !root.tmpfs.is_empty());
     drop(plan);
     let expected = pipes.channel.is_some();
+    let counted = pipes.stdout.is_some() && pipes.stderr.is_some();
+    let reported = job.denials || job.output == Output::Capture;
+    let pid = started.child.pid;
 
     let running = Running {
         child: started.child,
@@ -105,8 +109,10 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
         channel: pipes.channel.map(|(reader, _)| reader),
         signals,
+        sample: reported.then(|| Sample::of(pid, has_tmp)),
     };
     let report = supervise(running).map_err(|error| system("look after the program", &error))?;
+    let output_bytes = counted.then(|| report.streams.bytes());
     let (stdout, stderr, truncated) = report.streams.captured();
     let channel = report.channel;
     Ok(Outcome {
@@ -124,7 +130,14 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         denials: channel.denials,
         stdout,
         stderr,
-        usage: Usage { wall: report.wall, cpu: report.ended.cpu, peak_memory_bytes: report.peak_memory_bytes, start },
+        usage: Usage {
+            wall: report.wall,
+            cpu: report.ended.cpu,
+            peak_memory_bytes: report.peak_memory_bytes,
+            start,
+            peaks: report.peaks,
+            output_bytes,
+        },
         memory_control: report.memory_control,
         status: started.status,
         warnings: shown.warnings,

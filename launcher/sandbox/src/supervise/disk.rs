@@ -68,6 +68,7 @@ pub(super) struct Folder {
     path: PathBuf,
     next: Instant,
     bytes: u64,
+    peak_bytes: u64,
 }
 
 /// How much longer than a look at a folder the pause after it is.
@@ -78,17 +79,27 @@ const BYTES_PER_ENTRY: u64 = 1024;
 impl Folder {
     /// Watches the folder at `path`, which is the program's alone.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, next: Instant::now(), bytes: 0 }
+        Self { path, next: Instant::now(), bytes: 0, peak_bytes: 0 }
     }
 
     /// How many bytes it holds, or held when it was last looked at: a large folder is looked at less often.
     pub(super) fn look(&mut self) -> u64 {
-        let now = Instant::now();
-        if now >= self.next {
-            self.bytes = bytes_in(&self.path);
-            self.next = now + now.elapsed() * PAUSE_PER_LOOK;
+        if Instant::now() >= self.next {
+            self.look_now();
         }
         self.bytes
+    }
+
+    pub(super) fn look_now(&mut self) {
+        let now = Instant::now();
+        self.bytes = bytes_in(&self.path);
+        self.peak_bytes = self.peak_bytes.max(self.bytes);
+        self.next = now + now.elapsed() * PAUSE_PER_LOOK;
+    }
+
+    /// The most that was seen.
+    pub(super) const fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
     }
 }
 

@@ -13,8 +13,9 @@ use super::cgroup::{Cgroup, ControlGroup};
 use super::disk::{Disk, Folder};
 use super::memory::Memory;
 use super::reached;
+use super::sample::Sample;
 use super::tasks::Tasks;
-use crate::outcome::{Ending, Reached};
+use crate::outcome::{Ending, Peaks, Reached};
 
 /// How often memory is looked at. The timer adds up to a millisecond; a program can fill some 3 MB in that time.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(1);
@@ -76,6 +77,7 @@ pub(super) struct Watch {
     disk: Option<(Disk, Instant)>,
     /// What the kernel keeps for a program with namespaces of its own.
     host_view: Option<HostView>,
+    sample: Option<Sample>,
 }
 
 /// What is looked at where the program has no namespaces: the kernel's own limits are those of the whole user, or of a
@@ -93,6 +95,7 @@ impl Watch {
         writable: &[PathBuf],
         scratch_tmp: Option<PathBuf>,
         started: Instant,
+        sample: Option<Sample>,
     ) -> Self {
         let cpu_clock = || ClockId::pid_cpu_clock_id(Pid::from_raw(child.pid.cast_signed())).ok();
         Self {
@@ -107,6 +110,7 @@ impl Watch {
                 .filter(|_| !writable.is_empty())
                 .map(|megabytes| (Disk::watch(writable, megabytes), started)),
             host_view: scratch_tmp.map(|tmp| HostView { tasks: Tasks::of(child.pid), tmp: Folder::new(tmp) }),
+            sample,
         }
     }
 
@@ -130,10 +134,14 @@ impl Watch {
         let disk = self.disk.as_ref().map(|_| DISK_INTERVAL);
         let tasks = self.host_view.as_ref().and(self.limits.threads).map(|_| TASKS_INTERVAL);
         let tmp = self.host_view.as_ref().and(self.limits.tmp_mb).map(|_| DISK_INTERVAL);
-        [memory, cpu, wall, disk, tasks, tmp].into_iter().flatten().min()
+        let sample = self.sample.as_ref().map(Sample::pause);
+        [memory, cpu, wall, disk, tasks, tmp, sample].into_iter().flatten().min()
     }
 
     fn look(&mut self) -> Option<Reached> {
+        if let Some(sample) = &mut self.sample {
+            sample.look();
+        }
         if let Some(allowed) = self.limits.wall_ms {
             let value = millis(self.started.elapsed());
             if value >= allowed {
@@ -188,6 +196,26 @@ impl Watch {
     /// The most memory that was seen, where it was watched.
     pub(super) fn peak_memory_bytes(&self) -> Option<u64> {
         self.memory.as_ref().map(Memory::peak_bytes).filter(|bytes| *bytes > 0)
+    }
+
+    /// Looks at what the program has, before it is ended: a short call may have come between two looks.
+    pub(super) fn look_once_more(&mut self) {
+        if let (Some(_), Some(memory)) = (self.limits.memory_mb, &mut self.memory) {
+            memory.look();
+        }
+        if let Some(sample) = &mut self.sample {
+            sample.look_now();
+            if let Some(view) = &mut self.host_view {
+                view.tmp.look_now();
+            }
+        }
+    }
+
+    /// The most that was seen of what the kernel limits.
+    pub(super) fn peaks(&self) -> Peaks {
+        let Some(sample) = &self.sample else { return Peaks::default() };
+        let peaks = sample.peaks();
+        Peaks { tmp_bytes: self.host_view.as_ref().map_or(peaks.tmp_bytes, |view| Some(view.tmp.peak_bytes())), ..peaks }
     }
 
     /// How memory is limited, if it is. Called before the process is waited for: a group that is still being joined
