@@ -2,6 +2,10 @@
 //! by a seccomp filter around the launcher that answers for the kernel.
 #![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes the snapshots")]
 
+mod host_view;
+mod older_landlock;
+mod relaxed;
+
 use std::path::Path;
 
 use secure_bun_tests::{Folder, str};
@@ -57,13 +61,13 @@ secure-bun: help: the kernel has no Landlock, or it is off: use Linux 6.2 or new
 fn a_landlock_that_is_new_enough() {
     nothing_runs_without(
         "landlock-new-enough",
-        str![[r"
+        str![[r#"
 exit code 125
 --- stderr
-secure-bun: error: the sandbox cannot be established: asking the kernel for Landlock failed: [..] (os error 95)
-secure-bun: help: the kernel has no Landlock, or it is off: use Linux 6.2 or newer with `landlock` in CONFIG_LSM or in the boot parameter `lsm=`; in a container, allow the landlock_* system calls in its seccomp profile; `secure-bun doctor` tries each layer
+secure-bun: error: the sandbox cannot be established: asking the kernel for Landlock failed: its version is older than 3
+secure-bun: help: Linux 6.2 or newer is needed (Landlock ABI 3); `secure-bun doctor` tries each layer
 
-"]],
+"#]],
     );
 }
 

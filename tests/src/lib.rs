@@ -5,6 +5,7 @@
 mod envelope;
 mod folder;
 mod machine;
+pub mod native;
 mod process;
 mod tools;
 

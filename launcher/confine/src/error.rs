@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::landlock::LEAST_ABI;
 use crate::sys::Errno;
 
 /// What was being done. One variant per step of [`crate::start`], in its order.
@@ -199,6 +200,9 @@ impl fmt::Display for Error {
         write!(f, "{} failed", self.step.what())?;
         if let Some(path) = &self.path {
             write!(f, " for {path:?}")?;
+        }
+        if (self.step, self.errno) == (Step::LandlockVersion, Errno::TOO_OLD) {
+            return write!(f, ": its version is older than {LEAST_ABI}");
         }
         write!(f, ": {}", self.errno)
     }

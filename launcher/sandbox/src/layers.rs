@@ -72,11 +72,10 @@ const fn chosen(required: Required, available: Available) -> Result<Layers, Laye
         (_, true) if landlock_guards || matches!(required.landlock, Need::IfAvailable) => {
             Ok(Layers { files: Files::Own, landlock: required.landlock })
         }
-        (_, true) => Err(Layer::Landlock),
         (Need::Required, false) => Err(Layer::Namespaces),
         // Landlock is then all that guards files, whatever the policy says.
         (Need::IfAvailable, false) if landlock_guards => Ok(Layers { files: Files::Host, landlock: Need::Required }),
-        (Need::IfAvailable, false) => Err(Layer::Landlock),
+        _ => Err(Layer::Landlock),
     }
 }
 

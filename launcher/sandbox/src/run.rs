@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use confine::seccomp::{self, Files};
-use confine::{Access, Identity, Layer, Plan, Program, Root, Stdio, View};
+use confine::{Access, Grant, Identity, Layer, Plan, Program, Root, Stdio, View};
 use policy::{ExpandedPolicy, Policy};
 
 use crate::error::{Error, Kind, Warning, c_path, text};
@@ -146,13 +146,12 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
 
 /// One line about the layers that a run had to do without, as its policy allows.
 fn weakened(status: &confine::Status) -> Option<Warning> {
-    let names = |layer| match layer {
-        Layer::Namespaces => {
-            "namespaces (the program sees names and attributes of the host's files, not their contents)"
-        }
-        _ => "Landlock",
+    let name = |layer| match (layer, status.landlock_abi) {
+        (Layer::Landlock, None) => "Landlock",
+        (Layer::Landlock, Some(_)) => "a Landlock that is new enough",
+        _ => "namespaces (the program sees names and attributes of the host's files, not their contents)",
     };
-    let missing: Vec<&str> = status.missing().into_iter().map(names).collect();
+    let missing: Vec<&str> = status.missing().into_iter().map(name).collect();
     (!missing.is_empty()).then(|| {
         Warning(format!("the sandbox is partial, as kernel.require allows: without {}", missing.join(" and ")))
     })
@@ -278,6 +277,32 @@ struct Target<'a> {
     scratch: Option<&'a Scratch>,
 }
 
+/// What the program sees of files, in a root of its own or by grants of the host's, and Bun's path there.
+fn seen(
+    host: &Host,
+    policy: &ExpandedPolicy,
+    folder: &Path,
+    scratch: Option<&Scratch>,
+) -> Result<(Vec<Grant>, Shown, CString), Error> {
+    let Some(scratch) = scratch else {
+        let mut root = Root::default();
+        runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
+        let dropped = matches!(host.identity, Identity::Dropped { .. });
+        let shown = resolve::filesystem(policy, &RealFiles, root, dropped)?;
+        return Ok((Vec::new(), shown, runtime::BUN.to_owned()));
+    };
+    let mut grants = host_view::of_bun(&host.bun.path, &host.bun.libraries)?;
+    let (granted, mut shown) = host_view::grants(policy, &RealFiles, folder)?;
+    shown.warnings.extend(host_view::out_of_reach(&granted, host.identity));
+    grants.extend(granted);
+    for folder in [scratch.staged(), scratch.home()] {
+        let found = RealFiles.look(&folder);
+        let found = found.map_err(|error| Error::io(Kind::Sandbox, "open", &folder, &error))?;
+        grants.push(host_view::grant(&found, Access::Read)?);
+    }
+    Ok((grants, shown, c_path(&host.bun.path)?))
+}
+
 fn plan(
     job: &Job,
     host: &Host,
@@ -289,38 +314,14 @@ fn plan(
     let Target { program, cwd, words, scratch } = target;
     let engine = resolve::engine(policy);
     let folder = program.parent().unwrap_or(Path::new("/"));
-    let (mut grants, mut shown, bun) = match scratch {
-        None => {
-            let mut root = Root::default();
-            runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
-            let dropped = matches!(host.identity, Identity::Dropped { .. });
-            let shown = resolve::filesystem(policy, &RealFiles, root, dropped)?;
-            (Vec::new(), shown, runtime::BUN.to_owned())
-        }
-        Some(_) => {
-            let mut grants = host_view::of_bun(&host.bun.path, &host.bun.libraries)?;
-            let (granted, mut shown) = host_view::grants(policy, &RealFiles, folder)?;
-            shown.warnings.extend(host_view::out_of_reach(&granted, host.identity));
-            grants.extend(granted);
-            (grants, shown, c_path(&host.bun.path)?)
-        }
-    };
+    let (grants, mut shown, bun) = seen(host, policy, folder, scratch)?;
     let cwd = if shown.has_directory(cwd) { cwd } else { folder };
     let told = stage::Told { cwd, channel: pipes.channel.is_some(), call, shell: words.shell };
     let stage = scratch.map_or(Stage::Own(&mut shown.root), Stage::Host);
     let arguments = command(&stage.preloads()?, program, &job.arguments, resolve::eval(policy))?;
     stage::stage(stage, host, policy, &engine, &told)?;
-    let folders = match scratch {
-        None => (places::HOME.into(), places::TMP.into()),
-        Some(scratch) => {
-            for folder in [scratch.staged(), scratch.home()] {
-                let found = RealFiles.look(&folder);
-                let found = found.map_err(|error| Error::io(Kind::Sandbox, "open", &folder, &error))?;
-                grants.push(host_view::grant(&found, Access::Read)?);
-            }
-            (scratch.home(), scratch.tmp())
-        }
-    };
+    let folders =
+        scratch.map_or_else(|| (places::HOME.into(), places::TMP.into()), |scratch| (scratch.home(), scratch.tmp()));
     let folders = environment::Folders { home: &folders.0, tmp: &folders.1 };
     let outside = std::env::vars_os();
     let mut env = environment::environment(policy, outside, &job.variables, folders)?;

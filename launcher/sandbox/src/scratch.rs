@@ -154,7 +154,7 @@ mod tests {
         let closed = scratch.tmp().join("closed/inner");
         fs::create_dir_all(&closed).unwrap();
         fs::write(closed.join("file"), "x").unwrap();
-        fs::set_permissions(scratch.tmp().join("closed"), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(scratch.tmp().join("closed"), Permissions::from_mode(0o000)).unwrap();
         let folder = scratch.folder.clone();
         drop(scratch);
         assert!(!folder.exists());

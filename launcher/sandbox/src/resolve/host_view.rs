@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use confine::{Access, Bind, Grant, Identity, Kind, Root};
-use policy::{ExpandedPolicy, Request, decide};
+use policy::{ExpandedPolicy, Grants, Request, decide};
 
 use super::look::{Look, Object, RealFiles};
 use super::runtime::DEVICES;
@@ -38,6 +38,10 @@ pub(crate) fn of_bun(bun: &Path, libraries: &[Library]) -> Result<Vec<Grant>, Er
 
 /// What `policy` grants of the host's files, for a program in `folder`, which Bun lists to find it.
 pub(crate) fn grants(policy: &ExpandedPolicy, files: &impl Look, folder: &Path) -> Result<(Vec<Grant>, Shown), Error> {
+    if let Some(statement) = needs_namespaces(policy) {
+        let message = format!("{statement} needs namespaces, which this host does not give");
+        return Err(Error::new(error::Kind::Sandbox, message).with_help(error::DOCTOR));
+    }
     let mut shown = filesystem::granted(policy, files)?;
     let Root { binds, masks, directories, .. } = std::mem::take(&mut shown.root);
     if let Some(mask) = masks.first() {
@@ -57,6 +61,13 @@ pub(crate) fn grants(policy: &ExpandedPolicy, files: &impl Look, folder: &Path) 
     Ok((grants, shown))
 }
 
+/// The grant of sockets or of other programs: without namespaces, neither is held to what the policy says.
+fn needs_namespaces(policy: &ExpandedPolicy) -> Option<String> {
+    let Grants { net, listen, run, .. } = &policy.grants;
+    let sockets = net.allow.iter().chain(&listen.allow).map(|rule| rule.statement.to_string());
+    sockets.chain(run.allow.iter().map(|rule| rule.statement.to_string())).next()
+}
+
 /// A bind as a grant; nothing where a grant around it says the same.
 fn of_bind(bind: &Bind, binds: &[Bind], policy: &ExpandedPolicy) -> Result<Option<Grant>, Error> {
     let own = path(&bind.target);
@@ -73,7 +84,7 @@ fn of_bind(bind: &Bind, binds: &[Bind], policy: &ExpandedPolicy) -> Result<Optio
 
 fn inexpressible(path: &Path, why: &str) -> Error {
     let message = format!(
-        "{} lies in a folder that may be written to, but {why}, which Landlock alone cannot keep",
+        "{} {why}, but lies in a folder that may be written to: Landlock alone cannot keep both",
         path.display()
     );
     Error::new(error::Kind::Sandbox, message).with_help(HELP)
@@ -112,4 +123,30 @@ pub(crate) fn grant(found: &Object, access: Access) -> Result<Grant, Error> {
 
 fn path(path: &std::ffi::CStr) -> &Path {
     Path::new(OsStr::from_bytes(path.to_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use policy::{Layer, Places, Policy, Source};
+
+    #[test]
+    fn sockets_and_other_programs_are_refused() {
+        for (text, statement) in [
+            (r#"{"net": "example.com:443"}"#, r#"allow.net "example.com:443" (p.json:1:9)"#),
+            (r#"{"listen": 3000}"#, "allow.listen 3000 (p.json:1:12)"),
+            (r#"{"run": ["git"]}"#, r#"allow.run "git" (p.json:1:9)"#),
+        ] {
+            let layer = Layer::parse(&Source::file("p.json", "/p/p.json"), text.as_bytes()).unwrap();
+            let policy = Policy::merge([&layer]).expand(&Places {
+                program: "/p".into(),
+                project: vec!["/p".into()],
+                tmp: "/tmp".into(),
+                home: "/home/me".into(),
+                cwd: "/p".into(),
+            });
+            let error = grants(&policy, &RealFiles, Path::new("/")).unwrap_err();
+            assert_eq!(error.message, format!("{statement} needs namespaces, which this host does not give"));
+        }
+    }
 }

@@ -215,7 +215,10 @@ impl Watch {
     pub(super) fn peaks(&self) -> Peaks {
         let Some(sample) = &self.sample else { return Peaks::default() };
         let peaks = sample.peaks();
-        Peaks { tmp_bytes: self.host_view.as_ref().map_or(peaks.tmp_bytes, |view| Some(view.tmp.peak_bytes())), ..peaks }
+        Peaks {
+            tmp_bytes: self.host_view.as_ref().map_or(peaks.tmp_bytes, |view| Some(view.tmp.peak_bytes())),
+            ..peaks
+        }
     }
 
     /// How memory is limited, if it is. Called before the process is waited for: a group that is still being joined

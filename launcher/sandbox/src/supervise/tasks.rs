@@ -31,14 +31,14 @@ mod tests {
     fn a_thread_more_is_seen() {
         let tasks = Tasks::of(std::process::id());
         let (sender, receiver) = std::sync::mpsc::channel::<()>();
-        let (began, begun) = std::sync::mpsc::channel::<()>();
+        let (sign, runs) = std::sync::mpsc::channel::<()>();
         let before = tasks.look();
         assert!(before >= 1, "{before}");
         let thread = std::thread::spawn(move || {
-            began.send(()).unwrap();
+            sign.send(()).unwrap();
             let _ = receiver.recv();
         });
-        begun.recv().unwrap();
+        runs.recv().unwrap();
         // Other tests of this process come and go, so it is this one's own task that is looked for.
         assert!(tasks.look() >= 2);
         drop(sender);
