@@ -135,7 +135,7 @@ mod tests {
         for (text, statement) in [
             (r#"{"net": "example.com:443"}"#, r#"allow.net "example.com:443" (p.json:1:9)"#),
             (r#"{"listen": 3000}"#, "allow.listen 3000 (p.json:1:12)"),
-            (r#"{"run": ["git"]}"#, r#"allow.run "git" (p.json:1:9)"#),
+            (r#"{"run": ["git"]}"#, r#"allow.run "git" (p.json:1:10)"#),
         ] {
             let layer = Layer::parse(&Source::file("p.json", "/p/p.json"), text.as_bytes()).unwrap();
             let policy = Policy::merge([&layer]).expand(&Places {
