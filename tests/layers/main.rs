@@ -3,6 +3,7 @@
 #![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes the snapshots")]
 
 mod host_view;
+mod nested;
 mod older_landlock;
 mod relaxed;
 
@@ -229,13 +230,13 @@ secure-bun: help: raise the hard limit of open files above 1001: `ulimit -Hn`; i
 fn the_right_to_name_the_host() {
     nothing_runs_without(
         "host-name",
-        str![[r"
+        str![[r#"
 exit code 125
 --- stderr
 secure-bun: error: the sandbox cannot be established: setting the host name failed: Operation not permitted (os error 1)
-secure-bun: help: `secure-bun doctor` tries each layer
+secure-bun: help: in a systemd service, `ProtectHostname=no`; in a container, a seccomp profile that allows sethostname; `secure-bun doctor` tries each layer
 
-"]],
+"#]],
     );
 }
 

@@ -154,6 +154,10 @@ impl Error {
                 "in a container, allow the landlock_* system calls in its seccomp profile; more than 16 nested \
                  Landlock domains are not possible"
             }
+            Step::DropUser => {
+                "root's programs run as user and group 65534: root needs CAP_SETUID and CAP_SETGID for that, and a user \
+                 namespace around it has to map 65534; or start secure-bun as an unprivileged user"
+            }
             Step::Clone if self.errno.0 == libc::ENOSPC || self.errno.0 == libc::EUSERS => {
                 "the number of user namespaces is limited: raise it with `sysctl user.max_user_namespaces=10000`"
             }
@@ -183,6 +187,9 @@ impl Error {
                  for a container, `docker run --ulimit nofile=`"
             }
             Step::LoadFilter if unsupported || self.errno.0 == libc::EINVAL => "the kernel lacks CONFIG_SECCOMP_FILTER",
+            Step::SetHostname => {
+                "in a systemd service, `ProtectHostname=no`; in a container, a seccomp profile that allows sethostname"
+            }
             Step::OpenSource(_) if self.errno == Errno::ESTALE => {
                 "it was replaced while the sandbox was being made: run again"
             }

@@ -54,7 +54,7 @@ pub fn mounts(identity: Identity) -> Result<(), Error> {
 /// Shows the owner of what is in `folder` as another user, as root does for the programs that it starts.
 pub fn id_mapped_mount(folder: &CStr, uid: u32, gid: u32) -> Result<(), Error> {
     let mut stack = Stack::new().at(Step::Clone)?;
-    let namespace = sys::user_namespace_mapping_root_to(uid, gid, &mut stack).at(Step::IdMap)?;
+    let namespace = start::map_root_to(uid, gid, &mut stack)?;
     let mount = sys::own(sys::clone_tree(Fd::CWD, folder, Extent::Alone).at(Step::OpenSource(0))?);
     let flags = MountFlags { read_only: true, no_exec: true, devices: false };
     sys::restrict_mount(Fd(mount.as_raw_fd()), c"", flags, Some(Fd(namespace.as_raw_fd()))).at(Step::IdMap)

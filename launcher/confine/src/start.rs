@@ -12,7 +12,7 @@ use crate::layout;
 use crate::plan::{Access, Bind, Identity, Need, Plan, Root, View};
 use crate::seccomp::{self, Filter};
 use crate::status::Status;
-use crate::sys::{self, Child, CloneFlags, Exec, Fd, MountFlags, Stack};
+use crate::sys::{self, Child, CloneFlags, Exec, Fd, MountFlags, NoMapping, Stack};
 
 /// A program that runs in its sandbox.
 #[derive(Debug)]
@@ -113,14 +113,21 @@ pub(crate) fn clone<T>(identity: Identity, stack: &mut Stack, body: fn(&T) -> !,
     child
 }
 
+/// A user namespace for mounts that show what is root's as `uid`'s.
+pub(crate) fn map_root_to(uid: u32, gid: u32, stack: &mut Stack) -> Result<OwnedFd, Error> {
+    sys::user_namespace_mapping_root_to(uid, gid, stack).map_err(|missing| match missing {
+        NoMapping::Namespace(errno) => Error { step: Step::Clone, errno, path: None },
+        NoMapping::Ids(errno) => Error { step: Step::DropUser, errno, path: None },
+    })
+}
+
 /// Opens every source with root's rights, which the child no longer has.
 fn open_sources(binds: &[Bind], uid: u32, gid: u32, stack: &mut Stack) -> Result<Sources, Error> {
     let mut id_map: Option<OwnedFd> = None;
     let mut sources = Sources::default();
     for (index, bind) in binds.iter().enumerate() {
         if bind.map_owner && id_map.is_none() {
-            let namespace = sys::user_namespace_mapping_root_to(uid, gid, stack);
-            id_map = Some(namespace.map_err(|errno| Error { step: Step::Clone, errno, path: None })?);
+            id_map = Some(map_root_to(uid, gid, stack)?);
         }
         let failed = |step| move |errno| Error { step, errno, path: Some(display(&bind.source)) };
         let source = child::open_bind(bind).map(sys::own).map_err(failed(Step::OpenSource(index)))?;

@@ -16,6 +16,7 @@ pub mod run;
 mod scratch;
 mod stage;
 pub mod supervise;
+mod surroundings;
 
 pub use error::Error;
 pub use outcome::{Ending, Outcome};

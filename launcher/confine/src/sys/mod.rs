@@ -29,7 +29,7 @@ pub(crate) use identity::{
     clear_groups, drop_capabilities, parent_pid, pid, reset_signals, set_dumpable, set_effective_ids, set_ids,
     set_parent_death_signal, set_umask,
 };
-pub(crate) use idmap::user_namespace_mapping_root_to;
+pub(crate) use idmap::{NoMapping, user_namespace_mapping_root_to};
 pub(crate) use landlock::{landlock_abi, landlock_add_path, landlock_restrict_self};
 pub(crate) use limits::{Resource, no_new_privileges, raise_open_files, set_limit};
 pub(crate) use mount::{Extent, MountFlags, attach, clone_tree, pivot_into, restrict_mount, set_hostname, tmpfs};

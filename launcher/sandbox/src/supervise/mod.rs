@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use confine::{Child, Ended};
 
-pub(crate) use cgroup::ControlGroup;
+pub(crate) use cgroup::{ControlGroup, REMEDY as CGROUP_REMEDY};
 pub(crate) use channel::Channel;
 use limits::Watch;
 pub(crate) use sample::Sample;

@@ -66,6 +66,10 @@ fn lacks(what: &str) -> Option<Vec<Lack>> {
             Lack { calls: &[libc::SYS_clone], flags: NAMESPACES, errno: libc::EPERM },
             Lack { calls: &[libc::SYS_clone3], flags: &[], errno: libc::ENOSYS },
         ]),
+        // The same with what docs/deployment.md adds to that profile.
+        "what-docker-allows-with-additions" => {
+            always(&[libc::SYS_unshare, libc::SYS_setns, libc::SYS_mount, libc::SYS_chroot], libc::EPERM)
+        }
         "namespaces-and-landlock" => Some([lacks("namespaces")?, lacks("landlock")?].into_iter().flatten().collect()),
         "user-namespaces" => flagged(&[libc::SYS_clone], &[libc::CLONE_NEWUSER], libc::EPERM),
         "more-user-namespaces" => flagged(&[libc::SYS_clone], &[libc::CLONE_NEWUSER], libc::ENOSPC),
