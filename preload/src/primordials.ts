@@ -37,6 +37,7 @@ export const indexOf = uncurry(String.prototype.indexOf) as (
   from?: number,
 ) => number;
 export const numberToString = uncurry(Number.prototype.toString);
+export const toWellFormed = uncurry(String.prototype.toWellFormed);
 export const stringValue = uncurry(String.prototype.valueOf);
 export const numberValue = uncurry(Number.prototype.valueOf);
 export const booleanValue = uncurry(Boolean.prototype.valueOf);

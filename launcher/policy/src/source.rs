@@ -62,7 +62,8 @@ impl Source {
         if text.trim().is_empty() {
             return Err(refuse(String::new(), 0, "the policy is empty", "the smallest policy is {}"));
         }
-        Ok(SourceText::new(&self.name, SourceKind::Text, text))
+        let folder = Some(self.folder().to_path_buf());
+        Ok(Arc::new(SourceText { name: self.name.clone(), kind: SourceKind::Text, text: text.to_owned(), folder }))
     }
 }
 
@@ -82,11 +83,13 @@ pub(crate) struct SourceText {
     pub(crate) name: String,
     pub(crate) kind: SourceKind,
     pub(crate) text: String,
+    /// Of a file: where it lies.
+    folder: Option<PathBuf>,
 }
 
 impl SourceText {
     pub(crate) fn new(name: &str, kind: SourceKind, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { name: name.to_owned(), kind, text: text.into() })
+        Arc::new(Self { name: name.to_owned(), kind, text: text.into(), folder: None })
     }
 
     pub(crate) fn origin(self: &Arc<Self>, start: usize, end: usize) -> Origin {
@@ -121,6 +124,11 @@ impl Origin {
     /// The name of the file, `preset NAME`, the flag as typed, or `default`.
     pub fn source_name(&self) -> &str {
         &self.source.name
+    }
+
+    /// The folder of the file that says it; nothing for flags, presets and defaults.
+    pub fn folder(&self) -> Option<&Path> {
+        self.source.folder.as_deref().filter(|folder| folder.is_absolute())
     }
 
     /// The whole text of the source; empty where there is none to show.

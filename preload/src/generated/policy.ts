@@ -51,6 +51,7 @@ export const PROTECTED_WRITES: readonly string[] = [
   ".bash_profile",
   ".bashrc",
   ".bunfig.toml",
+  ".cache/secure-bun",
   ".claude",
   ".codex",
   ".cursor",

@@ -1,7 +1,7 @@
 //! Which objects of the host the program sees, and how: grants become binds, denials become gaps or masks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -146,6 +146,7 @@ impl<F: Look> Planner<'_, F> {
             return Err(Error::new(error::Kind::Usage, message)
                 .with_help("it is secure-bun's own inside; grant the files in question by name"));
         }
+        self.refuse_planted_link(rule, &object, access)?;
         if object.links > 1 && self.policy.grants.read.deny.iter().any(|deny| !deny.value.starts_with(path)) {
             let message = format!("{} has other names (hard links), which a deny rule does not cover", path.display());
             self.shown.warnings.push(Warning(message));
@@ -158,6 +159,40 @@ impl<F: Look> Planner<'_, F> {
         let entry = self.wanted.entry(object.path.clone()).or_insert_with(|| (object, access));
         entry.1 = entry.1.max(access);
         Ok(())
+    }
+
+    /// A symbolic link is the program's word, or that of one before it, where it lies in something that may be written
+    /// to; and one that leads out of the policy's folder may have come with the code. Neither makes a grant of its own.
+    fn refuse_planted_link(&self, rule: &Rule<PathBuf>, object: &Object, access: Access) -> Result<(), Error> {
+        let path = &rule.value;
+        if object.path == *path {
+            return Ok(());
+        }
+        let folder = rule.statement.origin.folder().unwrap_or(&self.policy.cwd);
+        let leaves = path.starts_with(folder) && !object.path.starts_with(folder);
+        let planted = || {
+            self.policy.grants.write.allow.iter().any(|grant| {
+                let below = path.strip_prefix(&grant.value).ok().filter(|below| *below != Path::new(""));
+                below.is_some_and(|below| self.real(&grant.value).join(below) != object.path)
+            })
+        };
+        let target = object.path.clone();
+        let request = if access == Access::Write { Request::Write(target) } else { Request::Read(target) };
+        if !(leaves || planted()) || decide(self.policy, &request).allowed {
+            return Ok(());
+        }
+        let (from, to) = (path.display(), object.path.display());
+        let message = format!("{}: the symbolic link {from} leads to {to}, which is not granted", rule.statement);
+        Err(Error::new(error::Kind::Usage, message).with_help("grant what it leads to by its own name, or remove it"))
+    }
+
+    /// A path without symbolic links, as far as it exists.
+    fn real(&self, path: &Path) -> PathBuf {
+        match (self.files.look(path), path.parent(), path.file_name()) {
+            (Ok(object), _, _) => object.path,
+            (Err(_), Some(parent), Some(name)) => self.real(parent).join(name),
+            _ => path.to_path_buf(),
+        }
     }
 
     fn show(&mut self) -> Result<(), Error> {
@@ -195,16 +230,31 @@ impl<F: Look> Planner<'_, F> {
     /// Paths below `path`, existing or not, that are denied by a rule or are secrets of an import root.
     fn denied_below(&self, path: &Path) -> Vec<PathBuf> {
         let grants = &self.policy.grants;
-        let ruled = grants.read.deny.iter().chain(&grants.import.deny).map(|rule| rule.value.clone());
-        let mut denied: Vec<PathBuf> =
-            ruled.filter(|denied| denied.starts_with(path) && !self.is_visible(denied)).collect();
-        if grants.import.allow.iter().any(|root| root.value == path)
+        let ruled = grants.read.deny.iter().chain(&grants.import.deny);
+        let ruled = ruled.map(|rule| &rule.value).filter(|denied| !self.is_visible(denied));
+        let mut denied: Vec<PathBuf> = ruled.flat_map(|denied| self.names_below(denied, path)).collect();
+        let roots = grants.import.allow.iter().map(|root| root.value.as_path());
+        let root =
+            roots.clone().find(|root| *root == path).or_else(|| roots.clone().find(|root| self.real(root) == path));
+        if let Some(root) = root
             && let Ok(entries) = self.files.entries(path)
         {
-            denied
-                .extend(entries.into_iter().map(|entry| path.join(entry.name)).filter(|entry| !self.is_visible(entry)));
+            let hidden = |name: &OsString| !self.is_visible(&path.join(name)) && !self.is_visible(&root.join(name));
+            denied.extend(entries.into_iter().filter(|entry| hidden(&entry.name)).map(|entry| path.join(entry.name)));
         }
         denied
+    }
+
+    /// The names that a denied object has at or below `path`: the one in the policy, and the one without symbolic
+    /// links.
+    fn names_below(&self, denied: &Path, path: &Path) -> Vec<PathBuf> {
+        let real = self.real(denied);
+        let mut names = vec![denied.to_path_buf()];
+        if real != denied {
+            names.push(real);
+        }
+        names.retain(|name| name.starts_with(path));
+        names
     }
 
     fn bind(&mut self, object: &Object, access: Access) -> Result<(), Error> {
@@ -278,12 +328,14 @@ impl<F: Look> Planner<'_, F> {
                 self.shown.root.masks.push(Mask { target: c_path(&object.path)?, kind: object.kind });
             }
         }
-        let ruled = self.policy.grants.write.deny.iter().map(|rule| rule.value.clone());
-        let ruled = ruled.filter(|closed| closed.starts_with(path));
-        let closed: Vec<PathBuf> = ruled.chain(self.protected_below(path)).collect();
+        let ruled: Vec<&PathBuf> = self.policy.grants.write.deny.iter().map(|rule| &rule.value).collect();
+        let mut closed: Vec<PathBuf> = ruled.into_iter().flat_map(|closed| self.names_below(closed, path)).collect();
+        let named = closed.len();
+        closed.extend(self.protected_below(path));
         let mut held = BTreeSet::new();
-        for closed in closed {
-            let writable = decide(self.policy, &Request::Write(closed.clone())).allowed;
+        for (index, closed) in closed.into_iter().enumerate() {
+            // Something protected may be opened by a grant of its own, what a rule names may not.
+            let writable = index >= named && decide(self.policy, &Request::Write(closed.clone())).allowed;
             let hidden = denied.iter().any(|hidden| closed.starts_with(hidden));
             if !writable
                 && !hidden
