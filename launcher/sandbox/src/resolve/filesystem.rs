@@ -146,7 +146,7 @@ impl<F: Look> Planner<'_, F> {
             return Err(Error::new(error::Kind::Usage, message)
                 .with_help("it is secure-bun's own inside; grant the files in question by name"));
         }
-        self.refuse_planted_link(rule, &object, access)?;
+        self.refuse_foreign_link(rule, &object, access)?;
         if object.links > 1 && self.policy.grants.read.deny.iter().any(|deny| !deny.value.starts_with(path)) {
             let message = format!("{} has other names (hard links), which a deny rule does not cover", path.display());
             self.shown.warnings.push(Warning(message));
@@ -161,29 +161,36 @@ impl<F: Look> Planner<'_, F> {
         Ok(())
     }
 
-    /// A symbolic link is the program's word, or that of one before it, where it lies in something that may be written
-    /// to; and one that leads out of the policy's folder may have come with the code. Neither makes a grant of its own.
-    fn refuse_planted_link(&self, rule: &Rule<PathBuf>, object: &Object, access: Access) -> Result<(), Error> {
-        let path = &rule.value;
-        if object.path == *path {
+    /// A symbolic link may be the word of somebody else than the policy's author: where it leads out of the policy's
+    /// folder, it may have come with the code; in what may be written to, an earlier program may have made it. Such a
+    /// link grants nothing by itself: where it leads to has to be granted too.
+    fn refuse_foreign_link(&self, rule: &Rule<PathBuf>, object: &Object, access: Access) -> Result<(), Error> {
+        let (path, end) = (&rule.value, &object.path);
+        if end == path {
             return Ok(());
         }
-        let folder = rule.statement.origin.folder().unwrap_or(&self.policy.cwd);
-        let leaves = path.starts_with(folder) && !object.path.starts_with(folder);
-        let planted = || {
-            self.policy.grants.write.allow.iter().any(|grant| {
-                let below = path.strip_prefix(&grant.value).ok().filter(|below| *below != Path::new(""));
-                below.is_some_and(|below| self.real(&grant.value).join(below) != object.path)
-            })
+        let left = rule.statement.origin.folder().filter(|folder| path.starts_with(folder));
+        let left = left.map(|folder| self.real(folder)).filter(|folder| !end.starts_with(folder));
+        let writable = self.policy.grants.write.allow.iter().find(|grant| {
+            let below = path.strip_prefix(&grant.value).ok().filter(|below| *below != Path::new(""));
+            below.is_some_and(|below| self.real(&grant.value).join(below) != *end)
+        });
+        let why = match (left, writable) {
+            (Some(folder), _) => format!("that leads out of {}", folder.display()),
+            (None, Some(grant)) => format!("in {}, which may be written to", grant.value.display()),
+            (None, None) => return Ok(()),
         };
-        let target = object.path.clone();
-        let request = if access == Access::Write { Request::Write(target) } else { Request::Read(target) };
-        if !(leaves || planted()) || decide(self.policy, &request).allowed {
+        let (key, request) = match access {
+            Access::Write => ("write", Request::Write(end.clone())),
+            _ => ("read", Request::Import(end.clone())),
+        };
+        if decide(self.policy, &request).allowed {
             return Ok(());
         }
-        let (from, to) = (path.display(), object.path.display());
-        let message = format!("{}: the symbolic link {from} leads to {to}, which is not granted", rule.statement);
-        Err(Error::new(error::Kind::Usage, message).with_help("grant what it leads to by its own name, or remove it"))
+        let (path, end) = (path.display(), end.display());
+        let message = format!("{}: {path} is a symbolic link {why}, to {end}", rule.statement);
+        Err(Error::new(error::Kind::Usage, message)
+            .with_help(format!("if that is meant, grant it by its own name too: allow.{key}: [{end:?}]")))
     }
 
     /// A path without symbolic links, as far as it exists.
