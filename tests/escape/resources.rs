@@ -109,7 +109,6 @@ fn a_flood_of_log_lines() {
 
 #[test]
 fn limits_raised_by_the_program() {
-    let raise =
-        format!("call({}, {}, new BigUint64Array([64n, 64n]))", libc::SYS_setrlimit, libc::RLIMIT_NOFILE);
+    let raise = format!("call({}, {}, new BigUint64Array([64n, 64n]))", libc::SYS_setrlimit, libc::RLIMIT_NOFILE);
     Attack::by_native_code(Folder::new(), &raise).under(NATIVE_WRITER).refused_with(libc::EPERM);
 }
