@@ -95,11 +95,6 @@ export function startsWith(text: string, prefix: string): boolean {
   return substring(text, 0, prefix.length) === prefix;
 }
 
-/** Whether the first `length` characters of `text` end with `suffix`. */
-export function endsWith(text: string, suffix: string, length: number): boolean {
-  return length >= suffix.length && substring(text, length - suffix.length, length) === suffix;
-}
-
 /** Adds to the end of a list without calling a method of it, or a setter somebody put on its prototype. */
 export function append<Item>(list: Item[], item: Item): void {
   defineValue(list, list.length, item, true);
