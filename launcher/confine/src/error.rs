@@ -103,7 +103,7 @@ impl Step {
             Self::DropUser | Self::Clone | Self::MapUser | Self::IdMap | Self::SetHostname => Layer::Namespaces,
             Self::OpenSource(_) | Self::MakeRoot | Self::LayOut(_) | Self::MountProc | Self::PivotRoot | Self::Seal => {
                 Layer::Mounts
-            },
+            }
             Self::RaiseOpenFiles | Self::SetLimits => Layer::Limits,
             Self::NoNewPrivileges | Self::LoadFilter => Layer::Seccomp,
             Self::EnterDirectory

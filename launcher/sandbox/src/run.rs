@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use confine::{Identity, Plan, Program, Root, Stdio, seccomp};
+use confine::{Identity, Plan, Processes, Program, Root, Stdio, seccomp};
 use policy::{ExpandedPolicy, Policy};
 
 use crate::error::{Error, Kind, Warning, c_path, text};
@@ -267,6 +267,7 @@ fn plan(
             write: shown.writable,
             tty: pipes.has_terminal(),
             deny_new_executable_memory: !engine.jit,
+            run: false,
         },
         program: Program {
             path: runtime::BUN.to_owned(),
@@ -274,6 +275,7 @@ fn plan(
             env: env.into_iter().map(runtime::c_string).collect::<Result<_, _>>()?,
             cwd: c_path(cwd)?,
         },
+        processes: Processes::One,
         stdio: pipes.stdio(),
     };
     Ok((plan, shown))

@@ -76,11 +76,8 @@ pub(crate) fn next_change(pid: Option<u32>) -> Option<(u32, Change)> {
         match unsafe { raw(libc::SYS_wait4, [int(wanted), &raw mut status as usize, int(options), 0, 0, 0]) } {
             Ok(0) => return None,
             Ok(pid) => {
-                let change = if libc::WIFSTOPPED(status) {
-                    Change::Held(libc::WSTOPSIG(status))
-                } else {
-                    Change::Ended(status)
-                };
+                let change =
+                    if libc::WIFSTOPPED(status) { Change::Held(libc::WSTOPSIG(status)) } else { Change::Ended(status) };
                 return Some((u32::try_from(pid).ok()?, change));
             }
             Err(Errno(libc::EINTR)) => {}

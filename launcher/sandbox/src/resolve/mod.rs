@@ -3,6 +3,7 @@
 pub mod environment;
 mod filesystem;
 pub mod look;
+pub mod programs;
 pub mod runtime;
 
 use policy::ExpandedPolicy;

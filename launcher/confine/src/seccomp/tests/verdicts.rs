@@ -314,14 +314,9 @@ fn other_programs_only_where_they_are_granted_and_never_in_a_namespace() {
 fn init_waits_and_ends_and_does_nothing_else() {
     let filter = Filter::for_init();
     let allowed = |number| answer_to(&filter, &Data::native(number, [0; 6])) == Allowed;
-    let mut calls = [
-        libc::SYS_rt_sigtimedwait,
-        libc::SYS_wait4,
-        libc::SYS_kill,
-        libc::SYS_restart_syscall,
-        libc::SYS_exit_group,
-    ]
-    .map(|call| u32::try_from(call).unwrap());
+    let mut calls =
+        [libc::SYS_rt_sigtimedwait, libc::SYS_wait4, libc::SYS_kill, libc::SYS_restart_syscall, libc::SYS_exit_group]
+            .map(|call| u32::try_from(call).unwrap());
     calls.sort_unstable();
     assert_eq!((0..600).filter(|number| allowed(*number)).collect::<Vec<_>>(), calls);
 }
