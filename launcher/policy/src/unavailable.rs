@@ -25,7 +25,8 @@ pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
         let name = audit.value.name();
         found.push(not_yet(&format!("kernel.audit \"{name}\""), &audit.origin));
     }
-    // It is not made for a program that has no sockets; relaxing is for hosts that lack a layer. Using all layers and saying nothing would be another policy than the one that was written.
+    // It is not made for a program that has no sockets; relaxing is for hosts that lack a layer. Using all layers and
+    // saying nothing would be another policy than the one that was written.
     let missing = policy.kernel.namespaces.iter().find(|listed| listed.value == Namespace::Net);
     if let Some(namespace) = missing {
         let name = namespace.value.name();

@@ -43,6 +43,11 @@ impl Child {
         self.signal(libc::SIGKILL);
     }
 
+    /// Whether it is the init of a tree, and the program below it.
+    pub const fn is_init(&self) -> bool {
+        self.program.is_some()
+    }
+
     /// Sends it a signal, if it is still there.
     pub fn signal(&self, signal: i32) {
         let fd = int(self.pidfd.as_raw_fd());

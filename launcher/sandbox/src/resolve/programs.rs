@@ -7,14 +7,15 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use confine::{Access, File, Kind, Link, Mask, Root};
-use policy::{Entry as Rule, ExpandedPolicy, PROGRAM_FOLDERS, ProgramRule, Request, SANDBOX_PROGRAMS, Side, decide};
+use confine::{Access, File, Kind, Link, Mask, Processes, Root};
+use policy::{
+    Entry as Rule, ExpandedPolicy, Namespace, PROGRAM_FOLDERS, ProgramRule, Request, SANDBOX_PROGRAMS, Side, decide,
+};
 
 use super::look::{Look, RealFiles};
 use super::runtime::bind;
 use crate::error::{self, Error, c_path};
 use crate::host::{Footprint, is_executable, loader_cache};
-use crate::places::HOME;
 
 /// The most programs of one granted folder.
 const MOST_PROGRAMS: usize = 500;
@@ -144,8 +145,21 @@ impl Programs {
         Ok(())
     }
 
-    /// The folders that programs are looked up in, as `PATH` names them.
+    /// Which processes the sandbox needs.
+    pub fn processes(&self, policy: &ExpandedPolicy) -> Processes {
+        let listed = policy.kernel.namespaces.iter().any(|namespace| namespace.value == Namespace::Pid);
+        if self.some || listed {
+            Processes::Tree { again: decide(policy, &Request::Run(Path::new(SANDBOX_PROGRAMS).join("bun"))).allowed }
+        } else {
+            Processes::One
+        }
+    }
+
+    /// The folders that programs are looked up in, as `PATH` names them. Without programs it is what programs expect.
     pub fn path(&self) -> String {
+        if !self.some {
+            return PROGRAM_FOLDERS.join(":");
+        }
         let folders: Vec<_> = self.folders.iter().map(|folder| folder.to_string_lossy()).collect();
         folders.join(":")
     }
@@ -181,8 +195,9 @@ impl Programs {
         for (path, contents) in [("/etc/passwd", USERS), ("/etc/group", GROUPS)] {
             root.files.push(File { target: c_path(Path::new(path))?, contents: contents.into() });
         }
-        root.directories.push(c_path(Path::new(HOME))?);
-        follow_system_links(root)
+        follow_system_links(root)?;
+        unite(root);
+        Ok(())
     }
 }
 
@@ -246,7 +261,7 @@ fn follow_system_links(root: &mut Root) -> Result<(), Error> {
 
 /// At each place inside there is one object: the grants of one place unite, and what a folder of programs shows already
 /// is not shown once more with less.
-pub fn unite(root: &mut Root) {
+fn unite(root: &mut Root) {
     let mut binds: BTreeMap<std::ffi::CString, confine::Bind> = BTreeMap::new();
     for bind in std::mem::take(&mut root.binds) {
         match binds.get_mut(&bind.target) {

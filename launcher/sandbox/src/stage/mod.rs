@@ -87,6 +87,8 @@ pub(crate) struct Told<'a> {
     pub(crate) call: Option<&'a CallRequest>,
     /// Whether the program uses Bun's shell.
     pub(crate) shell: bool,
+    /// Whether the program may start Bun, which is then given the same preloads.
+    pub(crate) again: bool,
 }
 
 /// Puts the preload's files into `root`.
@@ -97,9 +99,31 @@ pub(crate) fn stage(
     engine: &Engine,
     told: &Told<'_>,
 ) -> Result<(), Error> {
-    let Told { cwd, channel, call, shell } = *told;
     let rows = policy::preload_table(policy);
-    let table = Table {
+    let own = table(&rows, policy, engine, told)?;
+    let table = if told.again {
+        // The program's process is the second of its tree, after init; a later one has no channel and no call.
+        let other = table(&rows, policy, engine, &Told { channel: false, call: None, ..*told })?;
+        format!("process.pid===2?{own}:{other}")
+    } else {
+        own
+    };
+    // The pragma tells Bun that there is nothing to transpile.
+    let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={table};\n").into_bytes();
+    root.files.push(File { target: c_path(Path::new(POLICY_PATH))?, contents });
+    match compile::compiled(host) {
+        Some(folder) => {
+            root.binds.push(runtime::bind(&folder, c_path(Path::new(GUARDS_FOLDER))?, Access::Read, false)?);
+        }
+        None => root.files.push(File { target: c_path(Path::new(GUARDS_PATH))?, contents: GUARDS.into() }),
+    }
+    Ok(())
+}
+
+/// The table for one process, as JSON.
+fn table(rows: &PreloadTable, policy: &ExpandedPolicy, engine: &Engine, told: &Told<'_>) -> Result<String, Error> {
+    let Told { cwd, channel, call, shell, again } = *told;
+    json(&Table {
         v: 1,
         channel: channel.then_some(3),
         call,
@@ -115,20 +139,10 @@ pub(crate) fn stage(
             run: !rows.run.allow.is_empty(),
             workers: rows.workers.most > 0,
         },
-        env_hide: runtime::variable_names(engine).collect(),
-        details: json(&Details { cwd: text(cwd)?, policy: &rows, report: channel, preload: PRELOADS })?,
-    };
-    let json = json(&table)?;
-    // The pragma tells Bun that there is nothing to transpile.
-    let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={json};\n").into_bytes();
-    root.files.push(File { target: c_path(Path::new(POLICY_PATH))?, contents });
-    match compile::compiled(host) {
-        Some(folder) => {
-            root.binds.push(runtime::bind(&folder, c_path(Path::new(GUARDS_FOLDER))?, Access::Read, false)?);
-        }
-        None => root.files.push(File { target: c_path(Path::new(GUARDS_PATH))?, contents: GUARDS.into() }),
-    }
-    Ok(())
+        // Another Bun needs them, and has its environment from this one.
+        env_hide: if again { Vec::new() } else { runtime::variable_names(engine).collect() },
+        details: json(&Details { cwd: text(cwd)?, policy: rows, report: channel, preload: PRELOADS })?,
+    })
 }
 
 fn json(value: &impl Serialize) -> Result<String, Error> {

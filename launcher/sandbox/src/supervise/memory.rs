@@ -11,7 +11,6 @@ const PAGE_BYTES: u64 = 4096;
 pub(super) struct Memory {
     statm: File,
     page_bytes: u64,
-    peak_bytes: u64,
 }
 
 impl Memory {
@@ -19,21 +18,14 @@ impl Memory {
     pub(super) fn of(pid: u32) -> io::Result<Self> {
         let page_bytes = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
         let page_bytes = page_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(PAGE_BYTES);
-        Ok(Self { statm: File::open(format!("/proc/{pid}/statm"))?, page_bytes, peak_bytes: 0 })
+        Ok(Self { statm: File::open(format!("/proc/{pid}/statm"))?, page_bytes })
     }
 
     /// What it has now, in bytes; nothing once it has ended.
-    pub(super) fn look(&mut self) -> u64 {
+    pub(super) fn look(&self) -> u64 {
         let mut text = [0u8; 128];
         let Ok(n) = self.statm.read_at(&mut text, 0) else { return 0 };
-        let now = private_pages(text.get(..n).unwrap_or_default()).unwrap_or(0) * self.page_bytes;
-        self.peak_bytes = self.peak_bytes.max(now);
-        now
-    }
-
-    /// The most that was seen.
-    pub(super) const fn peak_bytes(&self) -> u64 {
-        self.peak_bytes
+        private_pages(text.get(..n).unwrap_or_default()).unwrap_or(0) * self.page_bytes
     }
 }
 
@@ -57,11 +49,10 @@ mod tests {
 
     #[test]
     fn memory_that_is_touched_is_seen() {
-        let mut memory = Memory::of(std::process::id()).unwrap();
+        let memory = Memory::of(std::process::id()).unwrap();
         let before = memory.look();
         let block = vec![1u8; 64 << 20];
         assert!(memory.look() >= before + (60 << 20), "{before}");
-        assert!(memory.peak_bytes() >= 60 << 20);
         drop(block);
     }
 }

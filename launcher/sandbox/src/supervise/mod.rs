@@ -8,6 +8,7 @@ mod memory;
 mod sample;
 mod signals;
 mod streams;
+mod tree;
 
 use std::cell::RefCell;
 use std::io;

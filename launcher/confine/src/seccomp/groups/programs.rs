@@ -41,6 +41,7 @@ pub(super) const PROGRAMS: &[Rule] = rules! {
     SYS_signalfd4: Allow, "signals as events";
     SYS_msync: Allow, "write back mapped files that may be written";
     SYS_readahead: Allow, "announce sequential reading";
+    SYS_recvmsg: Allow, "messages of children, over pairs of sockets";
     SYS_getxattr: Refuse(libc::EOPNOTSUPP), "file systems without extended attributes are well known; ENOSYS is not";
     SYS_lgetxattr: Refuse(libc::EOPNOTSUPP), "file systems without extended attributes are well known; ENOSYS is not";
     SYS_fgetxattr: Refuse(libc::EOPNOTSUPP), "file systems without extended attributes are well known; ENOSYS is not";
