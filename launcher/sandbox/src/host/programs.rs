@@ -1,12 +1,12 @@
 //! What a program of the host consists of, beyond its own file: found by rules per kind of program, and without running
 //! anything of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirEntryExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use confine::Access;
@@ -27,6 +27,8 @@ const DEEPEST: usize = 8;
 pub(crate) struct Footprint {
     /// Files that are executed, by their canonical paths: the programs and the interpreters of those that are scripts.
     pub(crate) executables: Vec<PathBuf>,
+    /// The names by which scripts ask for their interpreters, and where those are.
+    pub(crate) names: BTreeMap<PathBuf, PathBuf>,
     /// Folders that belong to them: modules, subcommands, templates.
     pub(crate) folders: BTreeMap<PathBuf, Access>,
     libraries: Libraries,
@@ -65,6 +67,7 @@ impl Footprint {
         for file in interpreter.env.iter().chain([&interpreter.path]) {
             let found = fs::canonicalize(file)
                 .map_err(|error| Error::io(Kind::NotRunnable, "open the interpreter", file, &error))?;
+            self.names.insert(file.clone(), found.clone());
             self.add_at_depth(&found, find, depth + 1)?;
         }
         Ok(())
@@ -117,7 +120,8 @@ impl Footprint {
             return Ok(());
         }
         let mut open = vec![(folder, 0)];
-        let mut looked = 0;
+        // Git has one file under a hundred names.
+        let mut looked = BTreeSet::new();
         while let Some((folder, depth)) = open.pop() {
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
                 let (path, kind) = (entry.path(), entry.file_type());
@@ -125,9 +129,11 @@ impl Footprint {
                     if depth < DEEPEST {
                         open.push((path, depth + 1));
                     }
-                } else if kind.is_ok_and(|kind| kind.is_file()) && is_native(&path, access) {
-                    looked += 1;
-                    if looked > MOST_MODULES {
+                } else if kind.is_ok_and(|kind| kind.is_file())
+                    && is_native(&path, access)
+                    && looked.insert(entry.ino())
+                {
+                    if looked.len() > MOST_MODULES {
                         return Ok(());
                     }
                     self.libraries.add_library(&path)?;

@@ -94,9 +94,12 @@ impl Programs {
             // Denying wins: the grant comes to nothing.
             return Ok(());
         }
-        let before = self.footprint.executables.len();
+        let (before, known) = (self.footprint.executables.len(), self.footprint.names.clone());
         self.footprint.add(&found, &find)?;
-        for file in self.footprint.executables.iter().skip(before) {
+        let asked = self.footprint.names.iter().filter(|(name, _)| !known.contains_key(*name));
+        let asked: Vec<(PathBuf, PathBuf)> = asked.map(|(name, found)| (name.clone(), found.clone())).collect();
+        let new: Vec<PathBuf> = self.footprint.executables.iter().skip(before).cloned().collect();
+        for file in new.iter().chain(asked.iter().map(|(name, _)| name)) {
             if is_denied(policy, file) {
                 return Err(refuse(&format!("is run by {}, which the policy denies", file.display())));
             }
@@ -105,15 +108,23 @@ impl Programs {
                     .with_help("a program that can be changed from inside is no longer the one that was granted"));
             }
         }
-        for name in [path, &found] {
-            if let Some(folder) = name.parent().filter(|folder| !self.folders.iter().any(|known| known == folder)) {
+        self.name(path, found);
+        for (name, found) in asked {
+            self.name(&name, found);
+        }
+        Ok(())
+    }
+
+    /// Lets the program at `found` be asked for by `name`, too.
+    fn name(&mut self, name: &Path, found: PathBuf) {
+        for folder in [name.parent(), found.parent()].into_iter().flatten() {
+            if !self.folders.iter().any(|known| known == folder) {
                 self.folders.push(folder.to_path_buf());
             }
         }
-        if path != found {
-            self.links.insert(path.to_path_buf(), found);
+        if name != found {
+            self.links.insert(name.to_path_buf(), found);
         }
-        Ok(())
     }
 
     fn add_folder(

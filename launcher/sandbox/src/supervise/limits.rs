@@ -118,6 +118,10 @@ impl Watch {
     fn look(&mut self) -> Option<Reached> {
         if let Some(sample) = self.sample.as_mut().filter(|sample| sample.is_due()) {
             sample.look(&self.tree.processes());
+            if self.tree.may_grow() {
+                self.tree.memory();
+                self.tree.cpu();
+            }
         }
         if let Some(allowed) = self.limits.wall_ms {
             let value = millis(self.started.elapsed());
@@ -162,10 +166,19 @@ impl Watch {
         Some(self.tree.peak_bytes()).filter(|bytes| *bytes > 0)
     }
 
+    /// The CPU time that was seen, where the kernel does not tell it at the end: an init that is ended has not waited for
+    /// the program.
+    pub(super) const fn cpu(&self) -> Duration {
+        self.tree.used()
+    }
+
     /// Looks at what the program has, before it is ended: a short call may have come between two looks.
     pub(super) fn look_once_more(&mut self) {
-        if self.limits.memory_mb.is_some() {
+        if self.limits.memory_mb.is_some() || self.tree.may_grow() {
             self.tree.memory();
+        }
+        if self.tree.may_grow() {
+            self.tree.cpu();
         }
         if let Some(sample) = &mut self.sample {
             sample.look(&self.tree.processes());

@@ -26,6 +26,7 @@ pub(super) struct Tree {
     last: Option<Instant>,
     /// CPU time of members that have gone, as far as it was seen.
     gone: Duration,
+    used: Duration,
     peak_bytes: u64,
 }
 
@@ -59,7 +60,7 @@ impl Tree {
             Some(_) => BTreeMap::new(),
             None => Member::of(child.pid).map(|member| (child.pid, member)).into_iter().collect(),
         };
-        Self { init, members, last: None, gone: Duration::ZERO, peak_bytes: 0 }
+        Self { init, members, last: None, gone: Duration::ZERO, used: Duration::ZERO, peak_bytes: 0 }
     }
 
     /// Whether there may be more than one process.
@@ -79,10 +80,18 @@ impl Tree {
     pub(super) fn cpu(&mut self) -> Duration {
         self.refresh();
         let living: Duration = self.members.values_mut().map(Member::look_at_cpu).sum();
-        let Some(init) = self.init else { return living };
+        let Some(init) = self.init else {
+            return living;
+        };
         // Whoever was waited for counts at its parent; whoever was not, as far as it was seen.
         let waited: Duration = self.members.keys().chain([&init]).map(|pid| children_cpu(*pid)).sum();
-        living + waited.max(self.gone)
+        self.used = self.used.max(living + waited.max(self.gone));
+        self.used
+    }
+
+    /// The CPU time that was seen of a tree.
+    pub(super) const fn used(&self) -> Duration {
+        self.used
     }
 
     /// The process numbers of all.
