@@ -122,6 +122,20 @@ fn a_grant_that_cannot_be_kept_is_an_error() {
 }
 
 #[test]
+fn checking_a_policy_tells_what_comes_with_a_script() {
+    let folder = executable(granting("[]", ""), "tool", "#!/usr/bin/env sh\n");
+    let folder = folder.file("policy.json", r#"{"run": ["./tool"]}"#);
+    let ended = folder.secure_bun(["policy", "check", "policy.json"]).end();
+    assert_eq!((ended.code(), ended.stdout().as_str()), (0, "policy.json is valid\n"), "{ended}");
+    for program in ["/usr/bin/env", "/sh"] {
+        assert!(ended.stderr().contains(&format!("{program} as well, which runs [FOLDER]/tool")), "{ended}");
+    }
+    let folder = folder.file("policy.json", r#"{"run": {"allow": ["./tool"], "deny": ["env"]}}"#);
+    let ended = folder.secure_bun(["policy", "check", "policy.json"]).end();
+    assert_eq!(ended.code(), 2, "{ended}");
+}
+
+#[test]
 fn a_script_whose_interpreter_is_denied_is_refused() {
     let folder = executable(granting("[]", ""), "tool", "#!/bin/sh\n");
     let folder = folder.file("policy.json", r#"{"run": {"allow": ["./tool"], "deny": ["sh"]}}"#);

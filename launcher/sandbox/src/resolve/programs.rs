@@ -31,6 +31,7 @@ const GROUPS: &str = "sandbox:x:1000:\nnogroup:x:65534:\n";
 #[derive(Debug, Default)]
 pub struct Programs {
     footprint: Footprint,
+    interpreters: Vec<Interpreter>,
     /// Other names of programs, and where they are.
     links: BTreeMap<PathBuf, PathBuf>,
     /// Folders that programs are looked up in, in order.
@@ -38,6 +39,22 @@ pub struct Programs {
     /// Whole trees are executable, so denials have to be covered.
     any: bool,
     some: bool,
+}
+
+/// A program that comes with the grant of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interpreter {
+    /// The rule that grants the script.
+    pub rule: String,
+    /// The script.
+    pub script: PathBuf,
+    /// What runs it.
+    pub program: PathBuf,
+}
+
+/// The programs that `policy` grants along with scripts. An error says which grant cannot be kept.
+pub fn interpreters(policy: &ExpandedPolicy) -> Result<Vec<Interpreter>, Error> {
+    Ok(Programs::granted(policy)?.interpreters)
 }
 
 /// Whether `policy` lets programs be started at all.
@@ -108,10 +125,12 @@ impl Programs {
                     .with_help("a program that can be changed from inside is no longer the one that was granted"));
             }
         }
-        self.name(path, found);
         for (name, found) in asked {
+            let rule = rule.map_or_else(|| "the command".to_owned(), |rule| rule.statement.to_string());
+            self.interpreters.push(Interpreter { rule, script: path.to_path_buf(), program: name.clone() });
             self.name(&name, found);
         }
+        self.name(path, found);
         Ok(())
     }
 
