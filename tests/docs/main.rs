@@ -42,6 +42,11 @@ fn limits() {
 }
 
 #[test]
+fn programs() {
+    hold(&Page::read("docs/programs.md"));
+}
+
+#[test]
 fn every_error_code_has_its_page() {
     let mut pages = names("docs/errors");
     pages.sort();
@@ -56,7 +61,10 @@ fn no_page_is_forgotten() {
     let mut pages = names("docs");
     pages.sort();
     // Those that a test above holds, and those without commands.
-    assert_eq!(pages, ["errors", "exit-codes-and-envelope.md", "how-it-works.md", "limits.md", "performance.md"]);
+    assert_eq!(
+        pages,
+        ["errors", "exit-codes-and-envelope.md", "how-it-works.md", "limits.md", "performance.md", "programs.md"]
+    );
 }
 
 /// What lies in a folder of the checkout.
