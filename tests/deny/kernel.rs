@@ -1,9 +1,13 @@
 //! The kernel's own answers: system calls made by native code, past everything in JavaScript.
 
-use secure_bun_tests::Folder;
-pub(crate) use secure_bun_tests::native::{act, folder as native};
+use secure_bun_tests::{Folder, native};
 
 use super::Act;
+
+/// An expression over `call`, `text` and `open`.
+pub(crate) fn act(expression: &str) -> String {
+    format!("{{ const {{ call, text, open }} = await import('./native.ts'); return {expression}; }}")
+}
 
 /// The call succeeds outside and fails inside with `errno`.
 #[track_caller]

@@ -9,13 +9,13 @@ use nix::sys::signal::Signal;
 use secure_bun_tests::{Command, Envelope, Folder, JSON, Machine, is_root, native, str};
 use serde_json::{Value, json};
 
-use super::WITHOUT;
+use super::{WITHOUT, act};
 
 /// A folder whose `fn.ts` does an act, with a caller for the control.
 fn acting(folder: Folder, policy: &str, expression: &str) -> Folder {
-    let source = format!("export default async () => {};", native::act(expression));
+    let source = format!("export default async () => {};", act(expression));
     let policy = format!(r#"{{"kernel": {{"require": ["landlock"]}}, "ffi": true{policy}}}"#);
-    native::folder(folder)
+    native(folder)
         .open_to_all()
         .file("fn.ts", source)
         .file("p.json", policy)
@@ -62,10 +62,16 @@ fn other_processes_of_the_same_user_cannot_be_read() {
     let calls =
         ["environ", "status", "maps", "fd", "task"].map(|name| format!("open(`/proc/${{process.ppid}}/{name}`, 0)"));
     refused(Folder::new(), "", &calls, libc::EACCES);
-    // Its own entry is what Bun itself needs.
-    let folder =
-        acting(Folder::new(), "", "open('/proc/self/status', 0) >= 0 && open('/proc/thread-self/status', 0) >= 0");
+    // Its own entries are what Bun itself needs.
+    let folder = acting(Folder::new(), "", "open('/proc/self/status', 0) >= 0 && open('/proc/self/maps', 0) >= 0");
     assert_eq!(inside(&folder).result(), true);
+}
+
+#[test]
+fn connections_of_the_host_cannot_be_listed() {
+    let calls = ["/proc/net/tcp", "/proc/self/net/tcp", "/proc/thread-self/net/dev", "/proc/self/task"]
+        .map(|path| format!("open('{path}', 0)"));
+    refused(Folder::new(), "", &calls, libc::EACCES);
 }
 
 #[test]

@@ -12,6 +12,11 @@ use std::path::Path;
 use secure_bun_tests::{Folder, str};
 use snapbox::data::Inline;
 
+/// The body of a function for an expression over `call`, `text` and `open`.
+fn act(expression: &str) -> String {
+    format!("{{ const {{ call, text, open }} = await import('./native.ts'); return {expression}; }}")
+}
+
 const WITHOUT: &str = env!("CARGO_BIN_EXE_without");
 
 /// It runs on this machine; on one that lacks `what`, nothing does, and this is said.

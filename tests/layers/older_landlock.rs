@@ -5,7 +5,7 @@ use std::path::Path;
 
 use secure_bun_tests::{Command, Folder, JSON, native, str};
 
-use super::WITHOUT;
+use super::{WITHOUT, act};
 
 /// The versions that are enough.
 const ENOUGH: [&str; 5] = ["landlock-abi-3", "landlock-abi-4", "landlock-abi-5", "landlock-abi-6", "landlock-abi-7"];
@@ -14,8 +14,8 @@ const ENOUGH: [&str; 5] = ["landlock-abi-3", "landlock-abi-4", "landlock-abi-5",
 const FIGETBSZ: u32 = 2;
 
 fn under(policy: &str, expression: &str) -> Folder {
-    let source = format!("export default async () => {};", native::act(expression));
-    native::folder(Folder::with("fn.ts", source).file("p.json", policy).file("data/a.txt", "a").open_to_all())
+    let source = format!("export default async () => {};", act(expression));
+    native(Folder::with("fn.ts", source).file("p.json", policy).file("data/a.txt", "a").open_to_all())
 }
 
 fn command(folder: &Folder) -> Command {

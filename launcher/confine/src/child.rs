@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use crate::error::{Error, Step};
 use crate::landlock::Rules;
 use crate::layout::{Entry, What};
-use crate::plan::{Access, Bind, INSIDE_ID, Identity, Kind, Plan, Root};
+use crate::plan::{Access, Bind, INSIDE_ID, Identity, Kind, Plan, Processes, Root};
 use crate::seccomp::{EXEC_FD, Filter};
 use crate::start::mount_flags;
 use crate::sys::{self, Errno, Exec, Extent, Fd, MountFlags, Resource};
@@ -24,15 +24,15 @@ pub(crate) struct Setup<'a> {
     /// What the filter asks of the one exec.
     pub(crate) exec_key: u64,
     pub(crate) filter: Cell<Option<&'a mut Filter>>,
-    /// The launcher's process id.
-    pub(crate) parent: u32,
+    /// The launcher, to be sure that it is still there.
+    pub(crate) parent: Parent,
     /// Where the child says what went wrong.
     pub(crate) failure: Cell<Option<Error>>,
 }
 
 /// Everything the child needs for a root file system of its own.
-pub(crate) struct PrivateSetup<'a, 'b> {
-    pub(crate) setup: &'a Setup<'b>,
+pub(crate) struct PrivateSetup<'a, 's> {
+    pub(crate) setup: Setup<'s>,
     pub(crate) root: &'a Root,
     /// Detached mounts of the binds, opened by root; empty where the child opens them itself.
     pub(crate) sources: &'a [OwnedFd],
@@ -40,6 +40,15 @@ pub(crate) struct PrivateSetup<'a, 'b> {
     pub(crate) maps: IdMaps,
     pub(crate) root_size: &'a CStr,
     pub(crate) tmpfs_sizes: Vec<CString>,
+}
+
+/// The launcher, as its child can know it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Parent {
+    /// By its process id.
+    Pid(u32),
+    /// By a descriptor: in a pid namespace of its own the child sees no parent.
+    Descriptor(Fd),
 }
 
 /// How the new user namespace names its one user and group.
@@ -78,7 +87,14 @@ pub(crate) fn run(private: &PrivateSetup<'_, '_>) -> ! {
 }
 
 fn steps(private: &PrivateSetup<'_, '_>) -> Outcome<Infallible> {
-    let setup = private.setup;
+    enclose(private)?;
+    private.setup.take_along()?;
+    private.setup.become_program()
+}
+
+/// Moves the calling process into the sandbox's file system, for good, and ties it to the launcher.
+pub(crate) fn enclose(private: &PrivateSetup<'_, '_>) -> Outcome<()> {
+    let setup = &private.setup;
     map_user(&private.maps)?;
     // The program's umask is the usual one whatever the launcher's: the skeleton must be passable.
     sys::set_umask(0o022);
@@ -86,8 +102,7 @@ fn steps(private: &PrivateSetup<'_, '_>) -> Outcome<Infallible> {
     // Sources are opened while the host's file system is still in place, before anything hides it.
     let mut opened = [Fd(-1); MOST_BINDS];
     let sources = open_sources(private, &mut opened)?;
-    // The slash at the end follows the symbolic link that /proc/self is.
-    let proc_self = sys::clone_tree(Fd::CWD, c"/proc/self/", Extent::Alone).at(Step::MountProc)?;
+    let proc = open_proc(setup.plan.processes)?;
 
     // /proc is the one directory that every host has and that we need no longer.
     let open = MountFlags { read_only: false, no_exec: true, devices: false };
@@ -95,7 +110,7 @@ fn steps(private: &PrivateSetup<'_, '_>) -> Outcome<Infallible> {
     sys::attach(root, Fd::CWD, c"/proc").at(Step::MakeRoot)?;
     setup.allow(root, Access::List, Kind::Directory, Step::LandlockRule(0))?;
     lay_out(private, root, sources)?;
-    mount_proc(setup, root, proc_self)?;
+    mount_proc(setup, root, proc)?;
 
     sys::enter_directory(root).at(Step::PivotRoot)?;
     sys::pivot_into().at(Step::PivotRoot)?;
@@ -103,8 +118,7 @@ fn steps(private: &PrivateSetup<'_, '_>) -> Outcome<Infallible> {
     sys::restrict_mount(Fd::CWD, c"/", sealed, None).at(Step::PivotRoot)?;
 
     sys::set_hostname(c"sandbox").at(Step::SetHostname)?;
-    setup.take_along()?;
-    setup.become_program()
+    setup.tie()
 }
 
 impl Setup<'_> {
@@ -120,6 +134,21 @@ impl Setup<'_> {
         sys::landlock_add_path(rules.fd(), object, rules.rights(access, kind).0).at(step)
     }
 
+    /// Enters the working directory, and ties the calling process to the launcher.
+    pub(crate) fn tie(&self) -> Outcome<()> {
+        sys::change_directory(&self.plan.program.cwd).at(Step::EnterDirectory)?;
+        sys::set_parent_death_signal(libc::SIGKILL).at(Step::TieToParent)?;
+        let orphaned = match self.parent {
+            Parent::Pid(pid) => sys::parent_pid() != pid,
+            Parent::Descriptor(pidfd) => sys::has_ended(pidfd),
+        };
+        if orphaned {
+            // It died before the tie; a program without its launcher must not start.
+            return Err(Error { step: Step::TieToParent, errno: Errno(libc::ESRCH), path: None });
+        }
+        sys::no_new_privileges().at(Step::NoNewPrivileges)
+    }
+
     /// Puts what the program inherits at its numbers. The program itself gets the only one so high, and no later one
     /// can be: the filter lets exactly this one run.
     pub(crate) fn take_along(&self) -> Outcome<()> {
@@ -131,15 +160,6 @@ impl Setup<'_> {
     /// Gives up everything that is left, and becomes the program.
     pub(crate) fn become_program(&self) -> Outcome<Infallible> {
         let plan = self.plan;
-        sys::change_directory(&plan.program.cwd).at(Step::EnterDirectory)?;
-
-        sys::set_parent_death_signal(libc::SIGKILL).at(Step::TieToParent)?;
-        if sys::parent_pid() != self.parent {
-            // It died before the tie; a program without its launcher must not start.
-            return Err(Error { step: Step::TieToParent, errno: Errno(libc::ESRCH), path: None });
-        }
-        sys::no_new_privileges().at(Step::NoNewPrivileges)?;
-
         let first_unwanted = if plan.stdio.channel.is_some() { Fd(4) } else { Fd(3) };
         sys::close_on_exec_from(first_unwanted).at(Step::CloseDescriptors)?;
         set_limits(plan)?;
@@ -198,7 +218,7 @@ pub(crate) fn open_bind(bind: &Bind) -> Result<Fd, Errno> {
 }
 
 fn lay_out(private: &PrivateSetup<'_, '_>, root: Fd, sources: &[Fd]) -> Outcome<()> {
-    let (setup, plan_root) = (private.setup, private.root);
+    let (setup, plan_root) = (&private.setup, private.root);
     for (index, entry) in private.entries.iter().enumerate() {
         let rule = Step::LandlockRule(index);
         let step = Step::LayOut(index);
@@ -263,15 +283,42 @@ fn cover(root: Fd, path: &CStr, kind: Kind) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Shows the process itself and no other. The mount is read-only: what can be written below /proc/self (its memory,
-/// its id maps, its out-of-memory score) is the launcher's business.
-fn mount_proc(setup: &Setup<'_>, root: Fd, proc_self: Fd) -> Outcome<()> {
+/// The processes that the program sees: itself and no other, or those of its tree. The mount is read-only: what can be
+/// written below /proc/PID (memory, id maps, out-of-memory score) is the launcher's business.
+fn open_proc(processes: Processes) -> Outcome<Fd> {
     let flags = MountFlags { read_only: true, no_exec: true, devices: false };
-    sys::restrict_mount(proc_self, c"", flags, None).at(Step::MountProc)?;
+    match processes {
+        Processes::One => {
+            // The slash at the end follows the symbolic link that /proc/self is.
+            let own = sys::clone_tree(Fd::CWD, c"/proc/self/", Extent::Alone).at(Step::MountProc)?;
+            sys::restrict_mount(own, c"", flags, None).at(Step::MountProc)?;
+            Ok(own)
+        }
+        // Nothing but processes, and of those none that may not be looked into: init is not there.
+        Processes::Tree { .. } => {
+            sys::filesystem(c"proc", &[(c"subset", c"pid"), (c"hidepid", c"invisible")], flags).at(Step::MountProc)
+        }
+    }
+}
+
+fn mount_proc(setup: &Setup<'_>, root: Fd, proc: Fd) -> Outcome<()> {
     sys::make_directory(root, c"proc").at(Step::MountProc)?;
-    sys::make_directory(root, c"proc/self").at(Step::MountProc)?;
-    setup.allow(proc_self, Access::Read, Kind::Directory, Step::MountProc)?;
-    sys::attach(proc_self, root, c"proc/self").at(Step::MountProc)
+    let place = match setup.plan.processes {
+        Processes::One => {
+            sys::make_directory(root, c"proc/self").at(Step::MountProc)?;
+            c"proc/self"
+        }
+        Processes::Tree { .. } => c"proc",
+    };
+    setup.allow(proc, Access::Read, Kind::Directory, Step::MountProc)?;
+    sys::attach(proc, root, place).at(Step::MountProc)?;
+    if matches!(setup.plan.processes, Processes::One) {
+        // Addresses, connections and listeners of the host, which is in the same network namespace; each task has them.
+        for network in [c"proc/self/net", c"proc/self/task"] {
+            cover(root, network, Kind::Directory).at(Step::MountProc)?;
+        }
+    }
+    Ok(())
 }
 
 /// Moves the descriptors to 0..=3. They are first copied out of the way, since one may hold another's place.

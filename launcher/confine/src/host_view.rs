@@ -2,13 +2,14 @@
 //! and the filter refuses what Landlock does not see (attributes of files, watching them).
 
 use std::convert::Infallible;
+use std::ffi::CStr;
 use std::os::fd::AsRawFd;
 
 use crate::child::{At, Outcome, Setup};
 use crate::error::{Error, Step};
 use crate::plan::{Access, Grant, Identity, Kind};
 use crate::start::display;
-use crate::sys::{self, Child, CloneFlags, Errno, Fd, Stack};
+use crate::sys::{self, Child, CloneFlags, Errno, Fd, Memory, Stack};
 
 /// Starts the program of `setup`, which Landlock lets use `grants`.
 pub(crate) fn start(setup: &Setup<'_>, grants: &[Grant], stack: &mut Stack) -> Result<Child, Error> {
@@ -16,7 +17,7 @@ pub(crate) fn start(setup: &Setup<'_>, grants: &[Grant], stack: &mut Stack) -> R
         // Here and not in the child, who is another user than root where root starts it.
         allow(setup, grant, index).map_err(|error| Error { path: Some(display(&grant.path)), ..error })?;
     }
-    let child = sys::vfork_in(CloneFlags(0), stack, run, setup).at(Step::Clone)?;
+    let child = sys::clone_in(CloneFlags(0), Memory::Borrowed, stack, run, setup).at(Step::Clone)?;
     if let Some(mut failure) = setup.failure.take() {
         // It has left already; what it says is in `failure`.
         let _ = child.reap();
@@ -27,7 +28,7 @@ pub(crate) fn start(setup: &Setup<'_>, grants: &[Grant], stack: &mut Stack) -> R
         };
         return Err(failure);
     }
-    Ok(child.with_proc_entry())
+    Ok(child.with_own_entries(&OWN.map(|(path, _)| path)))
 }
 
 fn allow(setup: &Setup<'_>, grant: &Grant, index: usize) -> Outcome<()> {
@@ -54,9 +55,38 @@ fn steps(setup: &Setup<'_>) -> Outcome<Infallible> {
     }
     // Whatever an ordinary user was given, and whatever the security bits let root keep.
     sys::drop_capabilities().at(Step::DropUser)?;
-    // Its own entry and no other's. An entry is made by the kernel as it is looked up, and forgotten when nobody uses
-    // it; the parent holds on to this one, to which the rule belongs.
-    let own = sys::open_path(Fd::CWD, c"/proc/self").at(Step::MountProc)?;
-    setup.allow(own, Access::Read, Kind::Directory, Step::LandlockRule(0))?;
+    setup.allow_own_entries()?;
+    setup.tie()?;
     setup.become_program()
+}
+
+/// What a program may read of itself below /proc/self. Not its network, which is the host's, nor its tasks, each of
+/// which has that too.
+const OWN: [(&CStr, Kind); 10] = [
+    (c"/proc/self/cgroup", Kind::File),
+    (c"/proc/self/cmdline", Kind::File),
+    (c"/proc/self/comm", Kind::File),
+    (c"/proc/self/fd", Kind::Directory),
+    (c"/proc/self/limits", Kind::File),
+    (c"/proc/self/maps", Kind::File),
+    (c"/proc/self/smaps", Kind::File),
+    (c"/proc/self/stat", Kind::File),
+    (c"/proc/self/statm", Kind::File),
+    (c"/proc/self/status", Kind::File),
+];
+
+impl Setup<'_> {
+    /// An entry is made by the kernel as it is looked up, and forgotten when nobody uses it: the parent holds on to these,
+    /// to which the rules belong.
+    fn allow_own_entries(&self) -> Outcome<()> {
+        for (path, kind) in OWN {
+            match sys::open_path(Fd::CWD, path) {
+                Ok(entry) => self.allow(entry, Access::Read, kind, Step::MountProc)?,
+                // Some depend on how the kernel was built.
+                Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(errno).at(Step::MountProc),
+            }
+        }
+        Ok(())
+    }
 }

@@ -1,12 +1,13 @@
 //! Confinement: a [`Plan`] becomes namespaces, mounts, Landlock, resource limits and a system call filter around one
 //! program, which is run exactly once. This crate knows no policy.
 //!
-//! [`start`] is the specification of the parent's part, [`child`](self) of the child's: one step, one system call, one
-//! reason. All unsafe code is in `sys`.
+//! [`start`] is the specification of the parent's part, [`child`](self) of the child's, [`init`](self) of what stands
+//! between them where the program may start others: one step, one system call, one reason. All unsafe code is in `sys`.
 
 mod child;
 mod error;
 mod host_view;
+mod init;
 mod landlock;
 mod layout;
 mod plan;
@@ -19,8 +20,8 @@ mod sys;
 pub use error::{Error, Layer, Step};
 pub use landlock::{Cover, Gap, LEAST_ABI, gaps};
 pub use plan::{
-    Access, Bind, File, Grant, INSIDE_ID, Identity, Kind, Link, Mask, Need, Plan, ProcessLimits, Program, Root, Stdio,
-    Tmpfs, View,
+    Access, Bind, File, Grant, INSIDE_ID, Identity, Kind, Link, Mask, Need, Plan, ProcessLimits, Processes, Program,
+    Root, Stdio, Tmpfs, View,
 };
 pub use start::{Started, start};
 pub use status::Status;

@@ -4,15 +4,16 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::child::{self, IdMaps, PrivateSetup, Setup};
+use crate::child::{self, IdMaps, Parent, PrivateSetup, Setup};
 use crate::error::{Error, Step};
 use crate::host_view;
+use crate::init;
 use crate::landlock::Rules;
 use crate::layout;
-use crate::plan::{Access, Bind, Identity, Need, Plan, Root, View};
+use crate::plan::{Access, Bind, Identity, Need, Plan, Processes, Root, View};
 use crate::seccomp::{self, Filter};
 use crate::status::Status;
-use crate::sys::{self, Child, CloneFlags, Exec, Fd, MountFlags, NoMapping, Stack};
+use crate::sys::{self, Child, CloneFlags, Exec, Fd, Memory, MountFlags, NoMapping, Stack};
 
 /// A program that runs in its sandbox.
 #[derive(Debug)]
@@ -23,10 +24,8 @@ pub struct Started {
     pub status: Status,
 }
 
-const NAMESPACES: CloneFlags =
+pub(crate) const NAMESPACES: CloneFlags =
     CloneFlags(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS);
-
-const NAMES: &[&str] = &["user", "mnt", "ipc", "uts"];
 
 /// Establishes the sandbox of `plan` and runs its program in it. On success every layer that the plan asks for is in
 /// force; on failure nothing has run and nothing is left behind.
@@ -51,14 +50,14 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
         exec: &exec,
         exec_key,
         filter: Cell::new(Some(&mut filter)),
-        parent: sys::pid(),
+        parent: Parent::Pid(sys::pid()),
         failure: Cell::new(None),
     };
     let landlock_abi = rules.as_ref().map(Rules::version);
     match &plan.view {
         View::Private(root) => {
-            let (child, unmapped) = start_in_private_view(&setup, root, &mut stack)?;
-            Ok(Started { child, status: Status { landlock_abi, namespaces: NAMES, unmapped } })
+            let (child, unmapped) = start_in_private_view(setup, root, &mut stack)?;
+            Ok(Started { child, status: Status { landlock_abi, namespaces: names(plan.processes), unmapped } })
         }
         View::Host(grants) => {
             let child = host_view::start(&setup, grants, &mut stack)?;
@@ -67,7 +66,14 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
     }
 }
 
-fn start_in_private_view(setup: &Setup<'_>, root: &Root, stack: &mut Stack) -> Result<(Child, Vec<String>), Error> {
+const fn names(processes: Processes) -> &'static [&'static str] {
+    match processes {
+        Processes::One => &["user", "mnt", "ipc", "uts"],
+        Processes::Tree { .. } => &["user", "pid", "mnt", "ipc", "uts"],
+    }
+}
+
+fn start_in_private_view(setup: Setup<'_>, root: &Root, stack: &mut Stack) -> Result<(Child, Vec<String>), Error> {
     let plan = setup.plan;
     let sources = match plan.identity {
         Identity::Own { .. } => Sources::default(),
@@ -86,21 +92,40 @@ fn start_in_private_view(setup: &Setup<'_>, root: &Root, stack: &mut Stack) -> R
         root_size: &size,
         tmpfs_sizes,
     };
-    let child = clone(plan.identity, stack, child::run, &private)?;
-    if let Some(failure) = setup.failure.take() {
-        // It has left already; what it says is in `failure`.
-        let _ = child.reap();
-        return Err(name_path(failure, plan, root, &entries));
-    }
+    let child = match plan.processes {
+        Processes::One => alone(&private, stack),
+        Processes::Tree { again } => init::start(private, again, stack),
+    };
+    let child = child.map_err(|failure| name_path(failure, plan, root, &entries))?;
     Ok((child, sources.unmapped))
+}
+
+/// Starts the program as our child.
+fn alone(private: &PrivateSetup<'_, '_>, stack: &mut Stack) -> Result<Child, Error> {
+    let child = clone(private.setup.plan.identity, NAMESPACES, Memory::Borrowed, stack, child::run, private)?;
+    match private.setup.failure.take() {
+        None => Ok(child),
+        Some(failure) => {
+            // It has left already; what it says is in `failure`.
+            let _ = child.reap();
+            Err(failure)
+        }
+    }
 }
 
 /// Clones, as root in the shape of the user who takes the program: a user namespace belongs to the effective user who
 /// makes it, and only that user may write its map from inside.
-pub(crate) fn clone<T>(identity: Identity, stack: &mut Stack, body: fn(&T) -> !, context: &T) -> Result<Child, Error> {
+pub(crate) fn clone<T>(
+    identity: Identity,
+    namespaces: CloneFlags,
+    memory: Memory,
+    stack: &mut Stack,
+    body: fn(&T) -> !,
+    context: &T,
+) -> Result<Child, Error> {
     let at = |step: Step| move |errno| Error { step, errno, path: None };
     let Identity::Dropped { uid, gid } = identity else {
-        return sys::vfork_in(NAMESPACES, stack, body, context).map_err(at(Step::Clone));
+        return sys::clone_in(namespaces, memory, stack, body, context).map_err(at(Step::Clone));
     };
     sys::clear_groups().map_err(at(Step::DropUser))?;
     sys::set_effective_ids(uid, gid).map_err(at(Step::DropUser))?;
@@ -108,7 +133,7 @@ pub(crate) fn clone<T>(identity: Identity, stack: &mut Stack, body: fn(&T) -> !,
     // our memory, could not write its id map. Nobody gains by it: our real user stays root, which guards /proc/PID.
     let child = sys::set_dumpable(true)
         .map_err(at(Step::DropUser))
-        .and_then(|()| sys::vfork_in(NAMESPACES, stack, body, context).map_err(at(Step::Clone)));
+        .and_then(|()| sys::clone_in(namespaces, memory, stack, body, context).map_err(at(Step::Clone)));
     sys::set_effective_ids(0, 0).map_err(at(Step::DropUser))?;
     child
 }
@@ -162,8 +187,8 @@ struct Sources {
 /// What a bind's mount forbids.
 pub(crate) const fn mount_flags(access: Access) -> MountFlags {
     MountFlags {
-        read_only: matches!(access, Access::List | Access::Read | Access::Execute),
-        no_exec: !matches!(access, Access::Execute),
+        read_only: matches!(access, Access::List | Access::Read | Access::Load | Access::Execute),
+        no_exec: !matches!(access, Access::Load | Access::Execute),
         devices: matches!(access, Access::Device),
     }
 }
@@ -181,7 +206,7 @@ fn name_path(mut failure: Error, plan: &Plan, root: &Root, entries: &[layout::En
         Step::OpenSource(n) => root.binds.get(n).map(|bind| display(&bind.source)),
         Step::LandlockRule(n) | Step::LayOut(n) => entries.get(n).map(|entry| format!("/{}", display(&entry.path))),
         Step::EnterDirectory => Some(display(&plan.program.cwd)),
-        Step::OpenProgram | Step::Exec => Some(display(&plan.program.path)),
+        Step::OpenProgram | Step::Seal | Step::Exec => Some(display(&plan.program.path)),
         _ => None,
     };
     failure

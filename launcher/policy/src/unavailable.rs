@@ -14,7 +14,6 @@ pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
     first(&grants.net, &mut found);
     first(&grants.listen, &mut found);
     first(&grants.fetch, &mut found);
-    first(&grants.run, &mut found);
     first(&grants.host, &mut found);
     first(&grants.secrets, &mut found);
     if let Some(signer) = policy.trust.signers.first() {
@@ -27,16 +26,15 @@ pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
         let name = audit.value.name();
         found.push(not_yet(&format!("kernel.audit \"{name}\""), &audit.origin));
     }
-    // Neither is made for a program that cannot start another and has no sockets. Saying nothing would be another
-    // policy than the one that was written.
-    let missing =
-        policy.kernel.namespaces.iter().find(|listed| matches!(listed.value, Namespace::Pid | Namespace::Net));
+    // It is not made for a program that has no sockets. Saying nothing would be another policy than the one that was
+    // written.
+    let missing = policy.kernel.namespaces.iter().find(|listed| listed.value == Namespace::Net);
     if let Some(namespace) = missing {
         let name = namespace.value.name();
         found.push(not_yet(&format!("kernel.namespaces \"{name}\""), &namespace.origin));
     }
     if let Some(Setting { value: Require::Listed(layers), origin }) = &policy.kernel.require
-        && let Some(layer) = layers.iter().find(|layer| matches!(layer, Protection::Pid | Protection::Net))
+        && let Some(layer) = layers.iter().find(|layer| **layer == Protection::Net)
     {
         found.push(not_yet(&format!("kernel.require \"{}\"", layer.name()), origin));
     }

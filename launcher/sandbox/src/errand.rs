@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use confine::seccomp::{self, Files};
-use confine::{Grant, Identity, Plan, ProcessLimits, Program, Root, Stdio, View};
+use confine::{Grant, Identity, Plan, ProcessLimits, Processes, Program, Root, Stdio, View};
 
 use crate::error::{Error, Kind, c_path};
 use crate::host::Library;
@@ -69,6 +69,7 @@ impl Runner<'_> {
                     .collect::<Result<_, _>>()?,
                 cwd: c"/".to_owned(),
             },
+            processes: Processes::One,
             stdio: Stdio {
                 input: null.as_raw_fd(),
                 output: writer.as_raw_fd(),

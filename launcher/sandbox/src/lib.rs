@@ -10,6 +10,7 @@ pub mod error;
 pub mod host;
 pub mod layers;
 pub mod outcome;
+pub mod package;
 pub mod places;
 pub mod resolve;
 pub mod run;
@@ -20,4 +21,5 @@ mod surroundings;
 
 pub use error::Error;
 pub use outcome::{Ending, Outcome};
+pub use resolve::programs::{Interpreter, interpreters};
 pub use run::{Job, Output, run};

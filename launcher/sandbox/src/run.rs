@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use confine::seccomp::{self, Files};
-use confine::{Access, Grant, Identity, Layer, Plan, Program, Root, Stdio, View};
+use confine::{Layer, Plan, Processes, Program, Stdio, View};
 use policy::{ExpandedPolicy, Policy};
 
 use crate::error::{Error, Kind, Warning, c_path, text};
@@ -16,8 +16,8 @@ use crate::host::{self, Host, Search};
 use crate::layers::Layers;
 use crate::outcome::{Exit, Outcome, Usage};
 use crate::places;
-use crate::resolve::look::{Look, RealFiles};
-use crate::resolve::{self, Shown, environment, host_view, runtime};
+use crate::resolve::seen::Seen;
+use crate::resolve::{self, Shown, environment, programs, runtime};
 use crate::scratch::Scratch;
 use crate::stage::CALL_MARKER;
 use crate::stage::{self, CallRequest, Stage};
@@ -93,10 +93,9 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     }));
     let has_tmp = matches!(&plan.view, View::Private(root) if !root.tmpfs.is_empty());
     drop(plan);
-    let expected = pipes.channel.is_some();
+    let announced = is_announced(job, call.as_ref());
     let counted = pipes.stdout.is_some() && pipes.stderr.is_some();
     let reported = job.denials || job.output == Output::Capture;
-    let pid = started.child.pid;
 
     let running = Running {
         child: started.child,
@@ -107,9 +106,10 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         scratch_tmp: scratch.as_ref().map(Scratch::tmp),
         stdout: pipes.stdout.map(|(reader, _, sink)| Pipe { reader, sink }),
         stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
-        channel: pipes.channel.map(|(reader, _)| reader),
+        channel: pipes.channel.0,
+        announced,
         signals,
-        sample: reported.then(|| Sample::of(pid, has_tmp)),
+        sample: reported.then(|| Sample::new(has_tmp)),
     };
     let report = supervise(running).map_err(|error| system("look after the program", &error))?;
     let output_bytes = counted.then(|| report.streams.bytes());
@@ -117,7 +117,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let channel = report.channel;
     Ok(Outcome {
         policy,
-        is_mute: expected && channel.token().is_none(),
+        is_mute: announced && channel.token().is_none(),
         ending: report.ending,
         exit: match (report.ended.code, report.ended.signal) {
             (Some(code), _) => Exit::Code(code),
@@ -128,6 +128,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         truncated: truncated || channel.truncated,
         logs: channel.logs,
         denials: channel.denials,
+        uncaught: channel.uncaught,
         stdout,
         stderr,
         usage: Usage {
@@ -190,6 +191,12 @@ fn call_request(job: &Job, words: Words) -> Option<CallRequest> {
     })
 }
 
+/// Whether the preload speaks before the program does, so that what comes through the channel is its own. Of a script
+/// that nobody wants a report of, only an exception that ends it is heard of, and it pays nothing for that before.
+fn is_announced(job: &Job, call: Option<&CallRequest>) -> bool {
+    call.is_some() || job.output == Output::Capture || job.denials
+}
+
 /// Words in the program's text that decide how it is started.
 #[derive(Clone, Copy, Debug)]
 struct Words {
@@ -213,7 +220,7 @@ struct Pipes {
     input: Option<std::fs::File>,
     stdout: Option<(OwnedFd, OwnedFd, Sink)>,
     stderr: Option<(OwnedFd, OwnedFd, Sink)>,
-    channel: Option<(OwnedFd, OwnedFd)>,
+    channel: (OwnedFd, OwnedFd),
 }
 
 impl Pipes {
@@ -226,7 +233,7 @@ impl Pipes {
         let captured = job.output == Output::Capture;
         let counted = policy.limits.output_kb.is_some();
         let mark = call.and_then(|call| call.marker);
-        let mut pipes = Self { input: None, stdout: None, stderr: None, channel: None };
+        let mut pipes = Self { input: None, stdout: None, stderr: None, channel: pipe()? };
         if captured || counted || mark.is_some() {
             let sink = if captured { Sink::Capture } else { Sink::Output { mark } };
             let (reader, writer) = pipe()?;
@@ -237,15 +244,30 @@ impl Pipes {
             let (reader, writer) = pipe()?;
             pipes.stderr = Some((reader, writer, sink));
         }
-        if call.is_some() || captured || job.denials {
-            pipes.channel = Some(pipe()?);
-        }
         if job.input_is_taken {
             let null = Path::new("/dev/null");
             pipes.input =
                 Some(std::fs::File::open(null).map_err(|error| Error::io(Kind::Sandbox, "open", null, &error))?);
         }
+        pipes.refuse_directories()?;
         Ok(pipes)
+    }
+
+    /// A directory that the program is given as a stream is a way past its root: the names below it are the host's.
+    fn refuse_directories(&self) -> Result<(), Error> {
+        let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        for (stream, given, fd) in [
+            ("input", self.input.is_none(), input.as_fd()),
+            ("output", self.stdout.is_none(), output.as_fd()),
+            ("error", self.stderr.is_none(), error.as_fd()),
+        ] {
+            let kind = nix::sys::stat::fstat(fd).map_or(0, |stat| stat.st_mode & nix::libc::S_IFMT);
+            if given && kind == nix::libc::S_IFDIR {
+                return Err(Error::new(Kind::Usage, format!("standard {stream} is a directory"))
+                    .with_help("a program cannot have one of those: redirect it from a file, or from /dev/null"));
+            }
+        }
+        Ok(())
     }
 
     fn stdio(&self) -> Stdio {
@@ -255,7 +277,7 @@ impl Pipes {
             input: self.input.as_ref().map_or(0, AsRawFd::as_raw_fd),
             output: end(&self.stdout, 1),
             error: end(&self.stderr, 2),
-            channel: self.channel.as_ref().map(|(_, writer)| writer.as_raw_fd()),
+            channel: Some(self.channel.1.as_raw_fd()),
         }
     }
 
@@ -277,32 +299,6 @@ struct Target<'a> {
     scratch: Option<&'a Scratch>,
 }
 
-/// What the program sees of files, in a root of its own or by grants of the host's, and Bun's path there.
-fn seen(
-    host: &Host,
-    policy: &ExpandedPolicy,
-    folder: &Path,
-    scratch: Option<&Scratch>,
-) -> Result<(Vec<Grant>, Shown, CString), Error> {
-    let Some(scratch) = scratch else {
-        let mut root = Root::default();
-        runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
-        let dropped = matches!(host.identity, Identity::Dropped { .. });
-        let shown = resolve::filesystem(policy, &RealFiles, root, dropped)?;
-        return Ok((Vec::new(), shown, runtime::BUN.to_owned()));
-    };
-    let mut grants = host_view::of_bun(&host.bun.path, &host.bun.libraries)?;
-    let (granted, mut shown) = host_view::grants(policy, &RealFiles, folder)?;
-    shown.warnings.extend(host_view::out_of_reach(&granted, host.identity));
-    grants.extend(granted);
-    for folder in [scratch.staged(), scratch.home()] {
-        let found = RealFiles.look(&folder);
-        let found = found.map_err(|error| Error::io(Kind::Sandbox, "open", &folder, &error))?;
-        grants.push(host_view::grant(&found, Access::Read)?);
-    }
-    Ok((grants, shown, c_path(&host.bun.path)?))
-}
-
 fn plan(
     job: &Job,
     host: &Host,
@@ -314,51 +310,63 @@ fn plan(
     let Target { program, cwd, words, scratch } = target;
     let engine = resolve::engine(policy);
     let folder = program.parent().unwrap_or(Path::new("/"));
-    let (grants, mut shown, bun) = seen(host, policy, folder, scratch)?;
-    let cwd = if shown.has_directory(cwd) { cwd } else { folder };
-    let told = stage::Told { cwd, channel: pipes.channel.is_some(), call, shell: words.shell };
-    let stage = scratch.map_or(Stage::Own(&mut shown.root), Stage::Host);
-    let arguments = command(&stage.preloads()?, program, &job.arguments, resolve::eval(policy))?;
+    let mut seen = match scratch {
+        None => Seen::own(host, policy)?,
+        Some(scratch) => Seen::of_host(host, policy, folder, scratch)?,
+    };
+    let again = matches!(seen.processes, Processes::Tree { again: true });
+    let cwd = if seen.shown.has_directory(cwd) { cwd } else { folder };
+    let channel = if is_announced(job, call) { stage::Channel::Announced } else { stage::Channel::OnDemand };
+    let told = stage::Told { cwd, channel, call, shell: words.shell, again };
+    let stage = scratch.map_or(Stage::Own(&mut seen.shown.root), Stage::Host);
+    let flags = flags(&stage.preloads()?, resolve::eval(policy));
     stage::stage(stage, host, policy, &engine, &told)?;
-    let folders =
-        scratch.map_or_else(|| (places::HOME.into(), places::TMP.into()), |scratch| (scratch.home(), scratch.tmp()));
-    let folders = environment::Folders { home: &folders.0, tmp: &folders.1 };
+    let folders = environment::Folders { path: &seen.path, home: &seen.home, tmp: &seen.tmp };
     let outside = std::env::vars_os();
     let mut env = environment::environment(policy, outside, &job.variables, folders)?;
     env.extend(runtime::variables(&engine).map(String::into_bytes));
+    let arguments = if again {
+        // Any Bun that the program starts gets the same flags, unless it takes them away: the kernel's rules stay.
+        env.push(format!("BUN_OPTIONS={}", flags.join(" ")).into_bytes());
+        command(&[], program, &job.arguments)?
+    } else {
+        command(&flags, program, &job.arguments)?
+    };
     let plan = Plan {
         identity: host.identity,
-        view: match host.layers.files {
-            Files::Own => View::Private(std::mem::take(&mut shown.root)),
-            Files::Host => View::Host(grants),
-        },
+        view: seen.take_view(),
         landlock: host.layers.landlock,
-        limits: resolve::process_limits(policy, host.layers.files),
+        limits: resolve::process_limits(policy, seen.processes, host.layers.files),
         filter: seccomp::Options {
-            write: shown.writable,
+            write: seen.shown.writable,
             tty: pipes.has_terminal(),
             deny_new_executable_memory: !engine.jit,
             files: host.layers.files,
+            run: programs::grants_any(policy),
         },
         program: Program {
-            path: bun,
+            path: seen.bun,
             argv: arguments,
             env: env.into_iter().map(runtime::c_string).collect::<Result<_, _>>()?,
             cwd: c_path(cwd)?,
         },
+        processes: seen.processes,
         stdio: pipes.stdio(),
     };
-    Ok((plan, shown))
+    Ok((plan, seen.shown))
+}
+
+/// What makes Bun ours: its flags, and the preloads.
+fn flags(preloads: &[String], eval: bool) -> Vec<String> {
+    let preloads = preloads.iter().map(|preload| format!("--preload={preload}"));
+    runtime::flags(eval).map(str::to_owned).chain(preloads).collect()
 }
 
 /// Bun's command line. The program's path is absolute: `bun run fn.ts` would run the package.json script `fn.ts`.
-fn command(preloads: &[String], program: &Path, arguments: &[OsString], eval: bool) -> Result<Vec<CString>, Error> {
-    let mut command: Vec<CString> = Vec::new();
-    for word in ["bun"].into_iter().chain(runtime::flags(eval)) {
-        command.push(runtime::c_string(word)?);
-    }
-    for preload in preloads {
-        command.push(runtime::c_string(format!("--preload={preload}"))?);
+fn command(flags: &[String], program: &Path, arguments: &[OsString]) -> Result<Vec<CString>, Error> {
+    let mut command = vec![c"bun".to_owned()];
+    for flag in flags {
+        command.push(runtime::c_string(flag.as_str())?);
     }
     text(program)?;
     command.push(c_path(program)?);

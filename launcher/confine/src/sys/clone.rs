@@ -1,12 +1,13 @@
 //! A child that shares the parent's memory until it runs its program.
 
 use core::ffi::c_void;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::call::{Errno, int, raw};
-use super::fd::{Fd, open_path, own};
+use super::fd::{Fd, open_path};
 use super::identity::set_signal_mask;
+use super::shared::Shared;
 
 /// Namespaces that a child starts in (clone(2)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +20,20 @@ pub struct Child {
     pub pid: u32,
     /// Its pidfd (pidfd_open(2)): readable when it has ended.
     pub pidfd: OwnedFd,
-    /// Its entry in /proc, where a Landlock rule depends on it.
-    proc_entry: Option<OwnedFd>,
+    /// Its entries in /proc, where Landlock rules depend on them.
+    proc_entries: Vec<OwnedFd>,
+    /// Where it leaves how the program ended, if it is the init of a tree and not the program itself.
+    pub(crate) program: Option<Shared<i32>>,
+}
+
+/// What a child has of the memory of its parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// All of it, while the parent is suspended until the child has run its program or ended
+    /// (`CLONE_VM | CLONE_VFORK`): nothing is copied, which saves a fork's page tables.
+    Borrowed,
+    /// A copy.
+    Copied,
 }
 
 /// A stack for one child at a time, with an unmapped page below it.
@@ -34,6 +47,11 @@ impl Child {
         self.signal(libc::SIGKILL);
     }
 
+    /// Whether it is the init of a tree, and the program below it.
+    pub const fn is_init(&self) -> bool {
+        self.program.is_some()
+    }
+
     /// Sends it a signal, if it is still there.
     pub fn signal(&self, signal: i32) {
         let fd = int(self.pidfd.as_raw_fd());
@@ -41,18 +59,22 @@ impl Child {
         let _ = unsafe { raw(libc::SYS_pidfd_send_signal, [fd, int(signal), 0, 0, 0, 0]) };
     }
 
-    /// Holds on to its entry in /proc as long as this value lives: an entry that nobody uses may be forgotten and made
-    /// anew, and a rule that allows the old one is not about the new one.
-    pub(crate) fn with_proc_entry(mut self) -> Self {
+    /// Holds on to what is at `paths` below /proc/self for the child, as long as this value lives: an entry that nobody
+    /// uses may be forgotten and made anew, and a rule that allows the old one is not about the new one.
+    pub(crate) fn with_own_entries(mut self, paths: &[&CStr]) -> Self {
+        let own = format!("/proc/{}/", self.pid);
+        let path = |path: &&CStr| CString::new(path.to_string_lossy().replace("/proc/self/", &own)).ok();
         // It may have ended already; then nobody looks there.
-        let path = CString::new(format!("/proc/{}", self.pid)).unwrap_or_default();
-        self.proc_entry = open_path(Fd::CWD, &path).map(own).ok();
+        let opened = |path: CString| open_path(Fd::CWD, &path).map(super::fd::own).ok();
+        self.proc_entries = paths.iter().filter_map(path).filter_map(opened).collect();
         self
     }
 
     /// Waits for its end and forgets it. May be called once.
     pub fn reap(&self) -> Result<super::process::Ended, Errno> {
-        super::process::reap(self.pid)
+        let ended = super::process::reap(self.pid)?;
+        let status = self.program.as_ref().and_then(Shared::get);
+        Ok(status.map_or(ended, |status| ended.with(status)))
     }
 }
 
@@ -93,25 +115,25 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        // SAFETY: the mapping was made by `new` with this size, and no child runs on it: `vfork_in` returns only
-        // after the child has left it.
+        // SAFETY: the mapping was made by `new` with this size, and no child runs on it: `clone_in` returns only
+        // after the child has left it, or with the child on a copy.
         unsafe { libc::munmap(self.base, STACK_BYTES) };
     }
 }
 
-fn last_errno() -> Errno {
+pub(super) fn last_errno() -> Errno {
     Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL))
 }
 
-/// Starts a child in the namespaces `flags` that calls `body(context)` and suspends the caller until the child has
-/// run its program or ended (`CLONE_VM | CLONE_VFORK`): nothing is copied, which saves a fork's page tables.
+/// Starts a child in the namespaces `flags` that calls `body(context)`.
 ///
-/// All signals are blocked meanwhile, so that no handler of the caller runs in the child.
+/// All signals are blocked meanwhile, so that no handler of the caller runs in the child; it begins with all blocked.
 ///
-/// `body` must not return normally, allocate, lock, panic or use `errno`: the child shares all memory, thread-local
+/// `body` must not return normally, allocate, lock, panic or use `errno`: the child may share all memory, thread-local
 /// storage included, with the caller. The caller must be the only thread of its process, for the same reason.
-pub(crate) fn vfork_in<T>(
+pub(crate) fn clone_in<T>(
     flags: CloneFlags,
+    memory: Memory,
     stack: &mut Stack,
     body: fn(&T) -> !,
     context: &T,
@@ -127,9 +149,14 @@ pub(crate) fn vfork_in<T>(
     }
     let start = Start { body, context };
     let mut pidfd: i32 = -1;
-    let all = flags.0 | libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let memory = match memory {
+        Memory::Borrowed => libc::CLONE_VM | libc::CLONE_VFORK,
+        Memory::Copied => 0,
+    };
+    let all = flags.0 | memory | libc::CLONE_PIDFD | libc::SIGCHLD;
     let blocked = set_signal_mask(u64::MAX)?;
-    // SAFETY: the stack grows down from the end of a mapping of this size; `start` and `pidfd` outlive the suspension.
+    // SAFETY: the stack grows down from the end of a mapping of this size; `start` and `pidfd` outlive the suspension,
+    // and a child with a copy has copies of them and of the stack.
     // With CLONE_PIDFD the first variadic argument receives the descriptor.
     let pid =
         unsafe { libc::clone(entry::<T>, stack.top(), all, (&raw const start).cast_mut().cast(), &raw mut pidfd) };
@@ -138,5 +165,5 @@ pub(crate) fn vfork_in<T>(
     let pid = u32::try_from(pid).map_err(|_| failure)?;
     // SAFETY: the kernel just opened this descriptor for us alone.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Child { pid, pidfd, proc_entry: None })
+    Ok(Child { pid, pidfd, proc_entries: Vec::new(), program: None })
 }

@@ -8,9 +8,6 @@ use policy::{ExpandedPolicy, Request, decide};
 
 use crate::error::{Error, Kind};
 
-/// Where programs are looked up inside.
-pub const PATH: &str = "/run/secure-bun/bin:/usr/local/bin:/usr/bin:/bin";
-
 /// Harmless settings of terminal and language that pass without a grant; LC_* do, too.
 const PASSING: [&str; 6] = ["TZ", "LANG", "TERM", "COLUMNS", "NO_COLOR", "FORCE_COLOR"];
 
@@ -36,6 +33,8 @@ fn is_commanding(name: &[u8]) -> bool {
 /// What the program finds as its own folders.
 #[derive(Clone, Copy, Debug)]
 pub struct Folders<'a> {
+    /// Where programs are looked up.
+    pub path: &'a str,
     /// Its home.
     pub home: &'a Path,
     /// Its temporary files.
@@ -43,14 +42,16 @@ pub struct Folders<'a> {
 }
 
 /// The program's variables as `NAME=value`: `outside` as far as the policy lets it in, then `given` by the user.
+/// `path` is where programs are looked up inside.
 pub fn environment(
     policy: &ExpandedPolicy,
     outside: impl Iterator<Item = (OsString, OsString)>,
     given: &[(OsString, OsString)],
     folders: Folders<'_>,
 ) -> Result<Vec<Vec<u8>>, Error> {
+    let Folders { path, home, tmp } = folders;
     let mut variables: Vec<(OsString, OsString)> =
-        vec![("PATH".into(), PATH.into()), ("HOME".into(), folders.home.into()), ("TMPDIR".into(), folders.tmp.into())];
+        vec![("PATH".into(), path.into()), ("HOME".into(), home.into()), ("TMPDIR".into(), tmp.into())];
     let fixed = variables.len();
     for (name, value) in outside {
         let bytes = name.as_bytes();
@@ -106,7 +107,7 @@ mod tests {
     }
 
     fn folders() -> Folders<'static> {
-        Folders { home: Path::new("/home/sandbox"), tmp: Path::new("/tmp") }
+        Folders { path: "/bin", home: Path::new("/home/sandbox"), tmp: Path::new("/tmp") }
     }
 
     fn seen(text: &str, outside: &[(&str, &str)]) -> Vec<String> {

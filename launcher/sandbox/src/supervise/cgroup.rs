@@ -1,6 +1,7 @@
 //! A control group that holds a program to its memory limit exactly, where the host lets us make one: cgroup v2, or
 //! the memory controller of v1 (cgroups(7)). Polling (super::memory) goes on beside it, and alone where there is none.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::Duration;
 use confine::Child;
 use policy::{ExpandedPolicy, Protection};
 
+use super::tree::below;
 use crate::error::{Error, Kind};
 
 /// Where control groups are mounted.
@@ -87,7 +89,7 @@ pub(crate) const REMEDY: &str = "let secure-bun make control groups with the mem
                                  `Delegate=memory` with `DelegateSubgroup=main`; in a container, a writable /sys/fs/cgroup";
 
 impl Cgroup {
-    /// Makes a group for `pid` that may have `bytes` of memory. `None` where that is not possible.
+    /// Makes a group for `pid`, and all below it, that may have `bytes` of memory. `None` where that is not possible.
     pub(super) fn hold(pid: u32, bytes: u64) -> Option<Self> {
         let group = Self::prepare(bytes)?;
         group.join(pid).ok()?;
@@ -126,7 +128,20 @@ impl Cgroup {
     }
 
     fn join(&self, pid: u32) -> io::Result<()> {
-        self.write("cgroup.procs", &pid.to_string())
+        self.write("cgroup.procs", &pid.to_string())?;
+        // What these start from now on is in the group from its beginning; what they have started already is taken in
+        // until there is nobody new.
+        let mut inside = BTreeSet::from([pid]);
+        loop {
+            let new: Vec<u32> = below(pid).into_iter().filter(|pid| inside.insert(*pid)).collect();
+            if new.is_empty() {
+                return Ok(());
+            }
+            for pid in new {
+                // It may have ended.
+                let _ = self.write("cgroup.procs", &pid.to_string());
+            }
+        }
     }
 
     fn write(&self, file: &str, value: &str) -> io::Result<()> {
