@@ -27,6 +27,11 @@ fn readme() {
 }
 
 #[test]
+fn deployment() {
+    hold(&Page::read("docs/deployment.md"));
+}
+
+#[test]
 fn exit_codes_and_envelope() {
     hold(&Page::read("docs/exit-codes-and-envelope.md"));
 }
@@ -63,7 +68,15 @@ fn no_page_is_forgotten() {
     // Those that a test above holds, and those without commands.
     assert_eq!(
         pages,
-        ["errors", "exit-codes-and-envelope.md", "how-it-works.md", "limits.md", "performance.md", "programs.md"]
+        [
+            "deployment.md",
+            "errors",
+            "exit-codes-and-envelope.md",
+            "how-it-works.md",
+            "limits.md",
+            "performance.md",
+            "programs.md"
+        ]
     );
 }
 

@@ -141,7 +141,7 @@ fn the_mount_calls() {
 exit code 125
 --- stderr
 secure-bun: error: the sandbox cannot be established: opening an object that the sandbox shows failed for "[BUN]": Operation not permitted (os error 1)
-secure-bun: help: Linux 5.12 or newer is needed; in a container, a seccomp profile that allows mounting (open_tree, mount_setattr, move_mount, fsopen, pivot_root); `secure-bun doctor` tries each layer
+secure-bun: help: Linux 5.12 or newer is needed, and for root CAP_SYS_ADMIN, without which secure-bun can be started as an unprivileged user; in a container, a seccomp profile that allows mounting (open_tree, mount_setattr, move_mount, fsopen, pivot_root); `secure-bun doctor` tries each layer
 
 "#]],
     );
@@ -169,7 +169,7 @@ fn the_call_that_makes_mounts_read_only() {
 exit code 125
 --- stderr
 secure-bun: error: the sandbox cannot be established: opening an object that the sandbox shows failed for "[BUN]": Function not implemented (os error 38)
-secure-bun: help: Linux 5.12 or newer is needed; in a container, a seccomp profile that allows mounting (open_tree, mount_setattr, move_mount, fsopen, pivot_root); `secure-bun doctor` tries each layer
+secure-bun: help: Linux 5.12 or newer is needed, and for root CAP_SYS_ADMIN, without which secure-bun can be started as an unprivileged user; in a container, a seccomp profile that allows mounting (open_tree, mount_setattr, move_mount, fsopen, pivot_root); `secure-bun doctor` tries each layer
 
 "#]],
     );

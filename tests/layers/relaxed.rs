@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use secure_bun_tests::{Command, Folder, JSON, str};
+use secure_bun_tests::{Command, Envelope, Folder, JSON, str};
 
 use super::WITHOUT;
 
@@ -58,6 +58,18 @@ fn what_is_not_required_is_used_where_it_is_there() {
     let folder = Folder::with("main.ts", "").file("p.json", r#"{"kernel": {"require": []}}"#);
     let envelope = folder.secure_bun(["run", JSON, "--policy", "p.json", "main.ts"]).envelope();
     assert_eq!(envelope.text("/sandbox/status"), "full");
+}
+
+#[test]
+fn whatever_keeps_namespaces_away_they_are_done_without() {
+    for what in
+        ["user-namespaces", "more-user-namespaces", "open-tree", "mounting", "mount-setattr", "pivot-root", "host-name"]
+    {
+        let ended = run(&["--quiet", JSON], r#"["landlock"]"#, what).end();
+        assert_eq!(ended.code(), 0, "{what}: {ended}");
+        let envelope = Envelope::of(&ended);
+        assert_eq!(envelope.text("/sandbox/status"), "partial", "{what}");
+    }
 }
 
 #[test]

@@ -188,7 +188,8 @@ impl Error {
                  mount_setattr, move_mount, fsopen, pivot_root)"
             }
             Step::OpenSource(_) if unsupported || self.errno == Errno(libc::EPERM) => {
-                "Linux 5.12 or newer is needed; in a container, a seccomp profile that allows mounting (open_tree, \
+                "Linux 5.12 or newer is needed, and for root CAP_SYS_ADMIN, without which secure-bun can be started as an \
+                 unprivileged user; in a container, a seccomp profile that allows mounting (open_tree, \
                  mount_setattr, move_mount, fsopen, pivot_root)"
             }
             Step::IdMap => {

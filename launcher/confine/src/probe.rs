@@ -35,6 +35,11 @@ pub fn namespaces(identity: Identity) -> Result<(), Error> {
 /// Mounts a root file system in such namespaces and moves into it.
 pub fn mounts(identity: Identity) -> Result<(), Error> {
     const SEALED: MountFlags = MountFlags { read_only: true, no_exec: true, devices: false };
+    if let Identity::Dropped { uid, gid } = identity {
+        // What root shows to a program it opens itself, and it maps its owners.
+        start::map_root_to(uid, gid, &mut Stack::new().at(Step::Clone)?)?;
+        sys::own(sys::clone_tree(Fd::CWD, c"/", Extent::Alone).at(Step::OpenSource(0))?);
+    }
     let maps = IdMaps::new(identity);
     in_child(Some(identity), || {
         map_user(&maps)?;

@@ -48,7 +48,7 @@ impl Layers {
         if required.namespaces == Need::Required {
             return Ok(Self { files: Files::Own, landlock: required.landlock });
         }
-        let namespaces = probe::mounts(identity);
+        let namespaces = probe::namespaces(identity).and_then(|()| probe::mounts(identity));
         let landlock = probe::landlock(Need::IfAvailable);
         let available =
             Available { namespaces: namespaces.is_ok(), landlock_abi: landlock.as_ref().map_or(0, |version| *version) };
