@@ -49,6 +49,35 @@ fn in_a_container_that_masks_proc() {
     works_for_a_user("masked-proc");
 }
 
+/// The kernel gives out no new view of processes where the one there is has gaps.
+#[test]
+fn other_programs_in_a_container_that_masks_proc() {
+    let folder =
+        Folder::with("main.ts", "console.log(require('child_process').execFileSync('/bin/echo', ['ran']).toString())");
+    let command = || folder.secure_bun(["run", "--allow-run=/bin/echo", "main.ts"]);
+    assert_eq!(command().prints(), "ran\n\n");
+    let ended = command().started_by(Path::new(WITHIN), &["masked-proc"]).end();
+    assert_eq!((ended.code(), ended.stdout()), (125, String::new()), "{ended}");
+    let remedy =
+        if is_root() { "root's programs run as user and group 65534" } else { "in a container, an unmasked /proc" };
+    assert!(ended.stderr().contains(remedy), "{ended}");
+}
+
+/// Root of a namespace that has no other user cannot give a program away.
+#[test]
+fn in_a_user_namespace_without_namespaces() {
+    let folder =
+        granting().file("p.json", r#"{"read": ["./data"], "write": ["./out"], "kernel": {"require": ["landlock"]}}"#);
+    let words = ["user-namespace", WITHOUT, "namespaces"];
+    let ended = command(&folder).started_by(Path::new(WITHIN), &words).end();
+    if is_root() {
+        assert_eq!(ended.code(), 125, "{ended}");
+        assert!(ended.stderr().contains("giving up root's user id failed"), "{ended}");
+    } else {
+        assert_eq!((ended.code(), ended.stdout().as_str()), (0, "a 0\n"), "{ended}");
+    }
+}
+
 #[test]
 fn on_a_file_system_of_layers() {
     let source =

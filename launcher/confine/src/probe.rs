@@ -56,6 +56,15 @@ pub fn mounts(identity: Identity) -> Result<(), Error> {
     })
 }
 
+/// Becomes the user who takes the programs that root starts, without namespaces.
+pub fn other_user(identity: Identity) -> Result<(), Error> {
+    let Identity::Dropped { uid, gid } = identity else { return Ok(()) };
+    in_child(None, || {
+        sys::clear_groups().at(Step::DropUser)?;
+        sys::set_ids(uid, gid).at(Step::DropUser)
+    })
+}
+
 /// Shows the owner of what is in `folder` as another user, as root does for the programs that it starts.
 pub fn id_mapped_mount(folder: &CStr, uid: u32, gid: u32) -> Result<(), Error> {
     let mut stack = Stack::new().at(Step::Clone)?;

@@ -52,11 +52,15 @@ impl Layers {
         let landlock = probe::landlock(Need::IfAvailable);
         let available =
             Available { namespaces: namespaces.is_ok(), landlock_abi: landlock.as_ref().map_or(0, |version| *version) };
-        chosen(required, available).map_err(|missing| match missing {
+        let layers = chosen(required, available).map_err(|missing| match missing {
             // What is not there says best why.
             Layer::Landlock => probe::landlock(Need::Required).map_or_else(Error::from, |_| unguarded()),
             _ => namespaces.map_or_else(Error::from, |()| unguarded()),
-        })
+        })?;
+        if layers.files == Files::Host {
+            probe::other_user(identity)?;
+        }
+        Ok(layers)
     }
 }
 
