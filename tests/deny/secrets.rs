@@ -134,3 +134,21 @@ fn the_policy_in_force_is_not_writable_from_inside() {
     assert_eq!(envelope.at("/ok"), false, "{}", envelope.json);
     assert_eq!(folder.read("strict.json"), r#"{"write": ["."]}"#);
 }
+
+#[test]
+fn a_grant_inside_a_denied_folder_grants_nothing_to_the_kernel_either() {
+    let base = r#"{"read": ["./data/a"], "write": ["./out/b"]}"#;
+    let policy = r#"{"extends": "./base.json", "ffi": true, "deny": {"read": ["./data"], "write": ["./out"]}}"#;
+    let folder = kernel::native(Folder::with("data/a/x.txt", "a").file("out/b/x.txt", "b").file("base.json", base));
+    let list = format!(
+        "[open({:?}, 0), open({:?}, {})]",
+        folder.text("data/a/x.txt"),
+        folder.text("out/b/x.txt"),
+        libc::O_WRONLY
+    );
+    let (outside, inside) = Act::new(folder, &kernel::act(&list)).under(policy).both();
+    assert!(outside.as_array().unwrap().iter().all(|fd| fd.as_i64().unwrap() >= 0), "{outside}");
+    // What lies on a read-only mount is nobody's to the user who takes root's programs.
+    let errno = if is_root() { libc::EACCES } else { libc::EROFS };
+    assert_eq!(inside.to_string(), format!("[{},{}]", -libc::ENOENT, -errno));
+}

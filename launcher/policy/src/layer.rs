@@ -23,6 +23,11 @@ impl Layer {
         crate::document::read(source, text)
     }
 
+    /// Reads the policy that stands under `key` of a JSON file; `None` where there is none.
+    pub fn parse_member(source: &Source, text: &[u8], key: &str) -> Result<Option<Self>, Vec<Diagnostic>> {
+        crate::document::read_member(source, text, key)
+    }
+
     /// The layer of a preset.
     pub fn preset(preset: Preset) -> Self {
         preset.layer()
@@ -31,6 +36,11 @@ impl Layer {
     /// The name of its source.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The file it was read from; presets and flags have none.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// What it builds on.

@@ -7,15 +7,29 @@ use crate::settings::{Audit, Namespace, Require};
 use crate::source::Origin;
 
 /// The statements of `policy` that this version cannot enforce. Denying one of these is fine: all of it is denied.
+///
+/// A policy that is bounded grants at most what the one above it grants, so there only its settings count.
 pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
-    let grants = &policy.grants;
     let mut found = Vec::new();
-    first(&grants.net, &mut found);
-    first(&grants.listen, &mut found);
-    first(&grants.fetch, &mut found);
-    first(&grants.run, &mut found);
-    first(&grants.host, &mut found);
-    first(&grants.secrets, &mut found);
+    match &policy.bound {
+        Some(bound) => found.extend(unavailable(&bound.policy)),
+        None => grants(policy, &mut found),
+    }
+    settings(policy, &mut found);
+    found
+}
+
+fn grants(policy: &Policy, found: &mut Vec<Diagnostic>) {
+    let grants = &policy.grants;
+    first(&grants.net, found);
+    first(&grants.listen, found);
+    first(&grants.fetch, found);
+    first(&grants.run, found);
+    first(&grants.host, found);
+    first(&grants.secrets, found);
+}
+
+fn settings(policy: &Policy, found: &mut Vec<Diagnostic>) {
     if let Some(signer) = policy.trust.signers.first() {
         found.push(not_yet("trust.signers", &signer.origin));
     }
@@ -34,10 +48,11 @@ pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
         let name = namespace.value.name();
         found.push(not_yet(&format!("kernel.namespaces \"{name}\""), &namespace.origin));
     }
-    if let Some(require) = policy.kernel.require.as_ref().filter(|require| require.value != Require::All) {
+    let require = policy.kernel.require.as_ref().filter(|require| require.value != Require::All);
+    // What is bounded cannot relax it.
+    if let (Some(require), None) = (require, &policy.bound) {
         found.push(not_yet("kernel.require of single layers", &require.origin));
     }
-    found
 }
 
 fn first<T>(rules: &Rules<T>, found: &mut Vec<Diagnostic>) {

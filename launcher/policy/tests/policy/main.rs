@@ -5,6 +5,7 @@ mod table;
 
 mod decisions;
 mod diagnostics;
+mod differences;
 mod flags;
 mod generated;
 mod merging;

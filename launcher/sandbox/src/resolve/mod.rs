@@ -4,10 +4,12 @@ pub mod environment;
 mod filesystem;
 pub mod look;
 pub mod runtime;
+mod sight;
 
 use policy::ExpandedPolicy;
 
 pub use filesystem::{Shown, filesystem};
+pub use sight::{Seen, Sight, sight};
 
 use runtime::Engine;
 

@@ -1,0 +1,65 @@
+//! `secure-bun policy init | check | show | schema | why | diff | trust`.
+
+mod diff;
+mod trust;
+mod why;
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use policy::{Origins, Places};
+use secure_bun::places;
+
+use crate::args::Policy;
+use crate::policy_source::{self, Limits};
+use crate::report;
+
+/// Makes, checks, explains, compares or approves a policy.
+pub(crate) fn policy(command: &Policy) -> ExitCode {
+    let cwd = std::env::current_dir().unwrap_or_else(|_| "/".into());
+    match command {
+        Policy::Init { .. } => todo!(),
+        Policy::Check { policy } => check(policy, &cwd),
+        Policy::Show { policy, origins } => {
+            let origins = if *origins { Origins::Shown } else { Origins::Hidden };
+            match policy_source::read(policy, Limits::default(), &cwd) {
+                Ok(read) => print(&read.policy().to_json(origins)),
+                Err(fault) => report::fault(&fault),
+            }
+        }
+        Policy::Schema { .. } => print(policy::POLICY_SCHEMA),
+        Policy::Why { policy, program, permission, resource } => {
+            why::why(policy.as_deref(), program.as_deref(), permission, resource.as_deref(), &cwd)
+        }
+        Policy::Diff { first, second, base, json } => diff::diff(first, second, base.as_deref(), *json, &cwd),
+        Policy::Trust(trust) => trust::trust(trust, &cwd),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    // A reader that has gone does not want the rest.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn usage(message: &str, help: Option<&str>) -> ExitCode {
+    report::error(&report::harmless(message), help);
+    ExitCode::from(report::USAGE)
+}
+
+/// The places of a program, or of one that would lie in the working directory.
+fn places_of(program: Option<&Path>, cwd: &Path) -> Places {
+    let program = program.map_or_else(|| cwd.join("program.ts"), Path::to_path_buf);
+    let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
+    places::places(&program, cwd, home.as_deref())
+}
+
+fn check(policy: &OsStr, cwd: &Path) -> ExitCode {
+    let read = policy_source::read(policy, Limits::default(), cwd);
+    match read.and_then(|read| policy_source::enforceable(read.policy())) {
+        Ok(_) => print(&format!("{} is valid\n", policy.display())),
+        Err(fault) => report::fault(&fault),
+    }
+}
