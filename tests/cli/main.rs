@@ -3,6 +3,8 @@
 
 mod arguments;
 mod calls;
+mod differences;
+mod discovery;
 mod flags;
 mod input;
 mod not_yet;
@@ -10,3 +12,4 @@ mod policies;
 mod policy_command;
 mod programs;
 mod reports;
+mod trust;

@@ -42,13 +42,18 @@ fn limits() {
 }
 
 #[test]
+fn policy_tools() {
+    hold(&Page::read("docs/policy-tools.md"));
+}
+
+#[test]
 fn no_page_is_forgotten() {
     let mut pages: Vec<String> = fs::read_dir(Path::new(ROOT).join("docs"))
         .expect("there are docs")
         .map(|entry| entry.expect("docs can be listed").file_name().into_string().expect("names are text"))
         .collect();
     pages.sort();
-    assert_eq!(pages, ["exit-codes-and-envelope.md", "how-it-works.md", "limits.md"]);
+    assert_eq!(pages, ["exit-codes-and-envelope.md", "how-it-works.md", "limits.md", "policy-tools.md"]);
 }
 
 #[test]

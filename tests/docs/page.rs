@@ -36,7 +36,8 @@ pub(crate) enum Block {
 }
 
 /// Every page with commands.
-const PAGES: [&str; 4] = ["README.md", "docs/exit-codes-and-envelope.md", "docs/how-it-works.md", "docs/limits.md"];
+const PAGES: [&str; 5] =
+    ["README.md", "docs/exit-codes-and-envelope.md", "docs/how-it-works.md", "docs/limits.md", "docs/policy-tools.md"];
 
 impl Page {
     pub(crate) fn all() -> impl Iterator<Item = Self> {

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Fault, nearest};
-use crate::path::normalize;
+use crate::grants::{Entry, Statement};
+use crate::path::{SymbolicPath, normalize};
+use crate::permission::{Permission, Side};
 use crate::policy::Policy;
 use crate::preset::Preset;
-use crate::source::{Origin, Source};
+use crate::source::{Origin, Source, SourceKind, SourceText};
 
 /// What one policy file, preset or set of flags says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,19 @@ impl Layer {
     /// The layer of a preset.
     pub fn preset(preset: Preset) -> Self {
         preset.layer()
+    }
+
+    /// A layer that denies writing `files`, which are absolute, whatever their names. `name` is what people are told.
+    pub fn guarding(name: &str, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        let denial = |file: PathBuf| {
+            let text = crate::request::json(&file.to_string_lossy());
+            let origin = SourceText::new(name, SourceKind::Builtin, text, None).whole();
+            let statement = Statement { permission: Permission::Write, side: Side::Deny, origin };
+            Entry { value: SymbolicPath::Literal(normalize(&file)), statement }
+        };
+        let mut said = Policy::default();
+        said.grants.write.deny = files.into_iter().map(denial).collect();
+        Self { name: name.to_owned(), path: None, extends: None, said }
     }
 
     /// The name of its source.

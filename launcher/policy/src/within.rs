@@ -183,18 +183,19 @@ impl Comparison<'_> {
         }
     }
 
+    fn left_out(&mut self, key: &str, names: impl Iterator<Item = &'static str>) {
+        let names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
+        if !names.is_empty() {
+            self.beyond_setting(key, &format!("leaves out {}", names.join(", ")));
+        }
+    }
+
     fn settings(&mut self) {
         let (inner, outer) = (self.inner, self.outer);
-        for protection in Protection::ALL {
-            if outer.kernel.requires(*protection) && !inner.kernel.requires(*protection) {
-                self.beyond_setting("kernel.require", &format!("leaves out {:?}", protection.name()));
-            }
-        }
-        for namespace in Namespace::ALL {
-            if outer.kernel.lists(*namespace) && !inner.kernel.lists(*namespace) {
-                self.beyond_setting("kernel.namespaces", &format!("leaves out {:?}", namespace.name()));
-            }
-        }
+        let is_lost = |layer: &Protection| outer.kernel.requires(*layer) && !inner.kernel.requires(*layer);
+        self.left_out("kernel.require", Protection::ALL.iter().copied().filter(is_lost).map(Protection::name));
+        let is_lost = |namespace: &Namespace| outer.kernel.lists(*namespace) && !inner.kernel.lists(*namespace);
+        self.left_out("kernel.namespaces", Namespace::ALL.iter().copied().filter(is_lost).map(Namespace::name));
         if outer.kernel.audit() != Audit::Off && inner.kernel.audit() != outer.kernel.audit() {
             self.beyond_setting("kernel.audit", &format!("is not {:?}", outer.kernel.audit().name()));
         }

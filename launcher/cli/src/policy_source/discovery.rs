@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use policy::{Layer, Source};
+use policy::{Layer, MAX_POLICY_BYTES, Source};
 use secure_bun::places;
 
 use super::approvals::Approvals;
@@ -60,11 +60,15 @@ pub(crate) fn discover(program: &Path, cwd: &Path) -> Result<Option<Discovered>,
     Ok(None)
 }
 
-/// Most manifests say nothing about policies, and their syntax is not our business then.
+/// Most manifests say nothing about policies, and their syntax is not our business then. One that is not read to its
+/// end may speak of them.
 fn speaks_of_policies(manifest: &Path) -> bool {
+    if !manifest.is_file() {
+        return false;
+    }
     let key = format!("\"{MANIFEST_KEY}\"");
-    let holds = |text: Vec<u8>| text.windows(key.len()).any(|window| window == key.as_bytes());
-    manifest.is_file() && std::fs::read(manifest).is_ok_and(holds)
+    let Ok(text) = bounded(manifest) else { return true };
+    text.len() > MAX_POLICY_BYTES || text.windows(key.len()).any(|window| window == key.as_bytes())
 }
 
 /// What is approved may build on files anywhere. What is not stays inside the project: its errors quote what they read.

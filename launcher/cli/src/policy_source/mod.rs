@@ -231,26 +231,28 @@ fn flags(added: Added<'_>, cwd: &Path) -> Result<Layer, Fault> {
 /// and the approvals.
 fn closed(read: &Read, places: Option<&Places>) -> Result<Policy, Fault> {
     let approvals = approvals::folder();
-    let files = read.files.iter().map(|file| file.path.as_path()).chain(approvals.as_deref());
-    let closed: Vec<String> = files.map(|file| file.to_string_lossy().into_owned()).collect();
-    let text = serde_json::json!({ "deny": { "write": closed } }).to_string();
-    let layer = Layer::parse(&Source::file("the policy in force", "/"), text.as_bytes()).map_err(Fault::Invalid)?;
     if let Some(places) = places {
-        let grants = read.policy().expand(places).grants;
-        let is_writable = |path: &Path| grants.write.allow.iter().any(|grant| path.starts_with(&grant.value));
-        if let Some(file) = read.files.iter().find(|file| file.named != file.path && is_writable(&file.named)) {
-            let message = format!("the policy {} is a link that the program may replace", file.named.display());
-            return Err(Fault::new(message).with_help(format!("name the file itself: {}", file.path.display())));
-        }
-        if let Some(folder) = approvals.filter(|folder| is_writable(folder) && !folder.exists()) {
-            // What is not there when the program starts cannot be guarded by the kernel.
-            DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(|error| {
-                Fault::new(format!("cannot make {}: {error}", folder.display()))
-                    .with_help("approvals of policies are kept there, and the program may write around it")
-            })?;
-        }
+        check_guardable(read, approvals.as_deref(), places)?;
     }
-    Ok(Policy::merge(read.layers.iter().chain([&layer])))
+    let files = read.files.iter().map(|file| file.path.clone()).chain(approvals);
+    Ok(Policy::merge(read.layers.iter().chain([&Layer::guarding("the policy in force", files)])))
+}
+
+/// What is guarded by its name has to be there, under the name that will be looked up next time.
+fn check_guardable(read: &Read, approvals: Option<&Path>, places: &Places) -> Result<(), Fault> {
+    let grants = read.policy().expand(places).grants;
+    let is_writable = |path: &Path| grants.write.allow.iter().any(|grant| path.starts_with(&grant.value));
+    if let Some(file) = read.files.iter().find(|file| file.named != file.path && is_writable(&file.named)) {
+        let message = format!("the policy {} is a link that the program may replace", file.named.display());
+        return Err(Fault::new(message).with_help(format!("name the file itself: {}", file.path.display())));
+    }
+    if let Some(folder) = approvals.filter(|folder| is_writable(folder) && !folder.exists()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
+            Fault::new(format!("cannot make {}: {error}", folder.display()))
+                .with_help("approvals of policies are kept there, and the program may write around it")
+        })?;
+    }
+    Ok(())
 }
 
 fn home() -> Option<PathBuf> {

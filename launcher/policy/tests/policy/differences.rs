@@ -41,9 +41,10 @@ fn a_bounded_policy_keeps_what_both_allow_and_tells_the_rest() {
     assert!(policy::Protection::ALL.iter().all(|layer| expanded.kernel.requires(*layer)));
     // The limit it leaves to the other one is none of its own.
     let told = lines(&ignored(&bounded, &places()));
-    assert_eq!(told.len(), 2 + policy::Protection::ALL.len(), "{told:#?}");
+    assert_eq!(told.len(), 3, "{told:#?}");
     assert_eq!(told[0], r#"allow.read "/etc" (p.json:1:20) reads what is not granted there"#);
     assert_eq!(told[1], r#"allow.net "x.test:1" (p.json:1:36) is not granted there"#);
+    assert!(told[2].starts_with(r#"kernel.require (p.json:1:70) leaves out "user", "mnt""#), "{}", told[2]);
 }
 
 #[test]

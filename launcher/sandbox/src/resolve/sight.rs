@@ -79,7 +79,7 @@ impl fmt::Display for Sight {
             write!(out, "a symbolic link leads to {path}, which is ")?;
         }
         match &self.seen {
-            Seen::Nothing if !self.exists => out.write_str("not there on this machine either"),
+            Seen::Nothing if !self.exists => out.write_str("not there, as on this machine"),
             Seen::Nothing => out.write_str("not there: no mount shows it"),
             Seen::Mask(mask) => write!(out, "covered: {} is masked and cannot be opened", mask.display()),
             Seen::Private(folder) => write!(out, "in the private, empty {} of the program", folder.display()),
@@ -134,8 +134,8 @@ mod tests {
             [
                 "in the read-only mount of F/data/a",
                 "not there: no mount shows it",
-                "not there on this machine either",
-                "not there on this machine either"
+                "not there, as on this machine",
+                "not there, as on this machine"
             ]
         );
     }

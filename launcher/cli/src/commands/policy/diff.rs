@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use policy::{Change, Diff};
 use serde::Serialize;
 
-use super::{places_of, print};
+use super::{places_of, print, tell};
 use crate::policy_source::{self, Fault, Limits};
 use crate::report;
 
@@ -21,7 +21,11 @@ pub(super) fn diff(first: &OsStr, second: &OsStr, base: Option<&Path>, json: boo
         Ok(found) => found,
         Err(fault) => return report::fault(&fault),
     };
-    print(&if json { line(&found) } else { words(&found, first, second) });
+    if json {
+        print(&line(&found));
+    } else {
+        tell(&words(&found, first, second));
+    }
     if found.widened.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(WIDENED) }
 }
 

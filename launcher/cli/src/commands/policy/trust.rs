@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{places_of, print};
+use super::{places_of, tell};
 use crate::args::Trust;
 use crate::policy_source::{self, Approval, Approvals, DEFAULT, Fault, Limits};
 use crate::report;
@@ -17,7 +17,7 @@ pub(super) fn trust(command: &Trust, cwd: &Path) -> ExitCode {
         Trust::List => list(),
     };
     match told {
-        Ok(text) => print(&text),
+        Ok(text) => tell(&text),
         Err(fault) => report::fault(&fault),
     }
 }

@@ -11,7 +11,7 @@ use secure_bun::resolve::look::RealFiles;
 use secure_bun::resolve::{self, Seen};
 use secure_bun::{host, places};
 
-use super::{places_of, print, usage};
+use super::{places_of, tell, usage};
 use crate::policy_source::{self, Added, Fault, InForce, Limits};
 use crate::report;
 
@@ -51,7 +51,7 @@ pub(super) fn why(
         let path = policy::normalize(&cwd.join(path));
         text += &in_the_sandbox(&expanded, permission, &path, decision.allowed);
     }
-    print(&text);
+    tell(&text);
     if decision.allowed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
