@@ -6,6 +6,7 @@ mod calls;
 mod differences;
 mod discovery;
 mod flags;
+mod init;
 mod input;
 mod not_yet;
 mod policies;

@@ -115,7 +115,8 @@ pub fn survey(name: &str, text: &str) -> Result<Survey, Unparsable> {
     let language = language(name).unwrap_or_else(SourceType::ts);
     let parsed = Parser::new(&allocator, text, language).parse();
     let lines = Lines::of(text);
-    if parsed.panicked {
+    // The parser leaves out everything when it gives up, and can go on after lesser errors.
+    if parsed.panicked || (!parsed.errors.is_empty() && parsed.program.is_empty()) {
         let error = parsed.errors.first();
         let start = error.and_then(|error| Some(error.labels.as_ref()?.first()?.offset())).unwrap_or_default();
         let message = error.map_or_else(|| "this is not a program".to_owned(), |error| error.message.to_string());

@@ -12,6 +12,9 @@ use oxc_syntax::scope::ScopeFlags;
 use crate::Resource;
 use crate::values::{self, literal};
 
+/// Names that matter have fewer parts; a chain of a thousand members is looked at once for each of them.
+const MOST_PARTS: usize = 8;
+
 /// What the names of a file stand for. Scopes are not told apart: a name that is used twice can only make the survey
 /// list too much, which its reader sees.
 #[derive(Default)]
@@ -55,16 +58,25 @@ pub(crate) fn builtin(specifier: &str) -> Option<String> {
 impl Names {
     /// The full name of an expression such as `fs.promises.readFile`: `node:fs.readFile`.
     pub(crate) fn full(&self, expression: &Expression<'_>) -> Option<String> {
+        self.full_within(expression, MOST_PARTS)
+    }
+
+    fn full_within(&self, expression: &Expression<'_>, parts: usize) -> Option<String> {
+        let parts = parts.checked_sub(1)?;
         match expression.get_inner_expression() {
             Expression::Identifier(name) => {
                 Some(self.known.get(name.name.as_str()).cloned().unwrap_or_else(|| name.name.to_string()))
             }
-            Expression::StaticMemberExpression(member) => self.member(&member.object, &member.property.name),
-            Expression::ComputedMemberExpression(member) => self.member(&member.object, &literal(&member.expression)?),
+            Expression::StaticMemberExpression(member) => {
+                Some(joined(self.full_within(&member.object, parts)?, &member.property.name))
+            }
+            Expression::ComputedMemberExpression(member) => {
+                Some(joined(self.full_within(&member.object, parts)?, &literal(&member.expression)?))
+            }
             Expression::MetaProperty(_) => Some("import.meta".to_owned()),
             Expression::ChainExpression(chain) => {
                 let member = chain.expression.as_member_expression()?;
-                self.member(member.object(), member.static_property_name()?)
+                Some(joined(self.full_within(member.object(), parts)?, member.static_property_name()?))
             }
             Expression::AwaitExpression(awaited) => match awaited.argument.get_inner_expression() {
                 Expression::ImportExpression(import) => builtin(&literal(&import.source)?),
@@ -80,13 +92,7 @@ impl Names {
     }
 
     pub(crate) fn member(&self, object: &Expression<'_>, property: &str) -> Option<String> {
-        let object = self.full(object)?;
-        Some(match (object.as_str(), property) {
-            ("globalThis" | "global" | "window" | "self", property) => property.to_owned(),
-            (module, "default") if module.contains(':') || module == "Bun" => module.to_owned(),
-            ("node:fs", "promises") => object,
-            _ => format!("{object}.{property}"),
-        })
+        Some(joined(self.full(object)?, property))
     }
 
     /// The value of a constant.
@@ -116,6 +122,16 @@ impl Names {
             BindingPattern::AssignmentPattern(pattern) => self.bind(&pattern.left, full),
             BindingPattern::ArrayPattern(_) => {}
         }
+    }
+}
+
+/// The full name of a member.
+fn joined(object: String, property: &str) -> String {
+    match (object.as_str(), property) {
+        ("globalThis" | "global" | "window" | "self", property) => property.to_owned(),
+        (module, "default") if module.contains(':') || module == "Bun" => module.to_owned(),
+        ("node:fs", "promises") => object,
+        _ => format!("{object}.{property}"),
     }
 }
 

@@ -22,13 +22,12 @@ pub(crate) fn beginning(template: &TemplateLiteral<'_>) -> Option<String> {
 /// A whole number that stands in the text and is a port.
 pub(crate) fn port(expression: &Expression<'_>) -> Option<u16> {
     match expression.get_inner_expression() {
-        Expression::NumericLiteral(number) => {
-            let whole = (0..=u16::MAX).find(|port| f64::from(*port) == number.value);
-            whole.filter(|port| *port > 0)
-        }
-        Expression::StringLiteral(text) => text.value.parse().ok().filter(|port| *port > 0),
+        // A whole number is written without a point.
+        Expression::NumericLiteral(number) => number.value.to_string().parse().ok(),
+        Expression::StringLiteral(text) => text.value.parse().ok(),
         _ => None,
     }
+    .filter(|port| *port > 0)
 }
 
 /// The member of an object literal.

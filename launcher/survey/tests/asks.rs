@@ -1,6 +1,5 @@
 //! What each way to write something is taken for.
 
-use policy::Permission;
 use survey::{Resource, Survey, survey};
 
 fn found(text: &str) -> Survey {
@@ -178,4 +177,5 @@ fn every_language_of_bun_is_read_by_its_name() {
 fn what_is_no_program_says_where() {
     let error = survey("main.ts", "const a = 1;\nconst = 2;\n").unwrap_err();
     assert_eq!(error.line, 2, "{error}");
+    assert_eq!(survey("main.js", "\n1.b; eval('1')").unwrap_err().line, 2);
 }

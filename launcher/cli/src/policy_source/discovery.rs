@@ -9,7 +9,7 @@ use super::approvals::Approvals;
 use super::{Fault, Limits, Read, bounded, follow, home, layer, unreadable};
 
 /// Files that hold nothing but a policy.
-const POLICY_FILES: [&str; 2] = ["secure-bun.json", "secure-bun.jsonc"];
+pub(crate) const POLICY_FILES: [&str; 2] = ["secure-bun.json", "secure-bun.jsonc"];
 /// A file that can also hold one, and the key it stands under.
 const MANIFEST: &str = "package.json";
 const MANIFEST_KEY: &str = "secureBun";

@@ -14,7 +14,7 @@ use secure_bun::places;
 use sha2::Digest as _;
 
 pub(crate) use approvals::{Approval, Approvals, check_path};
-pub(crate) use discovery::{is_discoverable, read_whole};
+pub(crate) use discovery::{POLICY_FILES, is_discoverable, read_whole};
 
 use approvals::Approved;
 use discovery::{Discovered, discover};

@@ -1,6 +1,8 @@
 //! `secure-bun policy init | check | show | schema | why | diff | trust`.
 
 mod diff;
+mod init;
+mod schema;
 mod trust;
 mod why;
 
@@ -20,7 +22,7 @@ use crate::report;
 pub(crate) fn policy(command: &Policy) -> ExitCode {
     let cwd = std::env::current_dir().unwrap_or_else(|_| "/".into());
     match command {
-        Policy::Init { .. } => usage("secure-bun policy init is not available yet", None),
+        Policy::Init { program, extends, write } => init::init(program, extends.as_deref(), *write, &cwd),
         Policy::Check { policy } => check(policy, &cwd),
         Policy::Show { policy, origins } => {
             let origins = if *origins { Origins::Shown } else { Origins::Hidden };
@@ -29,7 +31,7 @@ pub(crate) fn policy(command: &Policy) -> ExitCode {
                 Err(fault) => report::fault(&fault),
             }
         }
-        Policy::Schema { .. } => print(policy::POLICY_SCHEMA),
+        Policy::Schema { write } => schema::schema(*write, &cwd),
         Policy::Why { policy, program, permission, resource } => {
             why::why(policy.as_deref(), program.as_deref(), permission, resource.as_deref(), &cwd)
         }
