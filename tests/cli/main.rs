@@ -5,6 +5,7 @@ mod arguments;
 mod calls;
 mod differences;
 mod discovery;
+mod explained;
 mod flags;
 mod init;
 mod input;
