@@ -62,6 +62,7 @@ mod flags;
 mod glob;
 mod grants;
 mod guard;
+mod hover;
 mod layer;
 mod limits;
 mod net;

@@ -8,6 +8,7 @@ mod diagnostics;
 mod differences;
 mod flags;
 mod generated;
+mod hover;
 mod merging;
 mod presets;
 mod shown;
