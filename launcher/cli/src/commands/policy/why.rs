@@ -25,8 +25,8 @@ pub(super) fn why(
     cwd: &Path,
 ) -> ExitCode {
     let Some(permission) = Permission::from_name(permission) else {
-        let names: Vec<&str> = Permission::ALL.iter().map(|permission| permission.name()).collect();
-        let help = format!("the permissions are {}", names.join(", "));
+        let known: Vec<&str> = Permission::ALL.iter().map(|permission| permission.name()).collect();
+        let help = format!("the permissions are {}", known.join(", "));
         return usage(&format!("there is no permission {permission:?}"), Some(&help));
     };
     let Some(request) = Request::from_parts(permission, resource) else {

@@ -31,10 +31,10 @@ pub(super) fn init(program: &Path, extends: Option<&str>, write: bool, cwd: &Pat
     let named = match extends.map(|name| Preset::from_name(name).ok_or(name)).transpose() {
         Ok(named) => named,
         Err(name) => {
-            let names: Vec<&str> = Preset::ALL.iter().map(|preset| preset.name()).collect();
+            let known: Vec<&str> = Preset::ALL.iter().map(|preset| preset.name()).collect();
             return usage(
                 &format!("there is no preset {name:?}"),
-                Some(&format!("the presets are {}", names.join(", "))),
+                Some(&format!("the presets are {}", known.join(", "))),
             );
         }
     };
