@@ -94,7 +94,7 @@ exit code 0
     "wall_ms": 2000,
     "cpu_ms": 1000,
     "memory_mb": 128,
-    "processes": 1,
+    "processes": 16,
     "threads": 64,
     "open_files": 256,
     "tmp_mb": 16,
@@ -175,7 +175,7 @@ exit code 0
       "from": "preset function:14:18"
     },
     "processes": {
-      "value": 1,
+      "value": 16,
       "from": "preset function:16:18"
     },
     "threads": {
@@ -378,6 +378,26 @@ exit code 0
 --- stdout
 allowed by allow.import "${PROJECT}" (default)
 in the sandbox it is in the read-only mount of [FOLDER]/lib
+
+"#]]);
+}
+
+#[test]
+fn why_knows_what_every_program_finds() {
+    let folder = folder();
+    let why = |permission, path| folder.secure_bun(["policy", "why", "--policy", "function", permission, path]);
+    why("write", "/dev/null").shows(str![[r#"
+exit code 1
+--- stdout
+writing "/dev/null" is not allowed: no rule of the policy grants it. To allow it: allow.write: ["/dev/null"]
+in the sandbox it is the device /dev/null
+
+"#]]);
+    why("read", "/dev/none").shows(str![[r#"
+exit code 1
+--- stdout
+reading "/dev/none" is not allowed: no rule of the policy grants it. To allow it: allow.read: ["/dev/none"]
+in the sandbox it is not there, as on this machine
 
 "#]]);
 }

@@ -47,6 +47,11 @@ fn policy_tools() {
 }
 
 #[test]
+fn programs() {
+    hold(&Page::read("docs/programs.md"));
+}
+
+#[test]
 fn every_error_code_has_its_page() {
     let mut pages = names("docs/errors");
     pages.sort();
@@ -60,7 +65,19 @@ fn every_error_code_has_its_page() {
 fn no_page_is_forgotten() {
     let mut pages = names("docs");
     pages.sort();
-    assert_eq!(pages, ["errors", "exit-codes-and-envelope.md", "how-it-works.md", "limits.md", "policy-tools.md"]);
+    // Those that a test above holds, and those without commands.
+    assert_eq!(
+        pages,
+        [
+            "errors",
+            "exit-codes-and-envelope.md",
+            "how-it-works.md",
+            "limits.md",
+            "performance.md",
+            "policy-tools.md",
+            "programs.md"
+        ]
+    );
 }
 
 /// What lies in a folder of the checkout.

@@ -24,7 +24,6 @@ fn grants(policy: &Policy, found: &mut Vec<Diagnostic>) {
     first(&grants.net, found);
     first(&grants.listen, found);
     first(&grants.fetch, found);
-    first(&grants.run, found);
     first(&grants.host, found);
     first(&grants.secrets, found);
 }
@@ -40,10 +39,9 @@ fn settings(policy: &Policy, found: &mut Vec<Diagnostic>) {
         let name = audit.value.name();
         found.push(not_yet(&format!("kernel.audit \"{name}\""), &audit.origin));
     }
-    // Neither is made for a program that cannot start another and has no sockets; relaxing is for hosts that lack a
-    // layer. Using all layers and saying nothing would be another policy than the one that was written.
-    let missing =
-        policy.kernel.namespaces.iter().find(|listed| matches!(listed.value, Namespace::Pid | Namespace::Net));
+    // It is not made for a program that has no sockets; relaxing is for hosts that lack a layer. Using all layers and
+    // saying nothing would be another policy than the one that was written.
+    let missing = policy.kernel.namespaces.iter().find(|listed| listed.value == Namespace::Net);
     if let Some(namespace) = missing {
         let name = namespace.value.name();
         found.push(not_yet(&format!("kernel.namespaces \"{name}\""), &namespace.origin));

@@ -54,6 +54,7 @@ export const PROTECTED_WRITES: readonly string[] = [
   ".bash_profile",
   ".bashrc",
   ".bunfig.toml",
+  ".cache/secure-bun",
   ".claude",
   ".codex",
   ".cursor",
@@ -81,6 +82,14 @@ export const PROTECTED_WRITES: readonly string[] = [
   "bunfig.toml",
   "secure-bun.json",
   "secure-bun.jsonc",
+];
+
+/** Folders in which a program given by name alone is found. */
+export const PROGRAM_FOLDERS: readonly string[] = [
+  "/run/secure-bun/bin",
+  "/usr/local/bin",
+  "/usr/bin",
+  "/bin",
 ];
 
 /** Facts about the machine that `sys` can grant. */

@@ -3,26 +3,44 @@
 pub mod environment;
 mod filesystem;
 pub mod look;
+pub mod programs;
 pub mod runtime;
 mod sight;
 
+use confine::{Identity, Processes, Root};
 use policy::ExpandedPolicy;
 
 pub use filesystem::{Shown, filesystem};
+use look::RealFiles;
+use programs::Programs;
 pub use sight::{Seen, Sight, sight};
 
+use crate::error::Error;
 use runtime::Engine;
 
 const MB: u64 = 1 << 20;
 
+/// The file system that a policy makes: what is granted, granted programs, and what every program finds. Bun itself
+/// and its libraries are not in it, nor what secure-bun puts in for its own use.
+pub fn visible(policy: &ExpandedPolicy, identity: Identity) -> Result<Root, Error> {
+    let mut root = Root::default();
+    runtime::show_surroundings(&mut root)?;
+    let dropped = matches!(identity, Identity::Dropped { .. });
+    let mut shown = filesystem(policy, &RealFiles, root, dropped)?;
+    Programs::granted(policy)?.show(&mut shown.root, policy)?;
+    Ok(shown.root)
+}
+
 /// Limits that the kernel keeps per process.
-pub fn process_limits(policy: &ExpandedPolicy) -> confine::ProcessLimits {
+pub fn process_limits(policy: &ExpandedPolicy, processes: Processes) -> confine::ProcessLimits {
     let limits = policy.limits;
+    // The init of a tree is a task as well, but none of the program's.
+    let init = u64::from(matches!(processes, Processes::Tree { .. }));
     confine::ProcessLimits {
         // The supervisor ends the tree to the millisecond; the kernel's whole seconds are there in case it cannot.
         cpu_s: limits.cpu_ms.map(|ms| ms.div_ceil(1000) + 1),
         file_bytes: limits.file_mb.map(|mb| mb * MB),
-        tasks: limits.threads,
+        tasks: limits.threads.map(|tasks| tasks + init),
         open_files: limits.open_files.unwrap_or(confine::seccomp::EXEC_FD.unsigned_abs().into()),
     }
 }

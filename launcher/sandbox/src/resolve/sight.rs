@@ -38,6 +38,8 @@ pub enum Seen {
     },
     /// It lies in a private file system in memory.
     Private(PathBuf),
+    /// A file of secure-bun's making is there.
+    Made,
 }
 
 /// Looks at `path`, which is absolute, in the file system `root`. The deepest entry is the one that is seen; of two at
@@ -53,7 +55,8 @@ pub fn sight(root: &Root, files: &impl Look, path: &Path) -> Sight {
         let target = host(&bind.target);
         (target.clone(), Seen::Mount { target, access: bind.access })
     });
-    let covering = tmpfs.chain(binds).chain(masks).filter(|(target, _)| real.starts_with(target));
+    let made = root.files.iter().map(|file| (host(&file.target), Seen::Made));
+    let covering = tmpfs.chain(binds).chain(made).chain(masks).filter(|(target, _)| real.starts_with(target));
     let seen = covering.max_by_key(|(target, _)| target.components().count()).map_or(Seen::Nothing, |(_, seen)| seen);
     Sight { through_link: real != path, exists, path: real, seen }
 }
@@ -83,6 +86,8 @@ impl fmt::Display for Sight {
             Seen::Nothing => out.write_str("not there: no mount shows it"),
             Seen::Mask(mask) => write!(out, "covered: {} is masked and cannot be opened", mask.display()),
             Seen::Private(folder) => write!(out, "in the private, empty {} of the program", folder.display()),
+            Seen::Made => out.write_str("a file that secure-bun makes, not the one of this machine"),
+            Seen::Mount { target, access: Access::Device } => write!(out, "the device {}", target.display()),
             Seen::Mount { target, access } => {
                 let kind = if *access == Access::Write { "writable" } else { "read-only" };
                 let gone = if self.exists { "" } else { ", but nothing has this name" };

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use policy::{Origins, Places};
-use secure_bun::places;
+use secure_bun::{Interpreter, places};
 
 use crate::args::Policy;
 use crate::policy_source::{self, Limits};
@@ -65,8 +65,21 @@ fn places_of(program: Option<&Path>, cwd: &Path) -> Places {
 
 fn check(policy: &OsStr, cwd: &Path) -> ExitCode {
     let read = policy_source::read(policy, Limits::default(), cwd);
-    match read.and_then(|read| policy_source::enforceable(read.policy())) {
-        Ok(_) => print(&format!("{} is valid\n", policy.display())),
-        Err(fault) => report::fault(&fault),
+    let expanded = match read.and_then(|read| policy_source::enforceable(read.policy())) {
+        Ok(policy) => policy.expand(&places_of(None, cwd)),
+        Err(fault) => return report::fault(&fault),
+    };
+    match secure_bun::interpreters(&expanded) {
+        Ok(interpreters) => {
+            for Interpreter { rule, script, program } in interpreters {
+                let (script, program) = (script.display(), program.display());
+                report::note(&report::harmless(&format!("{rule} grants {program} as well, which runs {script}")));
+            }
+            tell(&format!("{} is valid\n", policy.display()))
+        }
+        Err(error) => {
+            report::error(&report::harmless(&error.message), error.help.as_deref());
+            ExitCode::from(error.kind.exit_code())
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use confine::{Access, Identity, Root};
+use confine::Access;
 use policy::{ExpandedPolicy, Permission, Request};
 use secure_bun::resolve::look::RealFiles;
 use secure_bun::resolve::{self, Seen};
@@ -70,12 +70,11 @@ fn policy(named: Option<&OsStr>, program: Option<&Path>, cwd: &Path) -> Result<p
 
 /// What the plan of a run shows at a path.
 fn in_the_sandbox(policy: &ExpandedPolicy, permission: Permission, path: &Path, allowed: bool) -> String {
-    let dropped = matches!(host::identity(), Identity::Dropped { .. });
-    let shown = match resolve::filesystem(policy, &RealFiles, Root::default(), dropped) {
-        Ok(shown) => shown,
+    let root = match resolve::visible(policy, host::identity()) {
+        Ok(root) => root,
         Err(error) => return format!("but nothing runs under this policy: {error}\n"),
     };
-    let sight = resolve::sight(&shown.root, &RealFiles, path);
+    let sight = resolve::sight(&root, &RealFiles, path);
     let mut text = format!("in the sandbox it is {sight}\n");
     if sight.through_link {
         text = format!("in the sandbox {sight}\n");
@@ -83,6 +82,8 @@ fn in_the_sandbox(policy: &ExpandedPolicy, permission: Permission, path: &Path, 
     let reaches = match &sight.seen {
         Seen::Mount { access, .. } => permission != Permission::Write || *access == Access::Write,
         Seen::Private(_) => true,
+        // What secure-bun makes tells nothing of the machine.
+        Seen::Made => false,
         Seen::Nothing | Seen::Mask(_) => false,
     };
     if !allowed && reaches {

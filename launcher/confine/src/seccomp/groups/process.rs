@@ -23,8 +23,9 @@ pub(super) const MEMORY: &[Rule] = rules! {
 };
 
 /// Flags a new thread must have, among those that would make it a process or give it a namespace.
-const CLONE_THREAD: u64 = flags(libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD);
-const CLONE_NEW_NAMESPACE: u64 = flags(
+/// With a table of descriptors of its own, each thread could have as many as the limit allows the process.
+const CLONE_THREAD: u64 = flags(libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_FILES);
+pub(super) const CLONE_NEW_NAMESPACE: u64 = flags(
     libc::CLONE_NEWNS
         | libc::CLONE_NEWCGROUP
         | libc::CLONE_NEWUTS
@@ -34,7 +35,7 @@ const CLONE_NEW_NAMESPACE: u64 = flags(
         | libc::CLONE_NEWNET,
 );
 /// `clone` reads 32 bits of its `unsigned long`. No flag of it is above them, so one there is not honest either.
-const CLONE_UNKNOWN: u64 = !0 << 32;
+pub(super) const CLONE_UNKNOWN: u64 = !0 << 32;
 
 const fn flags(flags: libc::c_int) -> u64 {
     flags.cast_unsigned() as u64
@@ -56,7 +57,8 @@ pub(super) const THREADS: &[Rule] = rules! {
     SYS_rseq: Allow, "the C library's per-CPU data";
     SYS_gettid: Allow, "a thread's own number";
     SYS_sched_yield: Allow, "spinning locks give way";
-    SYS_sched_getaffinity: Allow, "count the usable CPUs";
+    SYS_sched_getaffinity: Only { cases: OWN_BY_ZERO, otherwise: libc::ESRCH },
+        "count the usable CPUs; of another pid it would tell that the process exists";
     SYS_getcpu: Allow, "the CPU in use";
     SYS_exit: Allow, "end a thread";
     SYS_exit_group: Allow, "end the process";
