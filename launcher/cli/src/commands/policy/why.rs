@@ -83,8 +83,7 @@ fn in_the_sandbox(policy: &ExpandedPolicy, permission: Permission, path: &Path, 
         Seen::Mount { access, .. } => permission != Permission::Write || *access == Access::Write,
         Seen::Private(_) => true,
         // What secure-bun makes tells nothing of the machine.
-        Seen::Made => false,
-        Seen::Nothing | Seen::Mask(_) => false,
+        Seen::Made | Seen::Nothing | Seen::Mask(_) => false,
     };
     if !allowed && reaches {
         let _ = writeln!(text, "{}", alone(permission));
