@@ -75,6 +75,36 @@ fn a_change_of_what_it_extends_voids_it() {
 }
 
 #[test]
+fn what_others_can_change_since_is_no_longer_approved() {
+    let folder = project();
+    trust(&folder);
+    fs::set_permissions(folder.path(""), fs::Permissions::from_mode(0o777)).unwrap();
+    assert_refused(&folder);
+    fs::set_permissions(folder.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(folder.secure_bun(["run", "main.ts"]).prints(), "true\n");
+}
+
+#[test]
+fn a_pipe_in_place_of_an_approved_file_stops_nobody() {
+    let folder = project();
+    trust(&folder);
+    fs::remove_file(folder.path("secure-bun.json")).unwrap();
+    assert_eq!(folder.program("/usr/bin/mkfifo".as_ref()).words(["secure-bun.json"]).end().code(), 0);
+    folder.secure_bun(["run", "main.ts"]).shows(str![[r#"
+exit code 2
+--- stderr
+secure-bun: error: the policy secure-bun.json is not a regular file
+
+"#]]);
+    folder.secure_bun(["policy", "trust", "secure-bun.json"]).shows(str![[r#"
+exit code 2
+--- stderr
+secure-bun: error: secure-bun.json is not a regular file
+
+"#]]);
+}
+
+#[test]
 fn another_folder_has_no_approval() {
     let folder = project();
     trust(&folder);
@@ -103,7 +133,7 @@ exit code 0
     folder.secure_bun(["policy", "trust", "--list"]).shows(str![[r#"
 exit code 0
 --- stdout
-[FOLDER]/secure-bun.json: changed since, so not approved
+[FOLDER]/secure-bun.json: no longer what was approved
 
 "#]]);
     let folder = folder.file("base.json", BASE);

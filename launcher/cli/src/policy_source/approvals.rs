@@ -71,10 +71,13 @@ impl Approvals {
         serde_json::from_slice(&text).map_err(|error| refuse(&error))
     }
 
-    /// Whether there is an approval of `file` whose files all are what they were. Nothing of them is parsed for that.
+    /// Whether there is an approval of `file` whose files all are what they were, out of the reach of others. Nothing of
+    /// them is parsed for that.
     pub(crate) fn hold(&self, file: &Path) -> bool {
         let is_same = |approved: &Approved| {
-            super::bounded(&approved.path).is_ok_and(|text| super::sha256(&text) == approved.sha256)
+            // Opening a pipe in its place would wait for its other end.
+            let is_kept = approved.path.is_file() && check_path(&approved.path).is_ok();
+            is_kept && super::bounded(&approved.path).is_ok_and(|text| super::sha256(&text) == approved.sha256)
         };
         self.of(file).is_some_and(|approval| approval.files.iter().all(is_same))
     }

@@ -32,6 +32,9 @@ fn approve(file: &Path, cwd: &Path) -> Result<String, Fault> {
             "secure-bun.json, secure-bun.jsonc and package.json are, outside node_modules; name others with --policy",
         ));
     }
+    if !path.is_file() {
+        return Err(Fault::new(format!("{shown} is not a regular file")));
+    }
     let Some(read) = policy_source::read_whole(&path, cwd, &Limits::default())? else {
         return Err(Fault::new(format!("{shown} has no policy")).with_help("it stands under the key \"secureBun\""));
     };
@@ -80,7 +83,7 @@ fn list() -> Result<String, Fault> {
     let approvals = Approvals::open()?;
     let mut text = String::new();
     for approval in &approvals.approved {
-        let state = if approvals.hold(&approval.policy) { "approved" } else { "changed since, so not approved" };
+        let state = if approvals.hold(&approval.policy) { "approved" } else { "no longer what was approved" };
         let _ = writeln!(text, "{}: {state}", approval.policy.display());
     }
     if text.is_empty() {
