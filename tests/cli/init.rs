@@ -299,12 +299,15 @@ secure-bun: error: missing: <PROGRAM>
 
 #[test]
 fn imports_that_go_round_or_cannot_be_read() {
-    let folder =
-        Folder::with("main.ts", "import './a.ts'; import './broken.ts'; import './gone.ts'; import 'left-pad'")
-            .package()
-            .file("a.ts", "import './main.ts'; import '@scope/name/file'; import fs from 'fs'; fs.readFileSync('/a')")
-            .file("broken.ts", "const = 1")
-            .file("node_modules/left-pad/index.js", "fetch('https://x.test')");
+    let main = "import './a.ts'; import './broken.ts'; import './gone.ts'; import 'left-pad';\n\
+                import './long.ts'; import './binary.ts'";
+    let folder = Folder::with("main.ts", main)
+        .package()
+        .file("a.ts", "import './main.ts'; import '@scope/name/file'; import fs from 'fs'; fs.readFileSync('/a')")
+        .file("broken.ts", "const = 1")
+        .file("long.ts", "x".repeat((1 << 20) + 1))
+        .file("binary.ts", b"\xff\xfe")
+        .file("node_modules/left-pad/index.js", "fetch('https://x.test')");
     folder.secure_bun(["policy", "init", "main.ts"]).shows(str![[r#"
 exit code 0
 --- stdout
@@ -313,6 +316,8 @@ exit code 0
 // Packages were not read: @scope/name (a.ts:1), left-pad (main.ts:1).
 // Not read: main.ts:1: there is no file "./gone.ts".
 // Not read: broken.ts: line 1: Unexpected token.
+// Not read: long.ts: it is longer than 1024 KiB.
+// Not read: binary.ts: stream did not contain valid UTF-8.
 {
   "$schema": "./policy.schema.json",
   "version": 1,
@@ -329,9 +334,39 @@ exit code 0
 }
 
 #[test]
+fn imports_are_found_as_bun_finds_them() {
+    let main = "import './folder'; import './plain'; import './compiled.js'; import './compiled.mjs';
+require('./common'); await import('./lazy.tsx?x=1'); new Worker('worker.ts'); export * from './again.ts';
+import type { T } from './types.ts'; import './link.ts'; import '/absent/x.ts'; import data from './data.json';\n";
+    let asks = |name: &str| format!("export const x = process.env.{name};\n");
+    let folder = Folder::with("main.ts", main)
+        .package()
+        .file("folder/index.ts", asks("FOLDER"))
+        .file("plain.ts", asks("PLAIN"))
+        .file("compiled.ts", asks("COMPILED"))
+        .file("compiled.mts", asks("COMPILED_MODULE"))
+        .file("common.cjs", asks("COMMON").replace("export ", ""))
+        .file("lazy.tsx", asks("LAZY"))
+        .file("worker.ts", asks("WORKER"))
+        .file("again.ts", asks("AGAIN"))
+        .file("types.ts", asks("TYPES"))
+        .file("target.ts", asks("LINK"))
+        .file("data.json", "{}");
+    symlink("target.ts", folder.path("link.ts")).unwrap();
+    let proposed = folder.secure_bun(["policy", "init", "main.ts"]).prints();
+    let lines = proposed.lines().filter_map(|line| line.strip_prefix("      \""));
+    let named: Vec<&str> = lines.filter_map(|line| line.split('"').next()).collect();
+    let expected = ["AGAIN", "COMMON", "COMPILED", "COMPILED_MODULE", "FOLDER", "LAZY", "LINK", "PLAIN", "WORKER"];
+    assert_eq!(named, expected, "{proposed}");
+    assert!(proposed.contains("// Not read: main.ts:3: there is no file \"/absent/x.ts\".\n"), "{proposed}");
+}
+
+#[test]
 fn names_do_not_break_out_of_their_comment_or_their_string() {
     let program = "Bun.file('./a\\n\\u001b[2J\\u202e\", \"/'); import './x\\n\"read\": true,\\n'; Bun.file('./*')";
     let folder = Folder::with("main.ts", program);
+    folder.secure_bun(["policy", "init", "--write", "main.ts"]).prints();
+    assert_eq!(folder.secure_bun(["policy", "check", "secure-bun.jsonc"]).prints(), "secure-bun.jsonc is valid\n");
     folder.secure_bun(["policy", "init", "main.ts"]).shows(str![[r#"
 exit code 0
 --- stdout

@@ -1,6 +1,6 @@
 //! `secure-bun policy schema`: the schema that editors complete and explain policies by.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,6 +10,9 @@ use crate::report;
 
 /// Beside a policy, where its `$schema` finds it without a network.
 pub(super) const FILE: &str = "policy.schema.json";
+
+/// More than the schema of any version has, in bytes.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// Prints it, or writes it to the working directory.
 pub(super) fn schema(write: bool, cwd: &Path) -> ExitCode {
@@ -42,6 +45,9 @@ pub(super) fn put(folder: &Path) -> Result<(), Fault> {
 }
 
 fn is_ours(path: &Path) -> bool {
-    let title = |text: String| serde_json::from_str::<serde_json::Value>(&text).ok()?.get("title").cloned();
-    std::fs::read_to_string(path).ok().and_then(title).is_some_and(|title| title == "secure-bun policy")
+    let title = || {
+        let file = std::fs::File::open(path).ok()?;
+        serde_json::from_reader::<_, serde_json::Value>(file.take(MOST_BYTES)).ok()?.get("title").cloned()
+    };
+    title().is_some_and(|title| title == "secure-bun policy")
 }

@@ -1,6 +1,8 @@
 //! The program's files: itself, and what it imports inside its project.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -168,11 +170,12 @@ fn name(file: &Path, project: &Path) -> String {
 }
 
 fn module(file: &Path, project: &Path) -> Result<Module, String> {
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
-    if metadata.len() > MOST_BYTES {
+    let mut text = String::new();
+    let opened = File::open(file).map_err(|error| error.to_string())?;
+    opened.take(MOST_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() > usize::try_from(MOST_BYTES).unwrap_or(usize::MAX) {
         return Err(format!("it is longer than {} KiB", MOST_BYTES >> 10));
     }
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
     let name = name(file, project);
     let surveyed = thread::scope(|scope| {
         let work = || survey(&file.to_string_lossy(), &text);
