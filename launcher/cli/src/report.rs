@@ -68,7 +68,7 @@ pub(crate) fn stop(stop: &Stop) -> ExitCode {
 pub(crate) fn fault(fault: &Fault) -> ExitCode {
     match fault {
         Fault::Invalid(problems) => diagnostics(problems),
-        Fault::Unreadable { message, help } => error(message, help.as_deref()),
+        Fault::Unreadable { message, help } => error(&harmless(message), help.as_deref().map(harmless).as_deref()),
     }
     ExitCode::from(USAGE)
 }
@@ -86,7 +86,9 @@ pub(crate) fn diagnostics(problems: &[Diagnostic]) {
 pub(crate) fn harmless(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() && c != '\n' && c != '\t' {
+        // Marks of direction would have a line read as another one.
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if turns || c.is_control() && c != '\n' && c != '\t' {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
@@ -102,5 +104,6 @@ mod tests {
     #[test]
     fn a_terminal_does_not_obey_the_program() {
         assert_eq!(harmless("a\x1b[2Jb\r\n\tc\u{9b}"), "a\\u{1b}[2Jb\\u{d}\n\tc\\u{9b}");
+        assert_eq!(harmless("a\u{202e}b"), "a\\u{202e}b");
     }
 }

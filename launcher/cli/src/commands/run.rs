@@ -12,7 +12,8 @@ use secure_bun::{Ending, Error, Job, Outcome, Output};
 
 use crate::args::{self, Run};
 use crate::explain::{self, Verdict};
-use crate::{policy_source, report};
+use crate::policy_source::{self, Added, InForce};
+use crate::report;
 
 /// The longest input, in bytes.
 const MAX_INPUT_BYTES: u64 = 16 << 20;
@@ -28,30 +29,21 @@ pub(crate) fn run(mut run: Run) -> ExitCode {
         report::error("there is no working directory", Some("change to a folder that exists"));
         return ExitCode::from(report::USAGE);
     };
-    let policy = match policy_source::load(run.policy.as_deref(), &run.grants, &run.limits, &cwd) {
-        Ok(policy) => policy,
+    let added = Added { grants: &run.grants, limits: &run.limits };
+    let InForce { policy, warning } = match policy_source::load(run.policy.as_deref(), &run.program, added, &cwd) {
+        Ok(in_force) => in_force,
         Err(fault) => return report::fault(&fault),
     };
     let job = match job(&run, policy) {
         Ok(job) => job,
         Err(error) => return refuse(&error),
     };
-    if run.policy.is_none() && !run.quiet {
-        mention_unused_policy(&cwd.join(&run.program));
+    if let Some(warning) = warning.filter(|_| !run.quiet) {
+        report::warning(&report::harmless(&warning));
     }
     match secure_bun::run(&job) {
         Ok(outcome) => tell(&run, &job, outcome),
         Err(error) => refuse(&error),
-    }
-}
-
-/// A policy that came with the code may only narrow, once that is built; until then it does nothing, and says so.
-fn mention_unused_policy(program: &Path) {
-    if std::env::var_os(policy_source::VARIABLE).is_none()
-        && let Some(found) = policy_source::discovered(program)
-    {
-        let found = found.display();
-        report::warning(&format!("{found} is not used: name it with --policy {found}"));
     }
 }
 
