@@ -19,6 +19,14 @@ const FLAGS = [
 ];
 const ENV = { BUN_JSC_useShadowRealm: "0", BUN_FEATURE_FLAG_DISABLE_ASYNC_TRANSPILER: "1" };
 
+/** As if every program mentioned all of it. */
+const MENTIONS = [
+  ...["$", "Archive", "FileSystemRouter", "Glob", "Image", "RedisClient", "S3Client", "SQL"],
+  ...["WebView", "build", "dns", "postgres", "redis", "s3", "secrets", "sql"],
+  ...["chdir", "dlopen", "execve", "loadEnvFile", "writeReport"],
+  ...["bun:jsc", "child_process", "inspector", "module", "process", "undici", "wasi", "ws"],
+];
+
 /** What a test grants. */
 export interface Grants {
   read?: string[];
@@ -95,7 +103,7 @@ export async function runGuarded(
     channel: null,
     call: null,
     context: null,
-    shell: true,
+    mentions: MENTIONS,
     freeze: false,
     grants: { net: false, listen: false, run: false, workers: (grants.workers ?? 0) > 0 },
     env_hide: Object.keys(ENV),

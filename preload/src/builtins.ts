@@ -1,7 +1,7 @@
 // The routes to Node's and Bun's modules. A module is guarded in place when the program first asks for it, by
 // whichever route, and before it is handed out; none is loaded before that.
 import { late } from "./late.ts";
-import { apply, defineLazily, enumerableKeys, startsWith, substring } from "./primordials.ts";
+import { apply, defineLazily, enumerableKeys, indexOf, startsWith, substring } from "./primordials.ts";
 
 const { getBuiltinModule } = process;
 
@@ -61,6 +61,15 @@ const GUARDS: Readonly<Record<string, () => void>> = {
   "bun:ffi": once(() => late().tameFfi(load("bun:ffi"))),
 };
 
+/** Modules that few programs use: no cache entries for them, which would take their time at every start. */
+const RARE = " node:child_process node:process node:inspector node:module node:wasi node:quic bun:jsc ";
+
+function tame(id: string): void {
+  const guard = GUARDS[id];
+  if (guard !== undefined) guard();
+  else if (indexOf(RARE, ` ${id} `) >= 0) late().tameRare(id);
+}
+
 /** Guards every route by which a program can come to a builtin module. */
 export function tameBuiltins(): void {
   guardResolution();
@@ -76,11 +85,11 @@ function guardResolution(): void {
       // Answering nothing leaves the resolution to Bun.
       build.onResolve(
         { filter: /.*/, namespace: "node" },
-        (request) => void GUARDS["node:" + request.path]?.(),
+        (request) => void tame("node:" + request.path),
       );
       build.onResolve(
         { filter: /.*/, namespace: "bun" },
-        (request) => void GUARDS["bun:" + request.path]?.(),
+        (request) => void tame("bun:" + request.path),
       );
     },
   });
@@ -107,7 +116,7 @@ function guardGetBuiltinModule(): void {
   const { guarded } = {
     guarded(id: unknown): unknown {
       if (typeof id === "string")
-        GUARDS[startsWith(id, "bun:") || startsWith(id, "node:") ? id : "node:" + id]?.();
+        tame(startsWith(id, "bun:") || startsWith(id, "node:") ? id : "node:" + id);
       return apply(getBuiltinModule, process, [id]);
     },
   };

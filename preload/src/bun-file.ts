@@ -21,9 +21,9 @@ export function openFile(native: (...args: unknown[]) => Blob, path: unknown, op
   return restrict(apply(native, Bun, [text, options]) as Blob, absolute(text));
 }
 
-/** Checks the arguments of `Bun.mmap`. */
+/** Checks the arguments of `Bun.mmap`, which opens for writing whatever it is told. */
 export function checkMap(args: unknown[], site: Site): SecurityError | null {
-  return checkPath("read", args, 0, site);
+  return checkPath("write", args, 0, site);
 }
 
 /** Checks the arguments of `Bun.write`. */

@@ -2,7 +2,6 @@
 //
 // One call after the other, with as little as possible made for it: each object, each closure and each function's first
 // call costs some 5 µs at every start.
-import type * as Guards from "./guards.ts";
 import { late } from "./late.ts";
 import { defineValue } from "./primordials.ts";
 import { block, blocked, guard, guardClass, type Check } from "./stub.ts";
@@ -28,10 +27,6 @@ export function tameGlobals(): void {
     block(Bun, "openInEditor", "Bun.openInEditor", "throw", refuse);
     block(Bun, "Terminal", "Bun.Terminal", "throw", refuse);
     block(Bun, "cron", "Bun.cron", "throw", refuse);
-    if (table.shell)
-      (Bun as { $: unknown }).$ = late().tameShell(
-        Bun.$ as unknown as Parameters<typeof Guards.tameShell>[0],
-      );
   }
   if (!grants.listen) {
     const refuse: Check = (args, site) => late().refuseServer(args, site);

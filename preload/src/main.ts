@@ -11,6 +11,7 @@ import { table } from "./table.ts";
 if (connected) hello();
 tameGlobals();
 tameBuiltins();
+if (table.mentions.length > 0) late().tameMentioned();
 defineLazily(globalThis, "SecurityError", false, () => late().SecurityError);
 if (table.context !== null) defineConstant(globalThis, "executionContext", freeze(table.context));
 if (table.freeze) late().freezeObjectPrototype();

@@ -64,7 +64,8 @@ interface DnsModule {
   Resolver: { prototype: object };
 }
 
-function tameLookups(owner: object, prefix: string, style: "callback" | "reject"): void {
+/** Guards the functions of `owner` that look names up. */
+export function tameLookups(owner: object, prefix: string, style: "callback" | "reject"): void {
   const names = ownKeys(owner);
   for (let index = 0; index < names.length; index++) {
     const name = names[index]!;
@@ -78,7 +79,7 @@ function tameLookups(owner: object, prefix: string, style: "callback" | "reject"
 }
 
 function isLookup(name: string): boolean {
-  return name === "reverse" || startsWith(name, "lookup") || startsWith(name, "resolve");
+  return name === "reverse" || name === "prefetch" || startsWith(name, "lookup") || startsWith(name, "resolve");
 }
 
 /** Where `connect(options)`, `connect(port, host)` or `connect(path)` goes. */

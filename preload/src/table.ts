@@ -35,8 +35,8 @@ export interface Table {
   channel: number | null;
   call: CallRequest | null;
   context: ExecutionContext | null;
-  /** Whether the program's text mentions Bun's shell, which is made by looking at it (0.5 ms). */
-  shell: boolean;
+  /** What the program's text mentions of the powers that are made, slowly, by looking at them. */
+  mentions: readonly string[];
   /** Whether `Object.prototype` is to be frozen. */
   freeze: boolean;
   /** Whether the policy grants anything of these kinds. */

@@ -69,10 +69,10 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let signals = Signals::block().map_err(|error| system("block signals", &error))?;
     let begun = Instant::now();
     let words = Words::of(&program)?;
-    let call = call_request(job, words);
+    let call = call_request(job, &words);
     let pipes = Pipes::open(job, &policy, call.as_ref())?;
     let (plan, mut shown) =
-        plan(job, &host, &policy, Target { program: &program, cwd: &cwd, words }, call.as_ref(), &pipes)?;
+        plan(job, &host, &policy, Target { program: &program, cwd: &cwd, words: &words }, call.as_ref(), &pipes)?;
     let started = confine::start(&plan)?;
     let start = begun.elapsed();
     shown.warnings.extend(started.status.unmapped.iter().map(|path| {
@@ -135,7 +135,7 @@ fn writable(policy: &ExpandedPolicy) -> Vec<PathBuf> {
 }
 
 /// Whether and how the program may be called. What cannot export anything is a script, and costs a script's start.
-fn call_request(job: &Job, words: Words) -> Option<CallRequest> {
+fn call_request(job: &Job, words: &Words) -> Option<CallRequest> {
     let required = job.input.is_some() || job.export.is_some();
     if job.script || !(required || words.exports) {
         return None;
@@ -152,20 +152,20 @@ fn call_request(job: &Job, words: Words) -> Option<CallRequest> {
 }
 
 /// Words in the program's text that decide how it is started.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Words {
     /// A default export is possible: every way to write one needs `default` or `exports`. A file that hides them
     /// behind escapes is run as a script.
     exports: bool,
-    /// Bun's shell is used here, as a tagged template.
-    shell: bool,
+    /// Powers of Bun that are guarded where they are mentioned.
+    mentions: Vec<&'static str>,
 }
 
 impl Words {
     fn of(program: &Path) -> Result<Self, Error> {
         let source = std::fs::read(program).map_err(|error| Error::io(Kind::NotRunnable, "read", program, &error))?;
         let holds = |word: &[u8]| source.windows(word.len()).any(|window| window == word);
-        Ok(Self { exports: holds(b"default") || holds(b"exports"), shell: holds(b"$`") })
+        Ok(Self { exports: holds(b"default") || holds(b"exports"), mentions: stage::mentions(&source) })
     }
 }
 
@@ -233,7 +233,7 @@ impl Pipes {
 struct Target<'a> {
     program: &'a Path,
     cwd: &'a Path,
-    words: Words,
+    words: &'a Words,
 }
 
 fn plan(
@@ -252,7 +252,7 @@ fn plan(
     let mut shown = resolve::filesystem(policy, &resolve::look::RealFiles, root, dropped)?;
     let folder = program.parent().unwrap_or(Path::new("/"));
     let cwd = if shown.has_directory(cwd) { cwd } else { folder };
-    let told = stage::Told { cwd, channel: pipes.channel.is_some(), call, shell: words.shell };
+    let told = stage::Told { cwd, channel: pipes.channel.is_some(), call, mentions: &words.mentions };
     stage::stage(&mut shown.root, host, policy, &engine, &told)?;
 
     let arguments = command(program, &job.arguments, resolve::eval(policy))?;

@@ -2,6 +2,7 @@
 //! compiled to bytecode once per Bun where there is a private place to keep that.
 
 mod compile;
+mod mentions;
 
 use std::path::Path;
 
@@ -16,6 +17,10 @@ use crate::resolve::runtime::{self, Engine};
 /// The guards, built from `preload/src` (scripts/generate).
 pub(crate) const GUARDS: &str = include_str!("../../../../preload/dist/preload.js");
 
+/// The protocol of calls without any guard.
+#[cfg(debug_assertions)]
+const INERT: &str = include_str!("../../../../preload/dist/inert.js");
+
 const POLICY_PATH: &str = "/run/secure-bun/policy.js";
 const GUARDS_FOLDER: &str = "/run/secure-bun/guards";
 const GUARDS_PATH: &str = "/run/secure-bun/guards/preload.js";
@@ -26,6 +31,8 @@ pub(crate) const PRELOADS: [&str; 2] = [POLICY_PATH, GUARDS_PATH];
 /// The line on standard output after which everything belongs to the call. A program that prints it itself only sends
 /// more of its own output to standard error.
 pub(crate) const CALL_MARKER: &str = "\0secure-bun:call";
+
+pub(crate) use mentions::mentions;
 
 /// How the program's function is to be called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,7 +57,7 @@ struct Table<'a> {
     channel: Option<u8>,
     call: Option<&'a CallRequest>,
     context: Option<()>,
-    shell: bool,
+    mentions: &'a [&'static str],
     freeze: bool,
     grants: Grants,
     env_hide: Vec<String>,
@@ -85,8 +92,8 @@ pub(crate) struct Told<'a> {
     pub(crate) channel: bool,
     /// How the function is to be called, if at all.
     pub(crate) call: Option<&'a CallRequest>,
-    /// Whether the program uses Bun's shell.
-    pub(crate) shell: bool,
+    /// What the program mentions of that which costs too much to guard everywhere.
+    pub(crate) mentions: &'a [&'static str],
 }
 
 /// Puts the preload's files into `root`.
@@ -97,14 +104,14 @@ pub(crate) fn stage(
     engine: &Engine,
     told: &Told<'_>,
 ) -> Result<(), Error> {
-    let Told { cwd, channel, call, shell } = *told;
+    let Told { cwd, channel, call, mentions } = *told;
     let rows = policy::preload_table(policy);
     let table = Table {
         v: 1,
         channel: channel.then_some(3),
         call,
         context: None,
-        shell,
+        mentions,
         freeze: match policy.js.freeze() {
             Freeze::None => false,
             Freeze::ObjectPrototype => true,
@@ -122,13 +129,27 @@ pub(crate) fn stage(
     // The pragma tells Bun that there is nothing to transpile.
     let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={json};\n").into_bytes();
     root.files.push(File { target: c_path(Path::new(POLICY_PATH))?, contents });
+    let target = c_path(Path::new(GUARDS_PATH))?;
+    if let Some(inert) = without_guards() {
+        root.files.push(File { target, contents: inert.into() });
+        return Ok(());
+    }
     match compile::compiled(host) {
         Some(folder) => {
             root.binds.push(runtime::bind(&folder, c_path(Path::new(GUARDS_FOLDER))?, Access::Read, false)?);
         }
-        None => root.files.push(File { target: c_path(Path::new(GUARDS_PATH))?, contents: GUARDS.into() }),
+        None => root.files.push(File { target, contents: GUARDS.into() }),
     }
     Ok(())
+}
+
+/// For the tests that ask the kernel alone. A release build has no such switch.
+fn without_guards() -> Option<&'static str> {
+    #[cfg(debug_assertions)]
+    if std::env::var_os("SECURE_BUN_TEST_NO_GUARDS").is_some() {
+        return Some(INERT);
+    }
+    None
 }
 
 fn json(value: &impl Serialize) -> Result<String, Error> {

@@ -1,0 +1,60 @@
+// Bun.redis and Bun.s3: clients that connect with their first command.
+import type { Site } from "./error.ts";
+import { refusal } from "./error.ts";
+import { guard, guardClass } from "./guard.ts";
+import { NativeWeakMap, weakMapGet, weakMapSet } from "./late-primordials.ts";
+import { destinationOfUrl } from "./network.ts";
+import { getOwnPropertyDescriptor, getPrototypeOf, ownKeys } from "./primordials.ts";
+import type { SecurityError } from "./security-error.ts";
+
+const REDIS_PORT = "6379";
+/** What only changes the client, or ends it. */
+const QUIET = ["constructor", "close", "duplicate"];
+const S3_ACTS = ["delete", "exists", "list", "size", "stat", "unlink", "write"];
+
+const addresses = new NativeWeakMap<object, string>();
+
+interface Class {
+  readonly prototype: object;
+}
+
+/** Guards the commands of `Bun.RedisClient`, which `Bun.redis` has too. */
+export function tameRedis(owner: { RedisClient: Class }, fallback: object): void {
+  const { prototype } = owner.RedisClient;
+  guardClass(owner, "RedisClient", "Bun.", (args) => {
+    const address = redisAddress(args[0]);
+    return (client) => weakMapSet(addresses, client, address);
+  });
+  weakMapSet(addresses, fallback, redisAddress(undefined));
+  const names = ownKeys(prototype);
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index]!;
+    if (typeof name !== "string" || QUIET.indexOf(name) >= 0) continue;
+    if (getOwnPropertyDescriptor(prototype, name)!.get !== undefined) continue;
+    guard(prototype, name, "RedisClient.", "reject", (_, site, self) =>
+      refusal("net", (weakMapGet(addresses, self as object) as string | undefined) ?? null, site),
+    );
+  }
+}
+
+function redisAddress(url: unknown): string {
+  const { REDIS_URL, VALKEY_URL } = process.env;
+  const text = typeof url === "string" ? url : (REDIS_URL ?? VALKEY_URL ?? "redis://localhost");
+  return destinationOfUrl(text, REDIS_PORT) ?? `localhost:${REDIS_PORT}`;
+}
+
+/** Guards `Bun.S3Client` and `Bun.s3`. Signing a URL connects to nothing; their files cannot be guarded. */
+export function tameS3(client: Class, fallback: object): void {
+  for (const owner of [client, client.prototype, getPrototypeOf(fallback)!])
+    for (const name of S3_ACTS)
+      if (getOwnPropertyDescriptor(owner, name)?.writable)
+        guard(owner, name, "S3Client.", "reject", (_, site) => refuseS3(site));
+}
+
+/** Which host it would be is in options and variables, and in whatever made the client: the default one is named. */
+function refuseS3(site: Site): SecurityError | null {
+  const { S3_ENDPOINT, AWS_ENDPOINT, S3_REGION, AWS_REGION } = process.env;
+  const endpoint = S3_ENDPOINT ?? AWS_ENDPOINT;
+  const address = endpoint === undefined ? null : destinationOfUrl(endpoint);
+  return refusal("net", address ?? `s3.${S3_REGION ?? AWS_REGION ?? "us-east-1"}.amazonaws.com:443`, site);
+}
