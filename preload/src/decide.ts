@@ -1,9 +1,9 @@
 // The policy's verdicts, from the table that the launcher made of it. The Rust side decides by the same rules; both
 // run the cases of launcher/policy/cases/decisions.json.
 import type { PathRow, Permission, PreloadTable } from "./generated/policy.ts";
-import { PROTECTED_WRITES } from "./generated/policy.ts";
+import { PROTECTED_WRITES, SECRET_PATTERNS } from "./generated/policy.ts";
 import { isWithin } from "./paths.ts";
-import { endsWith, numberFrom } from "./primordials.ts";
+import { endsWith, indexOf, numberFrom, substring } from "./primordials.ts";
 
 export interface Verdict {
   readonly allowed: boolean;
@@ -15,6 +15,7 @@ export interface Verdict {
 export type Listed = "net" | "listen" | "run" | "ffi";
 
 const UNSTATED: Verdict = { allowed: false, rule: "default" };
+const SECRET: Verdict = { allowed: false, rule: "secret" };
 
 /** Whether the policy grants anything of a kind. */
 export function grantsAny(policy: PreloadTable, permission: Listed): boolean {
@@ -53,8 +54,9 @@ function decideRead(policy: PreloadTable, path: string): Verdict {
   const { read, write } = policy;
   const denial = covering(read.deny, path);
   if (denial !== null) return refused(denial);
-  const grant = covering(read.allow, path) ?? covering(write.allow, path);
-  return grant === null ? UNSTATED : { allowed: true, rule: grant.rule };
+  const grant = granting(policy, read.allow, path) ?? granting(policy, write.allow, path);
+  if (grant !== null) return { allowed: true, rule: grant.rule };
+  return (covering(read.allow, path) ?? covering(write.allow, path)) ? SECRET : UNSTATED;
 }
 
 /** A write grant includes reading, so `deny.read` denies writing as well. */
@@ -62,11 +64,35 @@ function decideWrite(policy: PreloadTable, path: string): Verdict {
   const { read, write } = policy;
   const denial = covering(write.deny, path) ?? covering(read.deny, path);
   if (denial !== null) return refused(denial);
-  const grant = covering(write.allow, path);
-  if (grant === null) return UNSTATED;
-  return isProtected(write.allow, path)
-    ? { allowed: false, rule: "protected" }
-    : { allowed: true, rule: grant.rule };
+  if (covering(write.allow, path) === null) return UNSTATED;
+  if (isProtected(write.allow, path)) return { allowed: false, rule: "protected" };
+  const grant = granting(policy, write.allow, path);
+  return grant === null ? SECRET : { allowed: true, rule: grant.rule };
+}
+
+/** The grant that includes `path`; a grant of a whole import root does not include the secrets at its top. */
+function granting(policy: PreloadTable, rows: readonly PathRow[], path: string): PathRow | null {
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index]!;
+    if (isWithin(path, row.path) && !(isImportRoot(policy, row.path) && isSecret(row.path, path))) return row;
+  }
+  return null;
+}
+
+function isImportRoot(policy: PreloadTable, folder: string): boolean {
+  const roots = policy.import.allow;
+  for (let index = 0; index < roots.length; index++) if (roots[index]!.path === folder) return true;
+  return false;
+}
+
+/** Whether `path` is or lies in a secret at the top of `root`. */
+function isSecret(root: string, path: string): boolean {
+  const start = root === "/" ? 1 : root.length + 1;
+  const end = indexOf(path, "/", start);
+  const name = substring(path, start, end < 0 ? path.length : end);
+  for (let index = 0; index < SECRET_PATTERNS.length; index++)
+    if (matches(SECRET_PATTERNS[index]!, name)) return true;
+  return false;
 }
 
 /** Whether `path` is or lies in something that trusted tools obey, and no grant names that very thing. */

@@ -116,6 +116,26 @@ fn a_symbolic_link_does_not_lead_out_of_a_grant() {
 }
 
 #[test]
+fn a_grant_that_is_a_symbolic_link_out_of_the_project() {
+    let outside = Folder::with("secret.txt", "secret");
+    let folder = Folder::with("fn.ts", "export default () => require('fs').readFileSync('data/secret.txt', 'utf8');");
+    symlink(outside.path(""), folder.path("data")).unwrap();
+    let run = |flags: &[&str]| folder.secure_bun([&["run"], flags, &["fn.ts"]].concat());
+    let ended = run(&["--allow-read=data"]).end();
+    assert_eq!((ended.code(), ended.stdout()), (2, String::new()), "{ended}");
+    let to = outside.text("");
+    assert_eq!(
+        ended.stderr(),
+        format!(
+            "secure-bun: error: allow.read \"data\" (--allow-read=data): [FOLDER]/data is a symbolic link that leads out of [FOLDER], to {to}\n\
+             secure-bun: help: if that is meant, grant it by its own name too: allow.read: [{to:?}]\n"
+        )
+    );
+    // The control: with the end of the link granted too, it works through the link.
+    assert_eq!(run(&["--allow-read=data", &format!("--allow-read={to}")]).prints(), "\"secret\"\n");
+}
+
+#[test]
 fn a_symbolic_link_that_the_program_makes_leads_nowhere() {
     let outside = Folder::with("secret.txt", "secret");
     let make = format!(

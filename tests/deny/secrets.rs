@@ -41,6 +41,19 @@ fn reading_a_secret_of_the_project() {
 }
 
 #[test]
+fn reading_a_secret_of_a_project_that_may_be_read() {
+    let folder = Folder::with(".env", "A=1").file("data/.env", "B=2").package();
+    let source = "console.log(await Bun.file('data/.env').text(), await Bun.file('.env').text())";
+    let folder = folder.file("main.ts", source);
+    assert_eq!(folder.bun(["run", "--no-env-file", "main.ts"]).prints(), "B=2 A=1\n");
+    let refused = folder.secure_bun(["run", "--policy", "script", "main.ts"]).end();
+    assert_eq!(refused.code(), 1, "{refused}");
+    assert!(refused.stderr().contains("the secrets of an import root are granted by name only"), "{refused}");
+    let named = ["run", "--policy", "script", "--allow-read=.env", "main.ts"];
+    assert_eq!(folder.secure_bun(named).prints(), "B=2 A=1\n");
+}
+
+#[test]
 fn what_is_denied_in_a_read_only_tree_does_not_exist() {
     let folder = kernel::native(Folder::with("data/private/a.txt", "a").file("data/b.txt", "b"));
     let list = format!(

@@ -4,6 +4,7 @@ mod memory;
 mod output;
 mod speed;
 mod time;
+mod usage;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;

@@ -5,7 +5,7 @@ use policy::{Limit, Permission, Request};
 use secure_bun::outcome::{Exit as ProcessExit, Reached};
 use secure_bun::{Ending, Outcome};
 use wire::envelope::{
-    Denial, Envelope, Exit, Failure, Layers, LimitFailure, Refusal, Reporter, Sandbox, Stats, resembles_envelope,
+    Denial, Envelope, Exit, Failure, Layers, LimitFailure, Refusal, Reporter, Sandbox, Stats, Use, resembles_envelope,
 };
 use wire::frame::{Denial as Reported, Error as Thrown, Log};
 
@@ -154,13 +154,14 @@ pub(crate) fn denials(outcome: &Outcome) -> Vec<Denial> {
 
 /// The whole story in one object.
 pub(crate) fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
-    let denials = denials(&outcome);
+    let (denials, limits) = (denials(&outcome), limits(&outcome));
     let usage = outcome.usage;
     Envelope {
         ok: verdict.failure.is_none(),
         error: verdict.failure.clone(),
         logs: outcome.logs.into_iter().map(unmistakable).collect(),
         stats: Stats {
+            limits,
             wall_ms: millis(usage.wall),
             cpu_ms: millis(usage.cpu),
             peak_memory_bytes: usage.peak_memory_bytes,
@@ -191,6 +192,27 @@ pub(crate) fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
             _ => None,
         },
     }
+}
+
+/// What was used of each limit. Stack and the size of single files are the engine's and the kernel's to count.
+fn limits(outcome: &Outcome) -> Vec<(&'static str, Use)> {
+    const KB: u64 = 1 << 10;
+    const MB: u64 = 1 << 20;
+    let usage = outcome.usage;
+    let whole_millis = |duration: std::time::Duration| u64::try_from(duration.as_micros().div_ceil(1000)).ok();
+    let used = |limit: Limit| match limit {
+        Limit::Wall => whole_millis(usage.wall),
+        Limit::Cpu => whole_millis(usage.cpu),
+        Limit::Memory => Some(usage.peak_memory_bytes.div_ceil(MB)),
+        Limit::Processes => Some(1),
+        Limit::Threads => usage.peaks.threads,
+        Limit::OpenFiles => usage.peaks.open_files,
+        Limit::Tmp => usage.peaks.tmp_bytes.map(|bytes| bytes.div_ceil(MB)),
+        Limit::Output => usage.output_bytes.map(|bytes| bytes.div_ceil(KB)),
+        Limit::Stack | Limit::File => None,
+    };
+    let allowed = &outcome.policy.limits;
+    Limit::ALL.map(|limit| (limit.name(), Use { used: used(limit), allowed: allowed.get(limit) })).to_vec()
 }
 
 /// A log line that a careless reader could take for an envelope is encoded, and says so.

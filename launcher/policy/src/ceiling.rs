@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use crate::decide::{Decision, decide};
 use crate::grants::{Entry, Grants, Rules, Switch};
-use crate::guard::{opens, protected_above};
+use crate::guard::{is_import_root, opens, protected_above};
 use crate::limits::Limits;
 use crate::pattern::Pattern;
 use crate::places::ExpandedPolicy;
 use crate::request::Request;
 use crate::settings::{Freeze, Protection, Require};
-use crate::within::{import_root_is_within, most_workers};
+use crate::within::{import_root_is_within, is_granted_whole, most_workers};
 
 /// A policy that cannot be trusted by itself (it came with the code, or from a client), and the one above it: what a
 /// program may do is what both allow.
@@ -71,8 +71,23 @@ impl Ceiling {
             cwd: inner.cwd.clone(),
         };
         narrowed.grants.import.allow = importable(inner, outer, &narrowed);
+        self.keep_secrets(&mut narrowed);
         self.tighten(&mut narrowed);
         narrowed
+    }
+
+    /// Drops grants that include a secret which one of the two leaves out.
+    fn keep_secrets(&self, narrowed: &mut ExpandedPolicy) {
+        let bounds = narrowed.clone();
+        let holds = |entry: &Entry<PathBuf>, writing: bool| {
+            [&self.inner, &self.outer].into_iter().all(|bound| {
+                let Grants { read, write, .. } = &bound.grants;
+                let rules: &[_] = if writing { &[write] } else { &[read, write] };
+                is_granted_whole(&entry.value, &bounds, bound, rules)
+            })
+        };
+        narrowed.grants.read.allow.retain(|entry| holds(entry, false));
+        narrowed.grants.write.allow.retain(|entry| holds(entry, true));
     }
 
     /// Takes the stricter of the settings that are not grants.
@@ -169,6 +184,12 @@ fn importable(inner: &ExpandedPolicy, outer: &ExpandedPolicy, narrowed: &Expande
     let (own, other) = (all(inner), all(outer));
     let mut candidate = narrowed.clone();
     candidate.grants.import.allow = narrower(&each(&own), &each(&other));
+    // What both may read needs no root; as one, it would lose its secrets.
+    let Grants { read, write, .. } = &narrowed.grants;
+    let is_read = |path: &Path| read.allow.iter().chain(&write.allow).any(|entry| entry.value == path);
+    candidate.grants.import.allow.retain(|root| {
+        is_import_root(inner, &root.value) || is_import_root(outer, &root.value) || !is_read(&root.value)
+    });
     loop {
         let fits = |root: &Entry<PathBuf>| {
             import_root_is_within(&root.value, &candidate, inner)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::explain;
 use crate::fetch::Url;
 use crate::grants::{Entry, Rules, Statement, Switch};
-use crate::guard::{opens, protected_above, secret_above};
+use crate::guard::{includes, opens, protected_above, secret_above};
 use crate::net::{HostName, NetRule};
 use crate::path::normalize;
 use crate::permission::Side;
@@ -136,14 +136,21 @@ fn covering<'a>(entries: &'a [Entry<PathBuf>], path: &Path) -> Option<&'a Entry<
     entries.iter().find(|entry| path.starts_with(&entry.value))
 }
 
+/// The grant to read or write that includes `path`.
+fn granting<'a>(policy: &ExpandedPolicy, entries: &'a [Entry<PathBuf>], path: &Path) -> Option<&'a Entry<PathBuf>> {
+    entries.iter().find(|entry| includes(policy, &entry.value, path))
+}
+
 /// Reading is denied by `deny.read` alone: what `deny.write` names may still be looked at.
 fn read(policy: &ExpandedPolicy, path: &Path) -> Verdict {
     let grants = &policy.grants;
     if let Some(denial) = covering(&grants.read.deny, path) {
         return Err(stated(denial));
     }
-    match covering(&grants.read.allow, path).or_else(|| covering(&grants.write.allow, path)) {
+    let (read, write) = (&grants.read.allow, &grants.write.allow);
+    match granting(policy, read, path).or_else(|| granting(policy, write, path)) {
         Some(grant) => Ok(stated(grant)),
+        None if covering(read, path).or_else(|| covering(write, path)).is_some() => Err(Rule::Secret),
         None => Err(Rule::Default),
     }
 }
@@ -154,11 +161,14 @@ fn write(policy: &ExpandedPolicy, path: &Path) -> Verdict {
     if let Some(denial) = covering(&grants.write.deny, path).or_else(|| covering(&grants.read.deny, path)) {
         return Err(stated(denial));
     }
-    let Some(grant) = covering(&grants.write.allow, path) else {
+    if covering(&grants.write.allow, path).is_none() {
         return Err(Rule::Default);
-    };
+    }
     let is_open = |guarded: &Path| grants.write.allow.iter().any(|grant| opens(&grant.value, guarded, path));
-    if protected_above(path).all(is_open) { Ok(stated(grant)) } else { Err(Rule::Protected) }
+    if !protected_above(path).all(is_open) {
+        return Err(Rule::Protected);
+    }
+    granting(policy, &grants.write.allow, path).map(stated).ok_or(Rule::Secret)
 }
 
 /// Modules come from the import roots, less the secrets in them; and what may be read may be loaded too, since the
@@ -174,7 +184,7 @@ fn import(policy: &ExpandedPolicy, path: &Path) -> Verdict {
     let is_secret = secrets.any(|secret| !roots.iter().any(|root| opens(&root.value, &secret, path)));
     match root {
         Some(root) if !is_secret => Ok(stated(root)),
-        _ => match covering(&grants.read.allow, path).or_else(|| covering(&grants.write.allow, path)) {
+        _ => match granting(policy, &grants.read.allow, path).or_else(|| granting(policy, &grants.write.allow, path)) {
             Some(grant) => Ok(stated(grant)),
             None if is_secret => Err(Rule::Secret),
             None => Err(Rule::Default),

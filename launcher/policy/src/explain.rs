@@ -10,7 +10,7 @@ pub(crate) mod reason {
     pub(crate) const DEFAULT: &str = "no rule of the policy grants it";
     pub(crate) const DENIED: &str = "the policy denies it";
     pub(crate) const LIMIT: &str = "the policy grants fewer";
-    pub(crate) const SECRET: &str = "import roots do not include secrets";
+    pub(crate) const SECRET: &str = "the secrets of an import root are granted by name only";
     pub(crate) const PROTECTED: &str = "a tool outside the sandbox would obey what is written there";
 }
 

@@ -51,7 +51,7 @@ impl Flags {
             None => (SourceKind::Builtin, "true"),
             Some(values) => (SourceKind::Flag, values),
         };
-        let source = SourceText::new(typed, kind, text);
+        let source = SourceText::new(typed, kind, text, Some(&self.cwd));
         let mut reader = Reader { source: &source, folder: &self.cwd, problems: Vec::new() };
         let mut fresh = Policy::default();
         state(&mut reader, &mut fresh.grants, permission, side, &flag_value(permission, values));
@@ -61,7 +61,7 @@ impl Flags {
 
     /// A flag that sets limits: `wall=5s,memory=128mb`.
     pub fn limit(&mut self, settings: &str, typed: &str) {
-        let source = SourceText::new(typed, SourceKind::Flag, settings);
+        let source = SourceText::new(typed, SourceKind::Flag, settings, None);
         for (start, setting) in items(settings) {
             let origin = source.origin(start, start + setting.len());
             match limit(setting) {

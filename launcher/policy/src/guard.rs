@@ -4,8 +4,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::glob;
+use crate::places::ExpandedPolicy;
 
-/// Names at the top of an import root that importing does not include.
+/// Names at the top of an import root that neither importing includes nor a grant of the root to read or write.
 pub const SECRET_PATTERNS: &[&str] = &[".env*", ".git", ".npmrc", ".ssh", "*.pem", "*.key"];
 
 /// Files and folders that a trusted tool reads and obeys, wherever they lie. A write grant on a folder above them
@@ -53,6 +54,17 @@ pub(crate) fn secret_above(root: &Path, path: &Path) -> Option<PathBuf> {
     };
     let secret = SECRET_PATTERNS.iter().any(|pattern| glob::matches(pattern.as_bytes(), name.as_bytes()));
     secret.then(|| root.join(name))
+}
+
+/// Whether a grant of `policy` to read or write `granted` includes `path`. A grant of the very folder that is an import
+/// root is one of the project's files, not of the secrets at its top: those have to be named.
+pub(crate) fn includes(policy: &ExpandedPolicy, granted: &Path, path: &Path) -> bool {
+    path.starts_with(granted) && !(is_import_root(policy, granted) && secret_above(granted, path).is_some())
+}
+
+/// Whether `folder` is one of the import roots of `policy`.
+pub(crate) fn is_import_root(policy: &ExpandedPolicy, folder: &Path) -> bool {
+    policy.grants.import.allow.iter().any(|root| root.value == folder)
 }
 
 /// Every protected file or folder that `path` is or lies in, the outermost first.

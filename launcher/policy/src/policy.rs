@@ -30,7 +30,7 @@ pub struct Policy {
 }
 
 static DEFAULT_IMPORT: LazyLock<Arc<SourceText>> =
-    LazyLock::new(|| SourceText::new("default", SourceKind::Builtin, "\"${PROJECT}\""));
+    LazyLock::new(|| SourceText::new("default", SourceKind::Builtin, "\"${PROJECT}\"", None));
 
 impl Policy {
     /// Merges layers, the most basic first. Lists unite; of single values the last one holds, and so does a `false`

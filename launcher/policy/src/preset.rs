@@ -81,7 +81,7 @@ impl Preset {
     pub(crate) fn layer(self) -> Layer {
         let name = format!("preset {}", self.name());
         let source = Source::file(name.as_str(), "");
-        let text: Arc<SourceText> = SourceText::new(&name, SourceKind::Text, self.text());
+        let text: Arc<SourceText> = SourceText::new(&name, SourceKind::Text, self.text(), None);
         match document::read_text(&text, &source) {
             Ok(layer) => Layer { path: None, ..layer },
             // The presets are part of this program, and its tests read each of them.

@@ -40,7 +40,7 @@ impl Source {
     pub(crate) fn text(&self, bytes: &[u8]) -> Result<Arc<SourceText>, Diagnostic> {
         let refuse = |text: String, start: usize, message: &str, help: &str| {
             let end = text[start..].chars().next().map_or(start, |c| start + c.len_utf8());
-            let source = SourceText::new(&self.name, SourceKind::Text, text);
+            let source = SourceText::new(&self.name, SourceKind::Text, text, None);
             Diagnostic::error(source.origin(start, end), message).with_help(help)
         };
         if bytes.len() > MAX_POLICY_BYTES {
@@ -62,7 +62,7 @@ impl Source {
         if text.trim().is_empty() {
             return Err(refuse(String::new(), 0, "the policy is empty", "the smallest policy is {}"));
         }
-        Ok(SourceText::new(&self.name, SourceKind::Text, text))
+        Ok(SourceText::new(&self.name, SourceKind::Text, text, Some(self.folder())))
     }
 }
 
@@ -82,11 +82,13 @@ pub(crate) struct SourceText {
     pub(crate) name: String,
     pub(crate) kind: SourceKind,
     pub(crate) text: String,
+    /// Where relative paths in it start.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 impl SourceText {
-    pub(crate) fn new(name: &str, kind: SourceKind, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { name: name.to_owned(), kind, text: text.into() })
+    pub(crate) fn new(name: &str, kind: SourceKind, text: impl Into<String>, folder: Option<&Path>) -> Arc<Self> {
+        Arc::new(Self { name: name.to_owned(), kind, text: text.into(), folder: folder.map(Path::to_path_buf) })
     }
 
     pub(crate) fn origin(self: &Arc<Self>, start: usize, end: usize) -> Origin {
@@ -126,6 +128,11 @@ impl Origin {
     /// The whole text of the source; empty where there is none to show.
     pub(crate) fn source_text(&self) -> &str {
         &self.source.text
+    }
+
+    /// The folder that relative paths of the source start from: a file's own, or the working directory of a flag.
+    pub fn folder(&self) -> Option<&Path> {
+        self.source.folder.as_deref()
     }
 
     /// The span in the source, in bytes.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::decide::decide;
 use crate::grants::{Entry, Rules, Statement};
-use crate::guard::{opens, protected_above, secret_above};
+use crate::guard::{includes, is_import_root, opens, protected_above, secret_above};
 use crate::limits::Limit;
 use crate::pattern::Pattern;
 use crate::permission::Permission;
@@ -63,7 +63,7 @@ impl Comparison<'_> {
             if covering_denial(&[&ours.read], path) {
                 continue;
             }
-            if !covering_grant(&[&theirs.read, &theirs.write], path) {
+            if !is_granted_whole(path, self.inner, self.outer, &[&theirs.read, &theirs.write]) {
                 self.beyond(&grant.statement, "reads what is not granted there");
             }
             self.denials(grant, &[&ours.read], &[&theirs.read], "reads");
@@ -74,7 +74,7 @@ impl Comparison<'_> {
             if covering_denial(&[&ours.read, &ours.write], path) {
                 continue;
             }
-            if !covering_grant(&[&theirs.write], path) {
+            if !is_granted_whole(path, self.inner, self.outer, &[&theirs.write]) {
                 self.beyond(&grant.statement, "writes what is not granted there");
             }
             if !protected_above(path)
@@ -202,6 +202,20 @@ impl Comparison<'_> {
     }
 }
 
+/// Whether one of `rules` of `outer` grants all that the grant of `path` in `inner` does. Where both name the same import
+/// root, neither speaks of its secrets; where only `outer` takes it for one, `inner` grants more.
+pub(crate) fn is_granted_whole(
+    path: &Path,
+    inner: &ExpandedPolicy,
+    outer: &ExpandedPolicy,
+    rules: &[&Rules<PathBuf>],
+) -> bool {
+    rules.iter().flat_map(|rules| &rules.allow).any(|entry| {
+        let same_but_secrets = entry.value == path && is_import_root(outer, path) && !is_import_root(inner, path);
+        includes(outer, &entry.value, path) && !same_but_secrets
+    })
+}
+
 fn covering_grant(rules: &[&Rules<PathBuf>], path: &Path) -> bool {
     rules.iter().flat_map(|rules| &rules.allow).any(|entry| path.starts_with(&entry.value))
 }
@@ -223,7 +237,7 @@ pub(crate) fn most_workers(policy: &ExpandedPolicy) -> u32 {
 /// denials aside.
 pub(crate) fn import_root_is_within(root: &Path, inner: &ExpandedPolicy, outer: &ExpandedPolicy) -> bool {
     let theirs = &outer.grants;
-    if covering_grant(&[&theirs.read, &theirs.write], root) {
+    if is_granted_whole(root, inner, outer, &[&theirs.read, &theirs.write]) {
         return true;
     }
     let roots = &theirs.import.allow;

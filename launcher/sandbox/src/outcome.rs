@@ -88,6 +88,21 @@ pub struct Usage {
     pub peak_memory_bytes: u64,
     /// What it took to establish the sandbox.
     pub start: Duration,
+    /// What was seen of it while it ran, where its run is reported.
+    pub peaks: Peaks,
+    /// What it wrote to standard output and standard error, where that goes through the launcher.
+    pub output_bytes: Option<u64>,
+}
+
+/// The most that was seen of a running program; `None` where nothing was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peaks {
+    /// Threads at a time.
+    pub threads: Option<u64>,
+    /// Open descriptors at a time.
+    pub open_files: Option<u64>,
+    /// What its private temporary folder held.
+    pub tmp_bytes: Option<u64>,
 }
 
 /// The name of a signal.

@@ -17,7 +17,7 @@ use crate::places;
 use crate::resolve::{self, Shown, environment, runtime};
 use crate::stage::CALL_MARKER;
 use crate::stage::{self, CallRequest};
-use crate::supervise::{Pipe, Running, Signals, Sink, supervise};
+use crate::supervise::{Pipe, Running, Sample, Signals, Sink, supervise};
 
 /// A program to run, and how.
 #[derive(Debug)]
@@ -80,8 +80,12 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
             "{path} lies on a file system that cannot map owners: what only root may read there is refused"
         ))
     }));
+    let has_tmp = !plan.root.tmpfs.is_empty();
     drop(plan);
     let expected = pipes.channel.is_some();
+    let counted = pipes.stdout.is_some() && pipes.stderr.is_some();
+    let reported = job.denials || job.output == Output::Capture;
+    let pid = started.child.pid;
 
     let running = Running {
         child: started.child,
@@ -92,8 +96,10 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
         channel: pipes.channel.map(|(reader, _)| reader),
         signals,
+        sample: reported.then(|| Sample::of(pid, has_tmp)),
     };
     let report = supervise(running).map_err(|error| system("look after the program", &error))?;
+    let output_bytes = counted.then(|| report.streams.bytes());
     let (stdout, stderr, truncated) = report.streams.captured();
     let channel = report.channel;
     Ok(Outcome {
@@ -111,7 +117,14 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         denials: channel.denials,
         stdout,
         stderr,
-        usage: Usage { wall: report.wall, cpu: report.ended.cpu, peak_memory_bytes: report.peak_memory_bytes, start },
+        usage: Usage {
+            wall: report.wall,
+            cpu: report.ended.cpu,
+            peak_memory_bytes: report.peak_memory_bytes,
+            start,
+            peaks: report.peaks,
+            output_bytes,
+        },
         memory_control: report.memory_control,
         status: started.status,
         warnings: shown.warnings,

@@ -1,6 +1,6 @@
 //! The envelope: one line of JSON that tells how a run went.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::frame::Log;
@@ -86,7 +86,7 @@ pub struct Refusal {
 }
 
 /// What a run used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Stats {
     /// From the start of the sandbox to the end of the program, in milliseconds.
     pub wall_ms: f64,
@@ -96,6 +96,22 @@ pub struct Stats {
     pub peak_memory_bytes: u64,
     /// What it took to establish the sandbox, in milliseconds.
     pub start_ms: f64,
+    /// Each limit's key with what was used of it.
+    #[serde(serialize_with = "as_object")]
+    pub limits: Vec<(&'static str, Use)>,
+}
+
+/// What was used of a limit, in the unit of its key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Use {
+    /// The most that was seen, rounded up; `None` where it is not measured.
+    pub used: Option<u64>,
+    /// What was allowed; `None` where the policy does not limit it.
+    pub allowed: Option<u64>,
+}
+
+fn as_object<S: Serializer>(limits: &[(&'static str, Use)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(limits.iter().copied())
 }
 
 /// Something that was refused.
@@ -242,7 +258,16 @@ mod tests {
             result: RawValue::from_string("3".to_owned()).ok(),
             error: None,
             logs: vec![Log { t_ms: 0.4, level: "log".to_owned(), text: "hi".to_owned() }],
-            stats: Stats { wall_ms: 4.1, cpu_ms: 3.2, peak_memory_bytes: 28_311_552, start_ms: 1.2 },
+            stats: Stats {
+                wall_ms: 4.1,
+                cpu_ms: 3.2,
+                peak_memory_bytes: 28_311_552,
+                start_ms: 1.2,
+                limits: vec![
+                    ("wall_ms", Use { used: Some(5), allowed: Some(5000) }),
+                    ("stack_kb", Use { used: None, allowed: None }),
+                ],
+            },
             denials: Vec::new(),
             exit: Exit { code: Some(0), signal: None },
             stdout: Vec::new().into(),
@@ -267,7 +292,8 @@ mod tests {
             envelope().to_line(),
             concat!(
                 r#"{"ok":true,"result":3,"logs":[{"t_ms":0.4,"level":"log","text":"hi"}],"#,
-                r#""stats":{"wall_ms":4.1,"cpu_ms":3.2,"peak_memory_bytes":28311552,"start_ms":1.2},"denials":[],"#,
+                r#""stats":{"wall_ms":4.1,"cpu_ms":3.2,"peak_memory_bytes":28311552,"start_ms":1.2,"#,
+                r#""limits":{"wall_ms":{"used":5,"allowed":5000},"stack_kb":{"used":null,"allowed":null}}},"denials":[],"#,
                 r#""exit":{"code":0,"signal":null},"stdout":"","stderr":"","truncated":false,"#,
                 r#""sandbox":{"status":"full","layers":{"landlock":"abi7","seccomp":"enforced","#,
                 r#""namespaces":["user","mnt","ipc","uts"],"network":"none"}}}"#

@@ -28,7 +28,7 @@ export const PHRASES: { readonly [permission in Permission]: string } = {
  */
 export const REASONS = {
   default: "no rule of the policy grants it",
-  secret: "import roots do not include secrets",
+  secret: "the secrets of an import root are granted by name only",
   protected: "a tool outside the sandbox would obey what is written there",
   limit: "the policy grants fewer",
   denied: "the policy denies it",

@@ -46,9 +46,9 @@ fn an_excess_says_what_goes_too_far() {
             r#"allow.read "./a" (p.json:1:10) reads what is denied there by deny.read "./a/x" (p.json:1:34)"#,
         ),
         (
-            r#"{"write": ["./", "./.git/hooks"]}"#,
+            r#"{"write": ["./", "./.vscode"]}"#,
             r#"{"write": "./"}"#,
-            r#"allow.write "./.git/hooks" (p.json:1:18) writes what is protected there"#,
+            r#"allow.write "./.vscode" (p.json:1:18) writes what is protected there"#,
         ),
         (r#"{"import": "/lib"}"#, "{}", r#"allow.import "/lib" (p.json:1:12) imports what is not granted there"#),
         (

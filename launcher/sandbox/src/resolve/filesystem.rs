@@ -146,6 +146,7 @@ impl<F: Look> Planner<'_, F> {
             return Err(Error::new(error::Kind::Usage, message)
                 .with_help("it is secure-bun's own inside; grant the files in question by name"));
         }
+        self.stays(rule, &object, access)?;
         if object.links > 1 && self.policy.grants.read.deny.iter().any(|deny| !deny.value.starts_with(path)) {
             let message = format!("{} has other names (hard links), which a deny rule does not cover", path.display());
             self.shown.warnings.push(Warning(message));
@@ -158,6 +159,32 @@ impl<F: Look> Planner<'_, F> {
         let entry = self.wanted.entry(object.path.clone()).or_insert_with(|| (object, access));
         entry.1 = entry.1.max(access);
         Ok(())
+    }
+
+    /// A path inside the folder of its policy must not lead out of it by a symbolic link: whoever may change the project
+    /// would choose what is granted. Where the link leads to has to be granted too.
+    fn stays(&self, rule: &Rule<PathBuf>, object: &Object, access: Access) -> Result<(), Error> {
+        let Some(folder) = rule.statement.origin.folder() else { return Ok(()) };
+        let end = &object.path;
+        if !rule.value.starts_with(folder) || end.starts_with(folder) {
+            return Ok(());
+        }
+        let (key, request) = match access {
+            Access::Write => ("write", Request::Write(end.clone())),
+            _ => ("read", Request::Import(end.clone())),
+        };
+        if decide(self.policy, &request).allowed {
+            return Ok(());
+        }
+        let message = format!(
+            "{}: {} is a symbolic link that leads out of {}, to {}",
+            rule.statement,
+            rule.value.display(),
+            folder.display(),
+            end.display()
+        );
+        Err(Error::new(error::Kind::Usage, message)
+            .with_help(format!("if that is meant, grant it by its own name too: allow.{key}: [{:?}]", end.display())))
     }
 
     fn show(&mut self) -> Result<(), Error> {

@@ -13,7 +13,8 @@ use super::cgroup::Cgroup;
 use super::disk::Disk;
 use super::memory::Memory;
 use super::reached;
-use crate::outcome::{Ending, Reached};
+use super::sample::Sample;
+use crate::outcome::{Ending, Peaks, Reached};
 
 /// How often memory is looked at. The timer adds up to a millisecond; a program can fill some 3 MB in that time.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(1);
@@ -70,10 +71,17 @@ pub(super) struct Watch {
     cgroup: Group,
     cpu: Option<ClockId>,
     disk: Option<(Disk, Instant)>,
+    sample: Option<Sample>,
 }
 
 impl Watch {
-    pub(super) fn new(child: &Child, limits: Limits, writable: &[PathBuf], started: Instant) -> Self {
+    pub(super) fn new(
+        child: &Child,
+        limits: Limits,
+        writable: &[PathBuf],
+        started: Instant,
+        sample: Option<Sample>,
+    ) -> Self {
         let cpu_clock = || ClockId::pid_cpu_clock_id(Pid::from_raw(child.pid.cast_signed())).ok();
         Self {
             limits,
@@ -86,6 +94,7 @@ impl Watch {
                 .tmp_mb
                 .filter(|_| !writable.is_empty())
                 .map(|megabytes| (Disk::watch(writable, megabytes), started)),
+            sample,
         }
     }
 
@@ -107,10 +116,14 @@ impl Watch {
         let cpu = self.limits.cpu_ms.map(|_| CPU_INTERVAL);
         let wall = self.limits.wall_ms.map(|ms| Duration::from_millis(ms).saturating_sub(self.started.elapsed()));
         let disk = self.disk.as_ref().map(|_| DISK_INTERVAL);
-        [memory, cpu, wall, disk].into_iter().flatten().min()
+        let sample = self.sample.as_ref().map(Sample::pause);
+        [memory, cpu, wall, disk, sample].into_iter().flatten().min()
     }
 
     fn look(&mut self) -> Option<Reached> {
+        if let Some(sample) = &mut self.sample {
+            sample.look();
+        }
         if let Some(allowed) = self.limits.wall_ms {
             let value = millis(self.started.elapsed());
             if value >= allowed {
@@ -148,6 +161,21 @@ impl Watch {
     /// The most memory that was seen, where it was watched.
     pub(super) fn peak_memory_bytes(&self) -> Option<u64> {
         self.memory.as_ref().map(Memory::peak_bytes).filter(|bytes| *bytes > 0)
+    }
+
+    /// Looks at what the program has, before it is ended: a short call may have come between two looks.
+    pub(super) fn look_once_more(&mut self) {
+        if let (Some(_), Some(memory)) = (self.limits.memory_mb, &mut self.memory) {
+            memory.look();
+        }
+        if let Some(sample) = &mut self.sample {
+            sample.look_now();
+        }
+    }
+
+    /// The most that was seen of what the kernel limits.
+    pub(super) fn peaks(&self) -> Peaks {
+        self.sample.as_ref().map(Sample::peaks).unwrap_or_default()
     }
 
     /// How memory is limited, if it is. Called before the process is waited for: a group that is still being joined

@@ -5,6 +5,7 @@ mod channel;
 mod disk;
 mod limits;
 mod memory;
+mod sample;
 mod signals;
 mod streams;
 
@@ -19,10 +20,11 @@ use confine::{Child, Ended};
 
 pub(crate) use channel::Channel;
 use limits::Watch;
+pub(crate) use sample::Sample;
 pub(crate) use signals::Signals;
 pub(crate) use streams::{Pipe, Sink, Streams};
 
-use crate::outcome::{Ending, Reached};
+use crate::outcome::{Ending, Peaks, Reached};
 
 /// How long output may still be written after a program was ended by force. A host that does not read must not keep
 /// a limit from being one.
@@ -42,6 +44,8 @@ pub(crate) struct Running {
     pub(crate) stderr: Option<Pipe>,
     pub(crate) channel: Option<OwnedFd>,
     pub(crate) signals: Signals,
+    /// Looks at what it uses, where its run is reported.
+    pub(crate) sample: Option<Sample>,
 }
 
 /// What became of it.
@@ -51,6 +55,7 @@ pub(crate) struct Report {
     pub(crate) wall: Duration,
     pub(crate) peak_memory_bytes: u64,
     pub(crate) memory_control: Option<&'static str>,
+    pub(crate) peaks: Peaks,
     pub(crate) channel: Channel,
     pub(crate) streams: Streams,
 }
@@ -70,10 +75,10 @@ pub(crate) fn supervise(running: Running) -> io::Result<Report> {
 }
 
 async fn look_after(running: Running) -> io::Result<Report> {
-    let Running { child, started, limits, writable, stdout, stderr, channel, signals } = running;
+    let Running { child, started, limits, writable, stdout, stderr, channel, signals, sample } = running;
     let channel = Rc::new(RefCell::new(Channel::new(channel)?));
     let streams = Streams::start(stdout, stderr, limits.output_kb)?;
-    let mut watch = Watch::new(&child, limits, &writable, started);
+    let mut watch = Watch::new(&child, limits, &writable, started, sample);
     let end = confine::watch(child.pidfd.try_clone()?)?;
     let signalled = confine::watch(signals.descriptor()?)?;
     let speaking = channel.borrow().readiness()?;
@@ -100,6 +105,7 @@ async fn look_after(running: Running) -> io::Result<Report> {
         }
     };
     if forced.is_some() {
+        watch.look_once_more();
         if channel.borrow().bun_reports(forced.as_ref()) {
             // Whether it comes to an end by itself or not, it has had its time.
             let _ = tokio::time::timeout(LAST_WORDS, end.readable()).await;
@@ -125,6 +131,7 @@ async fn look_after(running: Running) -> io::Result<Report> {
         wall,
         peak_memory_bytes: peak_memory_bytes.unwrap_or(ended.peak_resident_bytes),
         memory_control,
+        peaks: watch.peaks(),
         channel,
         streams,
     })

@@ -162,6 +162,11 @@ impl Streams {
         self.shared.overflown.get()
     }
 
+    /// How much went through here so far, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.shared.bytes.get()
+    }
+
     /// The limit on output, as reached.
     pub(crate) fn reached(&self) -> Reached {
         reached(policy::Limit::Output, self.shared.bytes.get().div_ceil(1024), self.allowed_kb.unwrap_or(u64::MAX))
