@@ -62,7 +62,8 @@ const GUARDS: Readonly<Record<string, () => void>> = {
 };
 
 /** Modules that few programs use: no cache entries for them, which would take their time at every start. */
-const RARE = " node:child_process node:process node:inspector node:module node:wasi node:quic bun:jsc ";
+const RARE =
+  " node:child_process node:cluster node:process node:inspector node:module node:wasi node:quic bun:jsc ";
 
 function tame(id: string): void {
   const guard = GUARDS[id];
@@ -83,14 +84,8 @@ function guardResolution(): void {
     name: "secure-bun",
     setup(build) {
       // Answering nothing leaves the resolution to Bun.
-      build.onResolve(
-        { filter: /.*/, namespace: "node" },
-        (request) => void tame("node:" + request.path),
-      );
-      build.onResolve(
-        { filter: /.*/, namespace: "bun" },
-        (request) => void tame("bun:" + request.path),
-      );
+      build.onResolve({ filter: /.*/, namespace: "node" }, (request) => void tame("node:" + request.path));
+      build.onResolve({ filter: /.*/, namespace: "bun" }, (request) => void tame("bun:" + request.path));
     },
   });
 }
@@ -115,8 +110,7 @@ function guardRequireCache(): void {
 function guardGetBuiltinModule(): void {
   const { guarded } = {
     guarded(id: unknown): unknown {
-      if (typeof id === "string")
-        tame(startsWith(id, "bun:") || startsWith(id, "node:") ? id : "node:" + id);
+      if (typeof id === "string") tame(startsWith(id, "bun:") || startsWith(id, "node:") ? id : "node:" + id);
       return apply(getBuiltinModule, process, [id]);
     },
   };

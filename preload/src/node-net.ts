@@ -79,7 +79,9 @@ export function tameLookups(owner: object, prefix: string, style: "callback" | "
 }
 
 function isLookup(name: string): boolean {
-  return name === "reverse" || name === "prefetch" || startsWith(name, "lookup") || startsWith(name, "resolve");
+  return (
+    name === "reverse" || name === "prefetch" || startsWith(name, "lookup") || startsWith(name, "resolve")
+  );
 }
 
 /** Where `connect(options)`, `connect(port, host)` or `connect(path)` goes. */

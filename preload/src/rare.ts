@@ -15,7 +15,7 @@ import { table } from "./table.ts";
 type Load = (name: string) => never;
 
 /** Members of `process` that a program mentions by name. */
-const MEMBERS = ["chdir", "dlopen", "execve", "loadEnvFile", "writeReport"];
+const MEMBERS = ["chdir", "dlopen", "execve", "loadEnvFile"];
 
 const TAMES: Readonly<Record<string, (load: Load) => void>> = {
   __proto__: null as never,
@@ -26,9 +26,8 @@ const TAMES: Readonly<Record<string, (load: Load) => void>> = {
       checkPath("write", args, 0, site),
     ),
   "node:wasi": (load) => guardClass(load("wasi"), "WASI", "wasi.", checkPreopens),
-  "node:child_process": (load) => {
-    if (!table.grants.run) tameChildProcess(load("child_process"));
-  },
+  "node:child_process": tameChildProcesses,
+  "node:cluster": tameChildProcesses,
   "bun:jsc": (load) => {
     const jsc = load("bun:jsc");
     guard(jsc, "startSamplingProfiler", "jsc.", "throw", (args, site) => checkPath("write", args, 0, site));
@@ -49,10 +48,11 @@ const NETWORK_TAMES: Readonly<Record<string, (load: Load) => void>> = {
     const undici = load("undici");
     guard(undici, "fetch", "undici.", "reject", refuseUrl);
     guard(undici, "request", "undici.", "reject", refuseUrl);
-    guard(undici, "WebSocket", "undici.", "throw", refuseUrl);
+    guardClass(undici, "WebSocket", "undici.", (args, site) => {
+      throw refuseUrl(args, site)!;
+    });
   },
-  // Its sockets are those of these.
-  "node:ws": (load) => void [load("net"), load("http"), load("https")],
+  "node:ws": (load) => explainEvents((load("ws") as { prototype: object }).prototype),
 };
 
 const done: Record<string, boolean> = { __proto__: null as never };
@@ -60,7 +60,12 @@ const load = (name: string): never => process.getBuiltinModule(name) as never;
 
 /** Guards a module, or the members of `process`, if `name` is one of them. */
 export function tameRare(name: string): void {
-  const id = MEMBERS.indexOf(name) >= 0 ? "node:process" : (TAMES[name] ?? NETWORK_TAMES[name]) ? name : `node:${name}`;
+  const id =
+    MEMBERS.indexOf(name) >= 0
+      ? "node:process"
+      : (TAMES[name] ?? NETWORK_TAMES[name])
+        ? name
+        : `node:${name}`;
   if (done[id]) return;
   done[id] = true;
   TAMES[id]?.(load);
@@ -74,14 +79,13 @@ function tameProcess(): void {
   );
   guard(process, "dlopen", "process.", "throw", (args, site) => refusal("ffi", pathIn(args[1]), site));
   if (!table.grants.run) guard(process, "execve", "process.", "throw", refuseCommand);
-  guard(process.report, "writeReport", "process.report.", "throw", (args, site) =>
-    refusedAccess("write", pathIn(args[0]) ?? absolute("report.json"), site),
-  );
 }
 
 /** A program that cannot be started is told by an event. */
-function tameChildProcess(module: { ChildProcess: { prototype: object } }): void {
-  replace(module.ChildProcess.prototype, "spawn", (native) => {
+function tameChildProcesses(load: Load): void {
+  if (table.grants.run) return;
+  const { ChildProcess } = load("child_process") as { ChildProcess: { prototype: object } };
+  replace(ChildProcess.prototype, "spawn", (native) => {
     const { spawn } = {
       spawn(this: { emit(event: string, value: unknown): void }, ...args: unknown[]): unknown {
         try {
@@ -97,6 +101,21 @@ function tameChildProcess(module: { ChildProcess: { prototype: object } }): void
       },
     };
     return spawn;
+  });
+}
+
+/** The sockets of `ws` connect by means of their own: what they say of a failure is replaced. */
+function explainEvents(prototype: object): void {
+  replace(prototype, "emit", (native) => {
+    const { emit } = {
+      emit(this: { url: unknown }, event: unknown, failure: unknown, ...rest: unknown[]): unknown {
+        const failed = event === "error" && (failure as { syscall?: unknown } | null)?.syscall === "connect";
+        const told = failed ? refuseUrl([this.url], site) : failure;
+        return apply(native, this, [event, told, ...rest]);
+      },
+    };
+    const site: Site = { api: "ws.WebSocket", entry: emit };
+    return emit;
   });
 }
 

@@ -58,13 +58,18 @@ function otherProgram([strings, ...values]: [TemplateStringsArray, ...unknown[]]
     text += strings.raw[index]!;
     const value = values[index];
     // A value is one word, whatever is in it.
-    if (index < values.length) text += typeof value === "string" && apply(test, PLAIN_WORD, [value]) ? value : "_";
+    if (index < values.length)
+      text += typeof value === "string" && apply(test, PLAIN_WORD, [value]) ? value : "_";
   }
   // Quotes, variables and grouping are the shell's to understand.
   if (!apply(test, COMMANDS, [text])) return null;
   for (const part of text.split(/&&|\|\||[|;\n]/)) {
-    const [word] = part.trim().split(/[ \t]+/).filter((each) => !/^\w+=/.test(each));
-    if (word !== undefined && word !== "" && word !== "cat" && indexOf(OWN_COMMANDS, ` ${word} `) < 0) return word;
+    const [word] = part
+      .trim()
+      .split(/[ \t]+/)
+      .filter((each) => !/^\w+=/.test(each));
+    if (word !== undefined && word !== "" && word !== "cat" && indexOf(OWN_COMMANDS, ` ${word} `) < 0)
+      return word;
   }
   return null;
 }

@@ -6,16 +6,33 @@ import { NativeWeakMap, weakMapGet, weakMapSet } from "./late-primordials.ts";
 import { destinationOfUrl } from "./network.ts";
 import { getOwnPropertyDescriptor, getPrototypeOf, ownKeys } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
+import type { Style } from "./stub.ts";
 
 const REDIS_PORT = "6379";
 /** What only changes the client, or ends it. */
 const QUIET = ["constructor", "close", "duplicate"];
 const S3_ACTS = ["delete", "exists", "list", "size", "stat", "unlink", "write"];
+const S3_FILE_ACTS = [
+  "arrayBuffer",
+  "bytes",
+  "delete",
+  "exists",
+  "formData",
+  "json",
+  "stat",
+  "text",
+  "unlink",
+  "write",
+];
+const S3_FILE_STREAMS = ["stream", "writer"];
 
 const addresses = new NativeWeakMap<object, string>();
 
 interface Class {
   readonly prototype: object;
+}
+interface Client extends Class {
+  new (options: object): { file(key: string): object };
 }
 
 /** Guards the commands of `Bun.RedisClient`, which `Bun.redis` has too. */
@@ -43,12 +60,21 @@ function redisAddress(url: unknown): string {
   return destinationOfUrl(text, REDIS_PORT) ?? `localhost:${REDIS_PORT}`;
 }
 
-/** Guards `Bun.S3Client` and `Bun.s3`. Signing a URL connects to nothing; their files cannot be guarded. */
-export function tameS3(client: Class, fallback: object): void {
-  for (const owner of [client, client.prototype, getPrototypeOf(fallback)!])
-    for (const name of S3_ACTS)
-      if (getOwnPropertyDescriptor(owner, name)?.writable)
-        guard(owner, name, "S3Client.", "reject", (_, site) => refuseS3(site));
+/** Guards `Bun.S3Client`, `Bun.s3` and their files. Signing a URL connects to nothing. */
+export function tameS3(client: Client, fallback: object): void {
+  guardS3(client, "S3Client.", "reject", S3_ACTS);
+  guardS3(client.prototype, "S3Client.", "reject", S3_ACTS);
+  guardS3(getPrototypeOf(fallback)!, "S3Client.", "reject", S3_ACTS);
+  const nowhere = { bucket: "-", accessKeyId: "-", secretAccessKey: "-" };
+  const file = getPrototypeOf(new client(nowhere).file("-"))!;
+  guardS3(file, "S3File.", "reject", S3_FILE_ACTS);
+  guardS3(file, "S3File.", "throw", S3_FILE_STREAMS);
+}
+
+function guardS3(owner: object, prefix: string, style: Style, names: readonly string[]): void {
+  for (let index = 0; index < names.length; index++)
+    if (getOwnPropertyDescriptor(owner, names[index]!)?.writable)
+      guard(owner, names[index]!, prefix, style, (_, site) => refuseS3(site));
 }
 
 /** Which host it would be is in options and variables, and in whatever made the client: the default one is named. */

@@ -89,15 +89,17 @@ function act(): unknown {
 export default async function attempt(): Promise<object> {
   try {
     const going = act();
+    let value = going;
     if (typeof (going as any)?.then === "function") {
       style ??= "reject";
       let timer;
       const late = new Promise((_, reject) => {
         timer = setTimeout(reject, DEADLINE_MS, Object.assign(new Error("it takes too long"), { code: "LATE" }));
       });
-      await Promise.race([going, late]);
+      value = await Promise.race([going, late]);
       clearTimeout(timer);
     }
+    if (Array.isArray(value) && value.length === 0) return { worked: false, style, name: "nothing" };
     return { worked: true };
   } catch (error: any) {
     const { name, code, permission, message } = error ?? {};

@@ -21,10 +21,11 @@ const POWERS: [&str; 15] = [
 ];
 
 /// Members of `process`.
-const MEMBERS: [&str; 5] = ["chdir", "dlopen", "execve", "loadEnvFile", "writeReport"];
+const MEMBERS: [&str; 4] = ["chdir", "dlopen", "execve", "loadEnvFile"];
 
 /// Modules that are rarely used, by the names under which a plugin is not asked about them.
-const MODULES: [&str; 8] = ["bun:jsc", "child_process", "inspector", "module", "process", "undici", "wasi", "ws"];
+const MODULES: [&str; 9] =
+    ["bun:jsc", "child_process", "cluster", "inspector", "module", "process", "undici", "wasi", "ws"];
 
 /// What of these a program mentions. One that hides a name loses the explanation of its refusals and gains nothing.
 pub(crate) fn mentions(source: &[u8]) -> Vec<&'static str> {
