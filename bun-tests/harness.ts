@@ -24,7 +24,17 @@ const MENTIONS = [
   ...["$", "Archive", "FileSystemRouter", "Glob", "Image", "RedisClient", "S3Client", "SQL"],
   ...["WebView", "build", "dns", "postgres", "redis", "s3", "secrets", "sql"],
   ...["chdir", "dlopen", "execve", "loadEnvFile"],
-  ...["bun:jsc", "child_process", "cluster", "inspector", "module", "process", "wasi", "ws"],
+  ...[
+    "bun:jsc",
+    "child_process",
+    "cluster",
+    "inspector",
+    "inspector/promises",
+    "module",
+    "process",
+    "wasi",
+    "ws",
+  ],
 ];
 
 /** What a test grants. */

@@ -21,6 +21,8 @@ const TAMES: Readonly<Record<string, (load: Load) => void>> = {
   __proto__: null as never,
   "node:process": tameProcess,
   "node:inspector": (load) => guard(load("inspector"), "open", "inspector.", "throw", refuseInspector),
+  "node:inspector/promises": (load) =>
+    guard(load("inspector/promises"), "open", "inspector/promises.", "throw", refuseInspector),
   "node:module": (load) =>
     guard(load("module"), "enableCompileCache", "module.", "throw", (args, site) =>
       checkPath("write", args, 0, site),

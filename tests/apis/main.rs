@@ -3,13 +3,14 @@
 //! refuses by itself; and with a grant, where it works again. However a refusal is said, nothing happens outside.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
-use std::os::unix::fs::symlink;
+use std::fs::Permissions;
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{fs, thread};
+use std::{fs, iter, thread};
 
 use secure_bun_tests::{Command, Folder, JSON, debug_launcher, launcher};
 use serde_json::{Value, json};
@@ -88,18 +89,13 @@ struct Outside {
 impl Outside {
     fn new() -> Self {
         let folder = Folder::with("file.txt", "secret").file("module.ts", "export default 1").folder("sub");
-        let folder = folder.file("data.json", "{}").file("image.png", PIXEL);
+        let folder = folder.file("data.json", "{}").file("data.toml", "").file("data.sqlite", "");
+        let folder = folder.file("image.png", PIXEL).file("macro.ts", "export const one = () => 1");
+        let folder = folder.file("tool", "#!/bin/sh\n");
+        fs::set_permissions(folder.path("tool"), Permissions::from_mode(0o755)).expect("its mode can be set");
         symlink("file.txt", folder.path("link")).expect("a link");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let port = listener.local_addr().expect("it listens").port();
         let connections = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&connections);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                counted.fetch_add(1, Ordering::SeqCst);
-                drop(stream);
-            }
-        });
+        let port = listen(&connections);
         Self { folder, port, connections }
     }
 
@@ -114,6 +110,37 @@ impl Outside {
         }
         files
     }
+}
+
+/// Counts who comes, by TCP and by UDP, at one port: whoever connects is sent away, and a DNS query is refused.
+fn listen(connections: &Arc<AtomicUsize>) -> u16 {
+    let (listener, socket) = iter::repeat_with(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it listens");
+        UdpSocket::bind(address).map(|socket| (listener, socket))
+    })
+    .take(100)
+    .find_map(Result::ok)
+    .expect("a port is free for both");
+    let port = listener.local_addr().expect("it listens").port();
+    let counted = Arc::clone(connections);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            counted.fetch_add(1, Ordering::SeqCst);
+            drop(stream);
+        }
+    });
+    let counted = Arc::clone(connections);
+    thread::spawn(move || {
+        let mut message = [0; 512];
+        while let Ok((length, sender)) = socket.recv_from(&mut message) {
+            counted.fetch_add(1, Ordering::SeqCst);
+            // An answer, and the code for a refusal.
+            (message[2], message[3]) = (0x80, 5);
+            let _gone = socket.send_to(&message[..length], sender);
+        }
+    });
+    port
 }
 
 fn try_once(row: &Row<'_>, by: By) -> Seen {

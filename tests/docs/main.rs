@@ -48,7 +48,7 @@ fn no_page_is_forgotten() {
         .map(|entry| entry.expect("docs can be listed").file_name().into_string().expect("names are text"))
         .collect();
     pages.sort();
-    assert_eq!(pages, ["exit-codes-and-envelope.md", "how-it-works.md", "limits.md"]);
+    assert_eq!(pages, ["apis.md", "exit-codes-and-envelope.md", "how-it-works.md", "limits.md"]);
 }
 
 #[test]

@@ -35,8 +35,9 @@ pub(crate) enum Block {
     },
 }
 
-/// Every page with commands.
-const PAGES: [&str; 4] = ["README.md", "docs/exit-codes-and-envelope.md", "docs/how-it-works.md", "docs/limits.md"];
+/// Every page.
+const PAGES: [&str; 5] =
+    ["README.md", "docs/apis.md", "docs/exit-codes-and-envelope.md", "docs/how-it-works.md", "docs/limits.md"];
 
 impl Page {
     pub(crate) fn all() -> impl Iterator<Item = Self> {

@@ -24,8 +24,18 @@ const POWERS: [&str; 15] = [
 const MEMBERS: [&str; 4] = ["chdir", "dlopen", "execve", "loadEnvFile"];
 
 /// Modules that are rarely used, by the names under which a plugin is not asked about them.
-const MODULES: [&str; 9] =
-    ["bun:jsc", "child_process", "cluster", "inspector", "module", "process", "undici", "wasi", "ws"];
+const MODULES: [&str; 10] = [
+    "bun:jsc",
+    "child_process",
+    "cluster",
+    "inspector",
+    "inspector/promises",
+    "module",
+    "process",
+    "undici",
+    "wasi",
+    "ws",
+];
 
 /// What of these a program mentions. One that hides a name loses the explanation of its refusals and gains nothing.
 pub(crate) fn mentions(source: &[u8]) -> Vec<&'static str> {
