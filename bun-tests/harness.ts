@@ -165,7 +165,10 @@ async function readFrames(fifo: string, end: () => void): Promise<Frame[]> {
   let text = "";
   for await (const bytes of reader.stdout) {
     text += decoder.decode(bytes, { stream: true });
-    const answer = parseFrames(text).find(({ kind }) => kind === "result" || kind === "error");
+    const frames = parseFrames(text);
+    const answer = frames.find(
+      ({ kind, token }) => token === frames[0]!.token && (kind === "result" || kind === "error"),
+    );
     // After an error while loading, Bun ends the process by itself.
     if (answer !== undefined) setTimeout(end, answer.kind === "error" ? GRACE_MS : 0);
   }
