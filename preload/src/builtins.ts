@@ -2,6 +2,7 @@
 // whichever route, and before it is handed out; none is loaded before that.
 import { late } from "./late.ts";
 import { apply, defineLazily, enumerableKeys, indexOf, startsWith, substring } from "./primordials.ts";
+import type { Asks } from "./table.ts";
 
 const { getBuiltinModule } = process;
 
@@ -71,10 +72,11 @@ function tame(id: string): void {
   else if (indexOf(RARE, ` ${id} `) >= 0) late().tameRare(id);
 }
 
-/** Guards every route by which a program can come to a builtin module. */
-export function tameBuiltins(): void {
+/** Guards every route by which the program can come to a builtin module. */
+export function tameBuiltins(asks: Asks): void {
   guardResolution();
-  guardRequireCache();
+  // The first look at this cache alone takes a quarter of a millisecond.
+  if (asks.require) guardRequireCache();
   guardGetBuiltinModule();
 }
 

@@ -5,12 +5,15 @@ import { connected, hello } from "./channel.ts";
 import { arrangeCall } from "./entry.ts";
 import { tameGlobals } from "./globals.ts";
 import { late } from "./late.ts";
-import { defineConstant, defineLazily, freeze } from "./primordials.ts";
+import { defineConstant, defineLazily, freeze, isMainThread } from "./primordials.ts";
 import { table } from "./table.ts";
 
+// What the launcher read is the program's own text: a worker runs another one.
+const asks = isMainThread ? table.asks : { modules: true, require: true, bun: true, web: true };
+
 if (connected) hello();
-tameGlobals();
-tameBuiltins();
+tameGlobals(asks);
+if (asks.modules) tameBuiltins(asks);
 if (table.mentions.length > 0) late().tameMentioned();
 defineLazily(globalThis, "SecurityError", false, () => late().SecurityError);
 if (table.context !== null) defineConstant(globalThis, "executionContext", freeze(table.context));

@@ -16,7 +16,7 @@ use crate::outcome::{Exit, Outcome, Usage};
 use crate::places;
 use crate::resolve::{self, Shown, environment, runtime};
 use crate::stage::CALL_MARKER;
-use crate::stage::{self, CallRequest};
+use crate::stage::{self, CallRequest, Source};
 use crate::supervise::{Pipe, Running, Sample, Signals, Sink, supervise};
 
 /// A program to run, and how.
@@ -68,11 +68,11 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
 
     let signals = Signals::block().map_err(|error| system("block signals", &error))?;
     let begun = Instant::now();
-    let words = Words::of(&program)?;
-    let call = call_request(job, &words);
+    let source = Source::of(&program)?;
+    let call = call_request(job, &source);
     let pipes = Pipes::open(job, &policy, call.as_ref())?;
     let (plan, mut shown) =
-        plan(job, &host, &policy, Target { program: &program, cwd: &cwd, words: &words }, call.as_ref(), &pipes)?;
+        plan(job, &host, &policy, Target { program: &program, cwd: &cwd, source: &source }, call.as_ref(), &pipes)?;
     let started = confine::start(&plan)?;
     let start = begun.elapsed();
     shown.warnings.extend(started.status.unmapped.iter().map(|path| {
@@ -148,9 +148,9 @@ fn writable(policy: &ExpandedPolicy) -> Vec<PathBuf> {
 }
 
 /// Whether and how the program may be called. What cannot export anything is a script, and costs a script's start.
-fn call_request(job: &Job, words: &Words) -> Option<CallRequest> {
+fn call_request(job: &Job, source: &Source) -> Option<CallRequest> {
     let required = job.input.is_some() || job.export.is_some();
-    if job.script || !(required || words.exports) {
+    if job.script || !(required || source.exports) {
         return None;
     }
     let captured = job.output == Output::Capture;
@@ -162,24 +162,6 @@ fn call_request(job: &Job, words: &Words) -> Option<CallRequest> {
         marker: (!captured && !std::io::stdout().is_terminal()).then_some(CALL_MARKER),
         logs: captured,
     })
-}
-
-/// Words in the program's text that decide how it is started.
-#[derive(Clone, Debug)]
-struct Words {
-    /// A default export is possible: every way to write one needs `default` or `exports`. A file that hides them
-    /// behind escapes is run as a script.
-    exports: bool,
-    /// Powers of Bun that are guarded where they are mentioned.
-    mentions: Vec<&'static str>,
-}
-
-impl Words {
-    fn of(program: &Path) -> Result<Self, Error> {
-        let source = std::fs::read(program).map_err(|error| Error::io(Kind::NotRunnable, "read", program, &error))?;
-        let holds = |word: &[u8]| source.windows(word.len()).any(|window| window == word);
-        Ok(Self { exports: holds(b"default") || holds(b"exports"), mentions: stage::mentions(&source) })
-    }
 }
 
 /// The pipes between the launcher and the program: reading end, writing end, and where it goes.
@@ -246,7 +228,7 @@ impl Pipes {
 struct Target<'a> {
     program: &'a Path,
     cwd: &'a Path,
-    words: &'a Words,
+    source: &'a Source,
 }
 
 fn plan(
@@ -257,7 +239,7 @@ fn plan(
     call: Option<&CallRequest>,
     pipes: &Pipes,
 ) -> Result<(Plan, Shown), Error> {
-    let Target { program, cwd, words } = target;
+    let Target { program, cwd, source } = target;
     let dropped = matches!(host.identity, Identity::Dropped { .. });
     let engine = resolve::engine(policy);
     let mut root = Root::default();
@@ -265,7 +247,7 @@ fn plan(
     let mut shown = resolve::filesystem(policy, &resolve::look::RealFiles, root, dropped)?;
     let folder = program.parent().unwrap_or(Path::new("/"));
     let cwd = if shown.has_directory(cwd) { cwd } else { folder };
-    let told = stage::Told { cwd, channel: pipes.channel.is_some(), call, mentions: &words.mentions };
+    let told = stage::Told { cwd, channel: pipes.channel.is_some(), call, source };
     stage::stage(&mut shown.root, host, policy, &engine, &told)?;
 
     let arguments = command(program, &job.arguments, resolve::eval(policy))?;

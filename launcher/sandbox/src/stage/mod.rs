@@ -2,7 +2,7 @@
 //! compiled to bytecode once per Bun where there is a private place to keep that.
 
 mod compile;
-mod mentions;
+mod source;
 
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use confine::{Access, File, Root};
 use policy::{ExpandedPolicy, Freeze, PreloadTable};
 use serde::Serialize;
 
+use self::source::Asks;
 use crate::error::{Error, Kind, c_path, text};
 use crate::host::Host;
 use crate::resolve::runtime::{self, Engine};
@@ -32,7 +33,7 @@ pub(crate) const PRELOADS: [&str; 2] = [POLICY_PATH, GUARDS_PATH];
 /// more of its own output to standard error.
 pub(crate) const CALL_MARKER: &str = "\0secure-bun:call";
 
-pub(crate) use mentions::mentions;
+pub(crate) use source::Source;
 
 /// How the program's function is to be called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,6 +59,7 @@ struct Table<'a> {
     call: Option<&'a CallRequest>,
     context: Option<()>,
     mentions: &'a [&'static str],
+    asks: Asks,
     freeze: bool,
     grants: Grants,
     env_hide: Vec<String>,
@@ -92,8 +94,8 @@ pub(crate) struct Told<'a> {
     pub(crate) channel: bool,
     /// How the function is to be called, if at all.
     pub(crate) call: Option<&'a CallRequest>,
-    /// What the program mentions of that which costs too much to guard everywhere.
-    pub(crate) mentions: &'a [&'static str],
+    /// What the program's text can ask for.
+    pub(crate) source: &'a Source,
 }
 
 /// Puts the preload's files into `root`.
@@ -104,14 +106,15 @@ pub(crate) fn stage(
     engine: &Engine,
     told: &Told<'_>,
 ) -> Result<(), Error> {
-    let Told { cwd, channel, call, mentions } = *told;
+    let Told { cwd, channel, call, source } = *told;
     let rows = policy::preload_table(policy);
     let table = Table {
         v: 1,
         channel: channel.then_some(3),
         call,
         context: None,
-        mentions,
+        mentions: &source.mentions,
+        asks: source.asks,
         freeze: match policy.js.freeze() {
             Freeze::None => false,
             Freeze::ObjectPrototype => true,
