@@ -110,8 +110,10 @@ impl Source {
     fn add(&mut self, path: &Path, source: &[u8]) {
         mention(source, &mut self.mentions);
         let asks = &mut self.asks;
-        asks.bun |= holds(source, "Bun");
-        asks.web |= holds(source, "fetch") || holds(source, "WebSocket");
+        let fetch = holds(source, "fetch");
+        // Bun serves a default export that has a `fetch`.
+        asks.bun |= holds(source, "Bun") || (fetch && self.exports);
+        asks.web |= fetch || holds(source, "WebSocket");
         asks.modules |=
             !self.mentions.is_empty() || ["import", "from", "getBuiltin"].iter().any(|word| holds(source, word));
         // `require`, `createRequire`, and the runtime that JSX imports without saying so.
@@ -289,6 +291,7 @@ mod tests {
     #[test]
     fn the_web() {
         assert_eq!(asks("await fetch('http://localhost')"), Asks { web: true, ..Asks::default() });
+        assert_eq!(asks("export default { fetch() {} }"), Asks { bun: true, web: true, ..Asks::default() });
         assert_eq!(asks("new WebSocket('ws://localhost')"), Asks { web: true, ..Asks::default() });
     }
 
