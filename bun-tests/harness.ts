@@ -114,7 +114,7 @@ export async function runGuarded(
     call: null,
     context: null,
     mentions: MENTIONS,
-    asks: { modules: true, require: true, bun: true, web: true },
+    asks: { modules: true, require: true, promises: true, bun: true, web: true },
     freeze: false,
     grants: { net: false, listen: false, run: false, workers: (grants.workers ?? 0) > 0 },
     env_hide: Object.keys(ENV),

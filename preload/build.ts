@@ -1,8 +1,8 @@
 // Builds `dist` from `src`: `bun preload/build.ts`; with `--check` it only compares, and exits 1 if a file that is
 // checked in is not what the sources give.
 //
-// The bundle has three parts. The early one (everything `main.ts` imports) runs at each start. The guards, and what
-// calls functions, are functions inside the early one, made of bundles of their own: Bun's bundler would put their
+// The bundle has four parts. The early one (everything `main.ts` imports) runs at each start. The guards of files, those
+// of other things, and what calls functions, are functions inside the early one, made of bundles of their own: Bun's bundler would put their
 // functions beside the early ones, and decoding those at each start takes as long as running the early part.
 import { join } from "node:path";
 import type { BunPlugin } from "bun";
@@ -13,16 +13,20 @@ const dist = join(import.meta.dir, "dist");
 export const BUNDLES = { "preload.js": "main.ts", "inert.js": "inert.ts" } as const;
 
 /** The late parts: the early module that stands for each, and the module it sets up. */
-const PARTS = { late: "guards", "late-call": "call" } as const;
+const PARTS = { late: "guards", "late-others": "others", "late-call": "call" } as const;
 /** Early modules that late ones import. Their exports are handed in, so that there is one instance of each. */
 const SHARED = ["primordials", "table", "channel", "stub", "late"];
 const PREFIX = "shared_";
+/** What the first late part hands on to the others. */
+const CORE = ["error", "file-access", "guard", "late-primordials", "paths"];
 
 /** The bundle's text. Stable: the same sources and the same Bun give the same bytes. */
 export async function build(name: keyof typeof BUNDLES): Promise<string> {
   const plugins = [];
-  for (const [stand, part] of Object.entries(PARTS))
-    plugins.push(partAsFunction(stand, returning(await bundled(`${part}.ts`, "esm", [sharedAsVariables]))));
+  for (const [stand, part] of Object.entries(PARTS)) {
+    const shares = part === "guards" ? [sharedAsVariables] : [sharedAsVariables, coreFromGuards];
+    plugins.push(partAsFunction(stand, returning(await bundled(`${part}.ts`, "esm", shares))));
+  }
   const text = await bundled(BUNDLES[name], "cjs", plugins);
   // In a function and in strict mode, so that neither names nor `caller` of a guard lead the program into it. Without
   // Bun's own wrapper, because this text is compiled once more, to bytecode, on the user's machine.
@@ -53,6 +57,17 @@ const sharedAsVariables: BunPlugin = {
     const filter = new RegExp(`/(${SHARED.join("|")})\\.ts$`);
     builder.onLoad({ filter }, async ({ path }) => ({
       contents: (await exportsOf(path)).map((name) => `export const ${name} = ${PREFIX}${name};`).join("\n"),
+      loader: "js",
+    }));
+  },
+};
+
+/** In a late bundle but the first: modules of which the first has the only instance. */
+const coreFromGuards: BunPlugin = {
+  name: "modules of the guards",
+  setup(builder) {
+    builder.onLoad({ filter: new RegExp(`/(${CORE.join("|")})\\.ts$`) }, async ({ path }) => ({
+      contents: `export const { ${(await exportsOf(path)).join(", ")} } = ${PREFIX}late();`,
       loader: "js",
     }));
   },

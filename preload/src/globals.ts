@@ -3,12 +3,13 @@
 // One call after the other, with as little as possible made for it: each object, each closure and each function's first
 // call costs some 5 µs at every start.
 import { late } from "./late.ts";
+import { lateOthers } from "./late-others.ts";
 import { defineValue } from "./primordials.ts";
 import { block, blocked, guard, guardClass, type Check } from "./stub.ts";
 import type { Asks } from "./table.ts";
 import { table } from "./table.ts";
 
-const refuseUrl: Check = (args, site) => late().refuseUrl(args, site);
+const refuseUrl: Check = (args, site) => lateOthers().refuseUrl(args, site);
 
 /** Puts the stubs in place that the program can ask for, and hides the launcher's own variables. */
 export function tameGlobals(asks: Asks): void {
@@ -16,7 +17,7 @@ export function tameGlobals(asks: Asks): void {
   if (asks.web && !table.grants.net) tameWeb();
   // Reading the class makes it: it is only done where it can be used.
   if (table.grants.workers)
-    guardClass(globalThis, "Worker", "Worker", (args, site) => late().checkWorker(args, site));
+    guardClass(globalThis, "Worker", "Worker", (args, site) => lateOthers().checkWorker(args, site));
   else block(globalThis, "Worker", "Worker", "throw", (_, site) => late().refusal("workers", "1", site));
 
   const { env_hide: hidden } = table;
@@ -35,7 +36,7 @@ function tameBun(): void {
   (Bun as { file: unknown }).file = file;
 
   if (!grants.run) {
-    const refuse: Check = (args, site) => late().refuseCommand(args, site);
+    const refuse: Check = (args, site) => lateOthers().refuseCommand(args, site);
     // node:child_process and node:cluster start programs through these.
     block(Bun, "spawn", "Bun.spawn", "throw", refuse);
     block(Bun, "spawnSync", "Bun.spawnSync", "throw", refuse);
@@ -44,20 +45,20 @@ function tameBun(): void {
     block(Bun, "cron", "Bun.cron", "throw", refuse);
   }
   if (!grants.listen) {
-    const refuse: Check = (args, site) => late().refuseServer(args, site);
+    const refuse: Check = (args, site) => lateOthers().refuseServer(args, site);
     // node:net, http, https, http2, tls and dgram listen through these.
     block(Bun, "serve", "Bun.serve", "throw", refuse);
     block(Bun, "listen", "Bun.listen", "throw", refuse);
   }
   if (!grants.net) {
-    const refuse: Check = (args, site) => late().refuseConnection(args, site);
+    const refuse: Check = (args, site) => lateOthers().refuseConnection(args, site);
     block(Bun, "connect", "Bun.connect", "reject", refuse);
     block(Bun, "udpSocket", "Bun.udpSocket", "reject", refuse);
   }
 }
 
 function tameWeb(): void {
-  guard(globalThis, "fetch", "fetch", "reject", (args, site) => late().checkFetch(args, site));
+  guard(globalThis, "fetch", "fetch", "reject", (args, site) => lateOthers().checkFetch(args, site));
   defineValue(globalThis.fetch, "preconnect", blocked("fetch.preconnect", "throw", refuseUrl), true);
   block(globalThis, "WebSocket", "WebSocket", "throw", refuseUrl);
   const states = globalThis.WebSocket as unknown as Record<string, number>;

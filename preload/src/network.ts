@@ -2,10 +2,11 @@
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { pathIn, refusedAccess } from "./file-access.ts";
-import { NativeRequest, NativeURL } from "./late-primordials.ts";
+import { NativeURL } from "./late-primordials.ts";
 import { apply, getOwnPropertyDescriptor, indexOf, numberToString, stringValue } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
 
+const NativeRequest = Request;
 const hostnameOf = urlGetter("hostname");
 const hrefOf = urlGetter("href");
 const portOf = urlGetter("port");

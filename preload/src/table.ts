@@ -32,6 +32,8 @@ export interface Asks {
   modules: boolean;
   /** Modules, by `require` as well. */
   require: boolean;
+  /** `fs.promises`, too. */
+  promises: boolean;
   /** Properties of `Bun`. */
   bun: boolean;
   /** The network of the web. */

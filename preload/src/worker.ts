@@ -2,10 +2,10 @@
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { guardClass } from "./guard.ts";
-import { addEventListener } from "./late-primordials.ts";
 import { append, apply, isArray, numberToString, toList } from "./primordials.ts";
 import { details } from "./table.ts";
 
+const { addEventListener } = EventTarget.prototype;
 let running = 0;
 
 /** Checks the arguments of the global `Worker`; the answer is told of the new one. */

@@ -75,6 +75,8 @@ pub(crate) struct Asks {
     pub(crate) modules: bool,
     /// Modules, by `require` as well.
     pub(crate) require: bool,
+    /// `fs.promises`, too.
+    pub(crate) promises: bool,
     /// Properties of `Bun`.
     pub(crate) bun: bool,
     /// The network of the web.
@@ -82,7 +84,7 @@ pub(crate) struct Asks {
 }
 
 impl Asks {
-    const EVERYTHING: Self = Self { modules: true, require: true, bun: true, web: true };
+    const EVERYTHING: Self = Self { modules: true, require: true, promises: true, bun: true, web: true };
 }
 
 impl Source {
@@ -114,6 +116,7 @@ impl Source {
         // Bun serves a default export that has a `fetch`.
         asks.bun |= holds(source, "Bun") || (fetch && self.exports);
         asks.web |= fetch || holds(source, "WebSocket");
+        asks.promises |= holds(source, "promises");
         asks.modules |=
             !self.mentions.is_empty() || ["import", "from", "getBuiltin"].iter().any(|word| holds(source, word));
         // `require`, `createRequire`, and the runtime that JSX imports without saying so.
@@ -245,7 +248,7 @@ mod tests {
 
     use super::{Asks, MAX_BYTES, MAX_FILES, Source};
 
-    const MODULES: Asks = Asks { modules: true, require: false, bun: true, web: true };
+    const MODULES: Asks = Asks { modules: true, require: false, promises: false, bun: true, web: true };
 
     /// What is found in the first of some files.
     fn found(files: &[(&str, &str)]) -> Source {
@@ -300,7 +303,7 @@ mod tests {
         for source in ["import fs from 'node:fs'", "import{x}from\"bun:sqlite\"", "await import(\n'node:os')"] {
             assert_eq!(asks(source), MODULES, "{source}");
         }
-        assert_eq!(asks("export { readFile } from 'node:fs/promises'"), MODULES);
+        assert_eq!(asks("export { readFile } from 'node:fs/promises'"), Asks { promises: true, ..MODULES });
         assert_eq!(asks("process.getBuiltinModule('fs')"), MODULES);
         assert_eq!(asks("Array.from([1]); const important = 1;"), MODULES);
     }
