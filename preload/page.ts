@@ -60,7 +60,7 @@ All that Bun ${bun} offers a program: each property of \`Bun\`, each global, eac
 
 *A refusal* is a \`SecurityError\` with \`permission\`, \`resource\`, \`rule\` and \`fix\`, in the style of that API; where it says "the kernel's", there is no guard, and the program sees what stands in the last column. That column is what the kernel answers when the guards are left out: the error's code, or else its name. It refuses by itself; where it says "works", what keeps the act harmless is said beside it. A test tries each row in four ways: under bare Bun, where it works; with the guards; without them; and, for files and what else can be granted, with a grant, where it works again. A few rows say why they are not tried.
 
-A guard costs a start a little, so it is set only where the text of the program, or of what it imports from its own folder, can ask for what it guards; a program that imports packages can ask for all modules. A few powers that are costly to look at (`Bun.sql`, `Bun.redis`, `Bun.s3`, …) are guarded where those texts mention them, and not where only a package does. A program that hides a name, say \`globalThis["B" + "un"]\`, meets the kernel: it loses the explanation and gains nothing.
+A guard costs a start a little, so it is set only where the text of the program, or of what it imports from its own folder, can ask for what it guards; a program that imports packages can ask for all modules. A few powers that are costly to look at (\`Bun.sql\`, \`Bun.redis\`, \`Bun.s3\`, …) are guarded where those texts mention them, and not where only a package does. A program that hides a name, say \`globalThis["B" + "un"]\`, meets the kernel: it loses the explanation and gains nothing.
 
 ${sections.join("\n\n")}
 

@@ -69,6 +69,7 @@ pub(crate) struct Source {
 }
 
 /// Groups of guards.
+#[expect(clippy::struct_excessive_bools, reason = "the preload asks for each by its name")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Asks {
     /// Modules, by `import` or `process.getBuiltinModule`.
