@@ -111,6 +111,7 @@ export async function runGuarded(
   const table: Table = {
     v: 1,
     channel: null,
+    hello: true,
     call: null,
     context: null,
     mentions: MENTIONS,

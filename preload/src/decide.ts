@@ -3,7 +3,7 @@
 import type { PathRow, Permission, PreloadTable } from "./generated/policy.ts";
 import { PROTECTED_WRITES, SECRET_PATTERNS } from "./generated/policy.ts";
 import { isWithin } from "./paths.ts";
-import { endsWith, indexOf, numberFrom, substring } from "./primordials.ts";
+import { indexOf, numberFrom, substring } from "./primordials.ts";
 
 export interface Verdict {
   readonly allowed: boolean;
@@ -97,11 +97,25 @@ function isSecret(root: string, path: string): boolean {
 
 /** Whether `path` is or lies in something that trusted tools obey, and no grant names that very thing. */
 function isProtected(grants: readonly PathRow[], path: string): boolean {
-  for (let end = 1; end <= path.length; end++) {
-    if (end < path.length && path[end] !== "/") continue;
-    for (let index = 0; index < PROTECTED_WRITES.length; index++)
-      if (endsWith(path, "/" + PROTECTED_WRITES[index]!, end) && !isOpened(grants, path, end)) return true;
+  for (let start = 1; start < path.length; start++) {
+    // Nearly every part of a path begins like none of them.
+    if (path[start - 1] !== "/" || !isInitial(path[start]!)) continue;
+    for (let index = 0; index < PROTECTED_WRITES.length; index++) {
+      const name = PROTECTED_WRITES[index]!;
+      const end = start + name.length;
+      if (end !== path.length && path[end] !== "/") continue;
+      if (substring(path, start, end) === name && !isOpened(grants, path, end)) return true;
+    }
   }
+  return false;
+}
+
+let initials = "";
+for (let index = 0; index < PROTECTED_WRITES.length; index++)
+  if (!isInitial(PROTECTED_WRITES[index]![0]!)) initials += PROTECTED_WRITES[index]![0]!;
+
+function isInitial(character: string): boolean {
+  for (let index = 0; index < initials.length; index++) if (initials[index] === character) return true;
   return false;
 }
 

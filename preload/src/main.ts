@@ -1,7 +1,7 @@
 // The order of things inside the sandbox, before the program: take the table, tame each power, arrange the call.
 // The kernel is the boundary. What happens here explains its refusals, and narrows; nothing depends on it.
 import { tameBuiltins } from "./builtins.ts";
-import { connected, hello } from "./channel.ts";
+import { hello } from "./channel.ts";
 import { arrangeCall } from "./entry.ts";
 import { tameGlobals } from "./globals.ts";
 import { late } from "./late.ts";
@@ -14,7 +14,7 @@ const asks = isMainThread
   ? table.asks
   : { modules: true, require: true, promises: true, bun: true, web: true };
 
-if (connected) hello();
+if (table.hello) hello();
 tameGlobals(asks);
 if (asks.modules) tameBuiltins(asks);
 if (table.mentions.length > 0) lateOthers().tameMentioned();

@@ -46,7 +46,10 @@ export interface Asks {
  */
 export interface Table {
   v: 1;
+  /** Absent where the preload runs without a launcher: in tests. */
   channel: number | null;
+  /** Whether the channel is opened before the program runs, else when there is something to say. */
+  hello: boolean;
   call: CallRequest | null;
   context: ExecutionContext | null;
   /** What the program's text mentions of the powers that are made, slowly, by looking at them. */

@@ -242,7 +242,12 @@ fn mount_proc(setup: &Setup<'_>, root: Fd, proc_self: Fd) -> Outcome<()> {
     sys::make_directory(root, c"proc/self").at(Step::MountProc)?;
     let rights = setup.rules.rights(Access::Read, Kind::Directory);
     sys::landlock_add_path(setup.rules.fd(), proc_self, rights.0).at(Step::MountProc)?;
-    sys::attach(proc_self, root, c"proc/self").at(Step::MountProc)
+    sys::attach(proc_self, root, c"proc/self").at(Step::MountProc)?;
+    // Addresses, connections and listeners of the host, which is in the same network namespace; each task has them, too.
+    for network in [c"proc/self/net", c"proc/self/task"] {
+        cover(root, network, Kind::Directory).at(Step::MountProc)?;
+    }
+    Ok(())
 }
 
 /// Moves the descriptors to 0..=3. They are first copied out of the way, since one may hold another's place.

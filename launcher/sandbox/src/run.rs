@@ -82,7 +82,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     }));
     let has_tmp = !plan.root.tmpfs.is_empty();
     drop(plan);
-    let expected = pipes.channel.is_some();
+    let announced = is_announced(job, call.as_ref());
     let counted = pipes.stdout.is_some() && pipes.stderr.is_some();
     let reported = job.denials || job.output == Output::Capture;
     let pid = started.child.pid;
@@ -94,7 +94,8 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         writable: writable(&policy),
         stdout: pipes.stdout.map(|(reader, _, sink)| Pipe { reader, sink }),
         stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
-        channel: pipes.channel.map(|(reader, _)| reader),
+        channel: pipes.channel.0,
+        announced,
         signals,
         sample: reported.then(|| Sample::of(pid, has_tmp)),
     };
@@ -104,7 +105,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let channel = report.channel;
     Ok(Outcome {
         policy,
-        is_mute: expected && channel.token().is_none(),
+        is_mute: announced && channel.token().is_none(),
         ending: report.ending,
         exit: match (report.ended.code, report.ended.signal) {
             (Some(code), _) => Exit::Code(code),
@@ -115,6 +116,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         truncated: truncated || channel.truncated,
         logs: channel.logs,
         denials: channel.denials,
+        uncaught: channel.uncaught,
         stdout,
         stderr,
         usage: Usage {
@@ -164,12 +166,18 @@ fn call_request(job: &Job, source: &Source) -> Option<CallRequest> {
     })
 }
 
+/// Whether the preload speaks before the program does, so that what comes through the channel is its own. Of a script
+/// that nobody wants a report of, only an exception that ends it is heard of, and it pays nothing for that before.
+fn is_announced(job: &Job, call: Option<&CallRequest>) -> bool {
+    call.is_some() || job.output == Output::Capture || job.denials
+}
+
 /// The pipes between the launcher and the program: reading end, writing end, and where it goes.
 struct Pipes {
     input: Option<std::fs::File>,
     stdout: Option<(OwnedFd, OwnedFd, Sink)>,
     stderr: Option<(OwnedFd, OwnedFd, Sink)>,
-    channel: Option<(OwnedFd, OwnedFd)>,
+    channel: (OwnedFd, OwnedFd),
 }
 
 impl Pipes {
@@ -182,7 +190,7 @@ impl Pipes {
         let captured = job.output == Output::Capture;
         let counted = policy.limits.output_kb.is_some();
         let mark = call.and_then(|call| call.marker);
-        let mut pipes = Self { input: None, stdout: None, stderr: None, channel: None };
+        let mut pipes = Self { input: None, stdout: None, stderr: None, channel: pipe()? };
         if captured || counted || mark.is_some() {
             let sink = if captured { Sink::Capture } else { Sink::Output { mark } };
             let (reader, writer) = pipe()?;
@@ -193,15 +201,30 @@ impl Pipes {
             let (reader, writer) = pipe()?;
             pipes.stderr = Some((reader, writer, sink));
         }
-        if call.is_some() || captured || job.denials {
-            pipes.channel = Some(pipe()?);
-        }
         if job.input_is_taken {
             let null = Path::new("/dev/null");
             pipes.input =
                 Some(std::fs::File::open(null).map_err(|error| Error::io(Kind::Sandbox, "open", null, &error))?);
         }
+        pipes.refuse_directories()?;
         Ok(pipes)
+    }
+
+    /// A directory that the program is given as a stream is a way past its root: the names below it are the host's.
+    fn refuse_directories(&self) -> Result<(), Error> {
+        let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        for (stream, given, fd) in [
+            ("input", self.input.is_none(), input.as_fd()),
+            ("output", self.stdout.is_none(), output.as_fd()),
+            ("error", self.stderr.is_none(), error.as_fd()),
+        ] {
+            let kind = nix::sys::stat::fstat(fd).map_or(0, |stat| stat.st_mode & nix::libc::S_IFMT);
+            if given && kind == nix::libc::S_IFDIR {
+                return Err(Error::new(Kind::Usage, format!("standard {stream} is a directory"))
+                    .with_help("a program cannot have one of those: redirect it from a file, or from /dev/null"));
+            }
+        }
+        Ok(())
     }
 
     fn stdio(&self) -> Stdio {
@@ -211,7 +234,7 @@ impl Pipes {
             input: self.input.as_ref().map_or(0, AsRawFd::as_raw_fd),
             output: end(&self.stdout, 1),
             error: end(&self.stderr, 2),
-            channel: self.channel.as_ref().map(|(_, writer)| writer.as_raw_fd()),
+            channel: Some(self.channel.1.as_raw_fd()),
         }
     }
 
@@ -247,7 +270,7 @@ fn plan(
     let mut shown = resolve::filesystem(policy, &resolve::look::RealFiles, root, dropped)?;
     let folder = program.parent().unwrap_or(Path::new("/"));
     let cwd = if shown.has_directory(cwd) { cwd } else { folder };
-    let told = stage::Told { cwd, channel: pipes.channel.is_some(), call, source };
+    let told = stage::Told { cwd, announced: is_announced(job, call), call, source };
     stage::stage(&mut shown.root, host, policy, &engine, &told)?;
 
     let arguments = command(program, &job.arguments, resolve::eval(policy))?;

@@ -36,6 +36,8 @@ pub enum Frame {
     Result(Box<RawValue>),
     /// The function threw, or could not be called.
     Error(Error),
+    /// An exception that nobody caught is about to end the program.
+    Uncaught(Error),
 }
 
 /// What the program's file turned out to be.
@@ -104,10 +106,14 @@ pub struct Error {
     pub message: String,
     /// Its stack, with the program's own lines.
     pub stack: Option<String>,
-    /// Of a SecurityError: the permission that was missing.
+    /// Of a refusal, by the preload or by the kernel: the permission that was missing.
     pub permission: Option<String>,
-    /// Of a SecurityError: what it was about.
+    /// Of a refusal: what it was about.
     pub resource: Option<String>,
+    /// The key of the limit that the kernel kept by an error.
+    pub limit: Option<String>,
+    /// The system call that no policy grants.
+    pub call: Option<String>,
 }
 
 /// Why the bytes on the channel are not frames. The sandbox is ended then: it is broken or hostile.
@@ -184,6 +190,7 @@ enum Tag {
     Denial,
     Result,
     Error,
+    Uncaught,
 }
 
 struct Header {
@@ -213,6 +220,7 @@ impl Header {
             "denial" => Tag::Denial,
             "result" => Tag::Result,
             "error" => Tag::Error,
+            "uncaught" => Tag::Uncaught,
             _ => return Err(BadFrame("unknown kind")),
         };
         let length = word()?.parse().map_err(|_| BadFrame("malformed length"))?;
@@ -227,6 +235,10 @@ impl Header {
 }
 
 fn decode(kind: Tag, payload: &[u8]) -> Result<Frame, BadFrame> {
+    // The preload writes no line ends. A result is passed on as it is, into what has to stay one line.
+    if payload.iter().any(u8::is_ascii_control) {
+        return Err(BadFrame("a control character in the payload"));
+    }
     let malformed = |_| BadFrame("malformed payload");
     Ok(match kind {
         Tag::Hello => Frame::Hello,
@@ -236,6 +248,7 @@ fn decode(kind: Tag, payload: &[u8]) -> Result<Frame, BadFrame> {
         Tag::Denial => Frame::Denial(serde_json::from_slice(payload).map_err(malformed)?),
         Tag::Result => Frame::Result(serde_json::from_slice(payload).map_err(malformed)?),
         Tag::Error => Frame::Error(serde_json::from_slice(payload).map_err(malformed)?),
+        Tag::Uncaught => Frame::Uncaught(serde_json::from_slice(payload).map_err(malformed)?),
     })
 }
 
@@ -305,6 +318,8 @@ mod tests {
         assert_eq!(all(&[0; 4]).unwrap_err(), BadFrame("no header"));
         assert!(all(b"SB1 ").unwrap().is_empty());
         assert_eq!(all("SB1 ".repeat(40).as_bytes()).unwrap_err(), BadFrame("no header"));
+        let two_lines = frame(TOKEN, "hello", "{}") + &frame(TOKEN, "result", "[1,\n{\"ok\":true}]");
+        assert_eq!(all(two_lines.as_bytes()).unwrap_err(), BadFrame("a control character in the payload"));
         let long = format!("SB1 {TOKEN} hello {}\n", MAX_PAYLOAD_BYTES + 1);
         assert_eq!(all(long.as_bytes()).unwrap_err(), BadFrame("the payload is too long"));
         let short = format!("SB1 {TOKEN} hello 1\n{{}}\n");

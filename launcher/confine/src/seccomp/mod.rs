@@ -168,6 +168,7 @@ fn errno_name(errno: c_int) -> &'static str {
         libc::ENOSYS => "ENOSYS",
         libc::ESRCH => "ESRCH",
         libc::EISCONN => "EISCONN",
+        libc::EOPNOTSUPP => "EOPNOTSUPP",
         libc::EAFNOSUPPORT => "EAFNOSUPPORT",
         _ => "another errno",
     }

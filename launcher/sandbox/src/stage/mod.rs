@@ -55,7 +55,8 @@ pub(crate) struct CallRequest {
 #[derive(Serialize)]
 struct Table<'a> {
     v: u8,
-    channel: Option<u8>,
+    channel: u8,
+    hello: bool,
     call: Option<&'a CallRequest>,
     context: Option<()>,
     mentions: &'a [&'static str],
@@ -90,8 +91,8 @@ struct Details<'a> {
 pub(crate) struct Told<'a> {
     /// The program's working directory.
     pub(crate) cwd: &'a Path,
-    /// Whether there is a channel.
-    pub(crate) channel: bool,
+    /// Whether the preload opens the channel at once, and reports what is refused.
+    pub(crate) announced: bool,
     /// How the function is to be called, if at all.
     pub(crate) call: Option<&'a CallRequest>,
     /// What the program's text can ask for.
@@ -106,11 +107,12 @@ pub(crate) fn stage(
     engine: &Engine,
     told: &Told<'_>,
 ) -> Result<(), Error> {
-    let Told { cwd, channel, call, source } = *told;
+    let Told { cwd, announced, call, source } = *told;
     let rows = policy::preload_table(policy);
     let table = Table {
         v: 1,
-        channel: channel.then_some(3),
+        channel: 3,
+        hello: announced,
         call,
         context: None,
         mentions: &source.mentions,
@@ -126,7 +128,7 @@ pub(crate) fn stage(
             workers: rows.workers.most > 0,
         },
         env_hide: runtime::variable_names(engine).collect(),
-        details: json(&Details { cwd: text(cwd)?, policy: &rows, report: channel, preload: PRELOADS })?,
+        details: json(&Details { cwd: text(cwd)?, policy: &rows, report: announced, preload: PRELOADS })?,
     };
     let json = json(&table)?;
     // The pragma tells Bun that there is nothing to transpile.
