@@ -4,5 +4,5 @@ export { checkFetch, refuseConnection, refuseServer, refuseUrl } from "./network
 export { tameDns, tameNet, tameRequests } from "./node-net.ts";
 export { tameRare } from "./rare.ts";
 export { tameBunSqlite, tameNodeSqlite } from "./sqlite.ts";
-export { refuseCommand, tameFfi, tameOs, tameV8 } from "./system.ts";
+export { checkCommand, refuseCommand, tameFfi, tameOs, tameV8 } from "./system.ts";
 export { checkWorker, tameWorkerThreads } from "./worker.ts";

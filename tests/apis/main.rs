@@ -45,6 +45,7 @@ impl Row<'_> {
             permission @ ("read" | "write") => Some(json!({ permission: [outside] })),
             "workers" => Some(json!({ "workers": 2 })),
             "sys" => Some(json!({ "sys": true })),
+            "run" => Some(json!({ "run": ["/bin/true", "true", "sh"] })),
             _ => None,
         }
     }

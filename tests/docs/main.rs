@@ -42,6 +42,11 @@ fn limits() {
 }
 
 #[test]
+fn programs() {
+    hold(&Page::read("docs/programs.md"));
+}
+
+#[test]
 fn every_error_code_has_its_page() {
     let mut pages = names("docs/errors");
     pages.sort();
@@ -58,7 +63,15 @@ fn no_page_is_forgotten() {
     // Those that a test above holds, and those without commands.
     assert_eq!(
         pages,
-        ["apis.md", "errors", "exit-codes-and-envelope.md", "how-it-works.md", "limits.md", "performance.md"]
+        [
+            "apis.md",
+            "errors",
+            "exit-codes-and-envelope.md",
+            "how-it-works.md",
+            "limits.md",
+            "performance.md",
+            "programs.md"
+        ]
     );
 }
 

@@ -228,7 +228,8 @@ fn limits(outcome: &Outcome) -> Vec<(&'static str, Use)> {
         Limit::Wall => whole_millis(usage.wall),
         Limit::Cpu => whole_millis(usage.cpu),
         Limit::Memory => Some(usage.peak_memory_bytes.div_ceil(MB)),
-        Limit::Processes => Some(1),
+        // The program itself was there, seen or not.
+        Limit::Processes => usage.peaks.processes.max(Some(1)),
         Limit::Threads => usage.peaks.threads,
         Limit::OpenFiles => usage.peaks.open_files,
         Limit::Tmp => usage.peaks.tmp_bytes.map(|bytes| bytes.div_ceil(MB)),

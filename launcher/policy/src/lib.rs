@@ -107,7 +107,7 @@ pub use preload_table::{
     preload_table,
 };
 pub use preset::{POLICY_SCHEMA, Preset};
-pub use program::{LibraryRule, PROGRAM_FOLDERS, ProgramRule};
+pub use program::{LibraryRule, PROGRAM_FOLDERS, ProgramRule, SANDBOX_PROGRAMS};
 pub use request::Request;
 pub use schema::{SCHEMA_FILE, json_schema};
 pub use settings::{Audit, Freeze, JsSettings, KernelSettings, Namespace, Protection, Require, TrustSettings};

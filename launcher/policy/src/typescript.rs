@@ -7,6 +7,7 @@ use crate::explain::reason;
 use crate::grants::SYS_NAMES;
 use crate::guard::{PROTECTED_WRITES, SECRET_PATTERNS};
 use crate::permission::Permission;
+use crate::program::PROGRAM_FOLDERS;
 use crate::request::json;
 
 /// Where the module is checked in, from the root of the repository.
@@ -126,6 +127,7 @@ pub fn typescript_module() -> String {
         "Ends of paths that a write grant on a folder above them does not include, with everything below them.",
         PROTECTED_WRITES,
     );
+    list(&mut module, "PROGRAM_FOLDERS", "Folders in which a program given by name alone is found.", PROGRAM_FOLDERS);
     list(&mut module, "SYS_NAMES", "Facts about the machine that `sys` can grant.", SYS_NAMES);
     module.push_str(TABLE_TYPES);
     module

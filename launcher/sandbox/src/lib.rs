@@ -18,4 +18,5 @@ pub mod supervise;
 
 pub use error::Error;
 pub use outcome::{Ending, Outcome};
+pub use resolve::programs::{Interpreter, interpreters};
 pub use run::{Job, Output, run};

@@ -7,13 +7,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use confine::{Identity, Plan, Program, Root, Stdio, seccomp};
+use confine::{Identity, Plan, Processes, Program, Root, Stdio, seccomp};
 use policy::{ExpandedPolicy, Policy};
 
 use crate::error::{Error, Kind, Warning, c_path, text};
 use crate::host::{Host, Search};
 use crate::outcome::{Exit, Outcome, Usage};
 use crate::places;
+use crate::resolve::programs::{self, Programs};
 use crate::resolve::{self, Shown, environment, runtime};
 use crate::stage::CALL_MARKER;
 use crate::stage::{self, CallRequest, Source};
@@ -85,7 +86,6 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let announced = is_announced(job, call.as_ref());
     let counted = pipes.stdout.is_some() && pipes.stderr.is_some();
     let reported = job.denials || job.output == Output::Capture;
-    let pid = started.child.pid;
 
     let running = Running {
         child: started.child,
@@ -97,7 +97,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         channel: pipes.channel.0,
         announced,
         signals,
-        sample: reported.then(|| Sample::of(pid, has_tmp)),
+        sample: reported.then(|| Sample::new(has_tmp)),
     };
     let report = supervise(running).map_err(|error| system("look after the program", &error))?;
     let output_bytes = counted.then(|| report.streams.bytes());
@@ -268,23 +268,36 @@ fn plan(
     let mut root = Root::default();
     runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
     let mut shown = resolve::filesystem(policy, &resolve::look::RealFiles, root, dropped)?;
+    let programs = Programs::granted(policy)?;
+    let (processes, path) = (programs.processes(policy), programs.path());
+    let again = matches!(processes, Processes::Tree { again: true });
+    programs.show(&mut shown.root, policy)?;
     let folder = program.parent().unwrap_or(Path::new("/"));
     let cwd = if shown.has_directory(cwd) { cwd } else { folder };
-    let told = stage::Told { cwd, announced: is_announced(job, call), call, source };
+    let channel = if is_announced(job, call) { stage::Channel::Announced } else { stage::Channel::OnDemand };
+    let told = stage::Told { cwd, channel, call, source, again };
     stage::stage(&mut shown.root, host, policy, &engine, &told)?;
 
-    let arguments = command(program, &job.arguments, resolve::eval(policy))?;
+    let flags = flags(resolve::eval(policy));
     let outside = std::env::vars_os();
-    let mut env = environment::environment(policy, outside, &job.variables)?;
+    let mut env = environment::environment(policy, outside, &job.variables, &path)?;
     env.extend(runtime::variables(&engine).map(String::into_bytes));
+    let arguments = if again {
+        // Any Bun that the program starts gets the same flags, unless it takes them away: the kernel's rules stay.
+        env.push(format!("BUN_OPTIONS={}", flags.join(" ")).into_bytes());
+        command(&[], program, &job.arguments)?
+    } else {
+        command(&flags, program, &job.arguments)?
+    };
     let plan = Plan {
         identity: host.identity,
         root: std::mem::take(&mut shown.root),
-        limits: resolve::process_limits(policy),
+        limits: resolve::process_limits(policy, processes),
         filter: seccomp::Options {
             write: shown.writable,
             tty: pipes.has_terminal(),
             deny_new_executable_memory: !engine.jit,
+            run: programs::grants_any(policy),
         },
         program: Program {
             path: runtime::BUN.to_owned(),
@@ -292,19 +305,23 @@ fn plan(
             env: env.into_iter().map(runtime::c_string).collect::<Result<_, _>>()?,
             cwd: c_path(cwd)?,
         },
+        processes,
         stdio: pipes.stdio(),
     };
     Ok((plan, shown))
 }
 
+/// What makes Bun ours: its flags, and the preloads.
+fn flags(eval: bool) -> Vec<String> {
+    let preloads = stage::PRELOADS.iter().map(|preload| format!("--preload={preload}"));
+    runtime::flags(eval).map(str::to_owned).chain(preloads).collect()
+}
+
 /// Bun's command line. The program's path is absolute: `bun run fn.ts` would run the package.json script `fn.ts`.
-fn command(program: &Path, arguments: &[OsString], eval: bool) -> Result<Vec<CString>, Error> {
-    let mut command: Vec<CString> = Vec::new();
-    for word in ["bun"].into_iter().chain(runtime::flags(eval)) {
-        command.push(runtime::c_string(word)?);
-    }
-    for preload in stage::PRELOADS {
-        command.push(runtime::c_string(format!("--preload={preload}"))?);
+fn command(flags: &[String], program: &Path, arguments: &[OsString]) -> Result<Vec<CString>, Error> {
+    let mut command = vec![c"bun".to_owned()];
+    for flag in flags {
+        command.push(runtime::c_string(flag.as_str())?);
     }
     text(program)?;
     command.push(c_path(program)?);

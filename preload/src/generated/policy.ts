@@ -84,6 +84,14 @@ export const PROTECTED_WRITES: readonly string[] = [
   "secure-bun.jsonc",
 ];
 
+/** Folders in which a program given by name alone is found. */
+export const PROGRAM_FOLDERS: readonly string[] = [
+  "/run/secure-bun/bin",
+  "/usr/local/bin",
+  "/usr/bin",
+  "/bin",
+];
+
 /** Facts about the machine that `sys` can grant. */
 export const SYS_NAMES: readonly string[] = [
   "cpus",

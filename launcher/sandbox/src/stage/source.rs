@@ -109,6 +109,11 @@ impl Source {
         Ok(found)
     }
 
+    /// The same for a program that is not known yet.
+    pub(crate) fn of_another(&self) -> Self {
+        Self { asks: Asks::EVERYTHING, ..self.clone() }
+    }
+
     /// Adds what one file mentions.
     fn add(&mut self, path: &Path, source: &[u8]) {
         mention(source, &mut self.mentions);

@@ -8,6 +8,7 @@ mod memory;
 mod sample;
 mod signals;
 mod streams;
+mod tree;
 
 use std::cell::RefCell;
 use std::io;
@@ -118,7 +119,8 @@ async fn look_after(running: Running) -> io::Result<Report> {
     let wall = started.elapsed();
     let peak_memory_bytes = watch.peak_memory_bytes();
     let memory_control = watch.memory_control();
-    let ended = child.reap()?;
+    let mut ended = child.reap()?;
+    ended.cpu = ended.cpu.max(watch.cpu());
     let by_force = matches!(forced, Some(Ending::Limit(_) | Ending::BrokenChannel(_)));
     streams.finish(by_force.then_some(GRACE)).await;
     // What was said before the end counts, also when the end was seen first.
