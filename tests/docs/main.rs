@@ -74,6 +74,7 @@ fn no_page_is_forgotten() {
     assert_eq!(
         pages,
         [
+            "apis.md",
             "deployment.md",
             "errors",
             "exit-codes-and-envelope.md",
