@@ -49,7 +49,7 @@ fn no_page_is_forgotten() {
         .collect();
     pages.sort();
     // Those that a test above holds, and those without commands.
-    assert_eq!(pages, ["exit-codes-and-envelope.md", "how-it-works.md", "limits.md", "performance.md"]);
+    assert_eq!(pages, ["exit-codes-and-envelope.md", "how-it-works.md", "limits.md", "packages.md", "performance.md"]);
 }
 
 #[test]
