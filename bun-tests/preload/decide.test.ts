@@ -8,7 +8,17 @@ import { absolute } from "../../preload/src/paths.ts";
 import { explain, fixFor } from "../../preload/src/explain.ts";
 import type { Permission, PreloadTable } from "../../preload/src/generated/policy.ts";
 
-const DECIDED_HERE: readonly string[] = ["read", "write", "env", "sys", "workers", "ffi", "eval", "wasm"];
+const DECIDED_HERE: readonly string[] = [
+  "read",
+  "write",
+  "env",
+  "sys",
+  "workers",
+  "ffi",
+  "run",
+  "eval",
+  "wasm",
+];
 
 interface Case {
   policy: string;

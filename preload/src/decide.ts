@@ -1,9 +1,9 @@
 // The policy's verdicts, from the table that the launcher made of it. The Rust side decides by the same rules; both
 // run the cases of launcher/policy/cases/decisions.json.
 import type { PathRow, Permission, PreloadTable } from "./generated/policy.ts";
-import { PROTECTED_WRITES, SECRET_PATTERNS } from "./generated/policy.ts";
-import { isWithin } from "./paths.ts";
-import { indexOf, numberFrom, substring } from "./primordials.ts";
+import { PROGRAM_FOLDERS, PROTECTED_WRITES, SECRET_PATTERNS } from "./generated/policy.ts";
+import { folderOf, isWithin } from "./paths.ts";
+import { indexOf, numberFrom, startsWith, substring } from "./primordials.ts";
 
 export interface Verdict {
   readonly allowed: boolean;
@@ -24,7 +24,7 @@ export function grantsAny(policy: PreloadTable, permission: Listed): boolean {
 
 /**
  * Whether a policy lets the program do something. Paths are absolute; the number of workers is a decimal text.
- * Networks, programs and modules are judged by the launcher and the kernel: what is not granted here is refused.
+ * Networks and modules are judged by the launcher and the kernel: what is not granted here is refused.
  */
 export function decide(policy: PreloadTable, permission: Permission, resource: string | null): Verdict {
   switch (permission) {
@@ -41,6 +41,8 @@ export function decide(policy: PreloadTable, permission: Permission, resource: s
     }
     case "ffi":
       return decideLibrary(policy, resource);
+    case "run":
+      return decideProgram(policy, resource ?? "");
     case "eval":
     case "wasm":
       return policy[permission];
@@ -135,6 +137,35 @@ function decideName(policy: PreloadTable, permission: "env" | "sys", name: strin
   for (let index = 0; index < allow.length; index++)
     if (matches(allow[index]!.pattern, name)) return { allowed: true, rule: allow[index]!.rule };
   return UNSTATED;
+}
+
+/** A program is an absolute path, or a bare name that is looked up in the sandbox's PATH. */
+function decideProgram(policy: PreloadTable, program: string): Verdict {
+  const { allow, deny } = policy.run;
+  for (let index = 0; index < deny.length; index++)
+    if (deniesProgram(deny[index]!.pattern, program)) return refused(deny[index]!);
+  for (let index = 0; index < allow.length; index++)
+    if (grantsProgram(allow[index]!.pattern, program)) return { allowed: true, rule: allow[index]!.rule };
+  return UNSTATED;
+}
+
+/** A name is granted in the folders where programs are. */
+function grantsProgram(pattern: string, program: string): boolean {
+  if (pattern === "*" || pattern === program) return true;
+  if (startsWith(pattern, "/")) return isWithin(program, pattern);
+  for (let index = 0; index < PROGRAM_FOLDERS.length; index++)
+    if (program === PROGRAM_FOLDERS[index]! + "/" + pattern) return true;
+  return false;
+}
+
+/** A name is denied in whatever folder it is found; a path also denies the bare name that could be found there. */
+function deniesProgram(pattern: string, program: string): boolean {
+  if (pattern === "*" || pattern === program) return true;
+  if (!startsWith(pattern, "/")) return program === `${folderOf(program)}/${pattern}`;
+  if (indexOf(program, "/") >= 0) return isWithin(program, pattern);
+  for (let index = 0; index < PROGRAM_FOLDERS.length; index++)
+    if (isWithin(PROGRAM_FOLDERS[index]! + "/" + program, pattern)) return true;
+  return false;
 }
 
 /** Without a library, the question is whether any native code may be loaded. */

@@ -20,7 +20,11 @@ export function tameGlobals(): void {
   defineValue(file, "name", "file", false);
   (Bun as { file: unknown }).file = file;
 
-  if (!grants.run) {
+  if (grants.run) {
+    const check: Check = (args, site) => late().checkCommand(args, site);
+    guard(Bun, "spawn", "Bun.spawn", "throw", check);
+    guard(Bun, "spawnSync", "Bun.spawnSync", "throw", check);
+  } else {
     const refuse: Check = (args, site) => late().refuseCommand(args, site);
     // node:child_process and node:cluster start programs through these.
     block(Bun, "spawn", "Bun.spawn", "throw", refuse);

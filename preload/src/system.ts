@@ -4,7 +4,7 @@ import { refusal } from "./error.ts";
 import { pathIn, refusedAccess } from "./file-access.ts";
 import { block, guard } from "./guard.ts";
 import { absolute } from "./paths.ts";
-import { enumerableKeys, indexOf, isArray } from "./primordials.ts";
+import { enumerableKeys, indexOf, isArray, NativeError, startsWith } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
 import { details } from "./table.ts";
 
@@ -14,6 +14,24 @@ export function refuseCommand(args: unknown[], site: Site): SecurityError | null
   const command: unknown = isArray(first) ? first : typeof first === "object" ? first?.cmd : [first];
   const program: unknown = isArray(command) ? command[0] : undefined;
   return refusal("run", typeof program === "string" ? program : null, site);
+}
+
+/** Checks a command where some programs are granted. What is no command at all, Bun refuses by itself. */
+export function checkCommand(args: unknown[], site: Site): SecurityError | null {
+  const first = args[0];
+  const given = isArray(first) ? args[1] : first;
+  const options = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>;
+  // Ignoring it would leave the child with more than was asked for.
+  if (options["sandbox"] !== undefined)
+    throw new NativeError(`${site.api}: "sandbox", a narrower policy for the child, is not available yet`);
+  const command: unknown = isArray(first) ? first : options["cmd"];
+  const program: unknown = isArray(command) ? command[0] : undefined;
+  if (typeof program !== "string") return null;
+  if (indexOf(program, "/") < 0) return refusal("run", program, site);
+  // Relative to another folder than this one it is the kernel's to judge.
+  return startsWith(program, "/") || options["cwd"] === undefined
+    ? refusal("run", absolute(program), site)
+    : null;
 }
 
 /** Guards bun:ffi: all of it where nothing native is granted, else the libraries it opens. */

@@ -68,13 +68,6 @@ error: allow.fetch is not available yet
   |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   |
   = help: this version cannot enforce it, so nothing runs: remove it
-error: allow.run is not available yet
- --> p.json:5:11
-  |
-5 |   "run": ["git"],
-  |           ^^^^^
-  |
-  = help: this version cannot enforce it, so nothing runs: remove it
 error: allow.host is not available yet
  --> p.json:6:12
   |
@@ -125,9 +118,6 @@ error: allow.net is not available yet
  = help: this version cannot enforce it, so nothing runs: remove it
 error: allow.listen is not available yet
 --> --allow-listen=3000
- = help: this version cannot enforce it, so nothing runs: remove it
-error: allow.run is not available yet
---> --allow-run=git
  = help: this version cannot enforce it, so nothing runs: remove it
 
 "#]]);

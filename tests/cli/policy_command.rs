@@ -92,7 +92,7 @@ exit code 0
     "wall_ms": 2000,
     "cpu_ms": 1000,
     "memory_mb": 128,
-    "processes": 1,
+    "processes": 16,
     "threads": 64,
     "open_files": 256,
     "tmp_mb": 16,
@@ -173,7 +173,7 @@ exit code 0
       "from": "preset function:14:18"
     },
     "processes": {
-      "value": 1,
+      "value": 16,
       "from": "preset function:16:18"
     },
     "threads": {

@@ -12,7 +12,10 @@ fn main() {
     for (name, options) in [
         ("read only", Options::default()),
         ("write", Options { write: true, ..Options::default() }),
-        ("write, tty, no new executable", Options { write: true, tty: true, deny_new_executable_memory: true }),
+        (
+            "write, tty, no new executable",
+            Options { write: true, tty: true, deny_new_executable_memory: true, run: false },
+        ),
     ] {
         let mut micros: Vec<f64> = (0..ROUNDS).map(|_| assemble_once(options)).collect();
         let first = micros[0];

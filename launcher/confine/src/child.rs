@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use crate::error::{Error, Step};
 use crate::landlock::{Rights, Rules};
 use crate::layout::{Entry, What};
-use crate::plan::{Access, Bind, INSIDE_ID, Identity, Kind, Plan};
+use crate::plan::{Access, Bind, INSIDE_ID, Identity, Kind, Plan, Processes};
 use crate::seccomp::{EXEC_FD, Filter};
 use crate::start::mount_flags;
 use crate::sys::{self, Errno, Exec, Extent, Fd, MountFlags, Resource};
@@ -29,10 +29,19 @@ pub(crate) struct Setup<'a> {
     /// What the filter asks of the one exec.
     pub(crate) exec_key: u64,
     pub(crate) filter: Cell<Option<&'a mut Filter>>,
-    /// The launcher's process id.
-    pub(crate) parent: u32,
+    /// The launcher, to be sure that it is still there.
+    pub(crate) parent: Parent,
     /// Where the child says what went wrong.
     pub(crate) failure: Cell<Option<Error>>,
+}
+
+/// The launcher, as its child can know it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Parent {
+    /// By its process id.
+    Pid(u32),
+    /// By a descriptor: in a pid namespace of its own the child sees no parent.
+    Descriptor(Fd),
 }
 
 /// How the new user namespace names its one user and group.
@@ -72,6 +81,12 @@ pub(crate) fn run(setup: &Setup<'_>) -> ! {
 }
 
 fn steps(setup: &Setup<'_>) -> Outcome<Infallible> {
+    enclose(setup)?;
+    become_program(setup)
+}
+
+/// Moves the calling process into the sandbox's file system, for good, and ties it to the launcher.
+pub(crate) fn enclose(setup: &Setup<'_>) -> Outcome<()> {
     let plan = setup.plan;
     map_user(&setup.maps)?;
     // The program's umask is the usual one whatever the launcher's: the skeleton must be passable.
@@ -80,8 +95,7 @@ fn steps(setup: &Setup<'_>) -> Outcome<Infallible> {
     // Sources are opened while the host's file system is still in place, before anything hides it.
     let mut opened = [Fd(-1); MOST_BINDS];
     let sources = open_sources(setup, &mut opened)?;
-    // The slash at the end follows the symbolic link that /proc/self is.
-    let proc_self = sys::clone_tree(Fd::CWD, c"/proc/self/", Extent::Alone).at(Step::MountProc)?;
+    let proc = open_proc(plan.processes)?;
 
     // /proc is the one directory that every host has and that we need no longer.
     let open = MountFlags { read_only: false, no_exec: true, devices: false };
@@ -89,7 +103,7 @@ fn steps(setup: &Setup<'_>) -> Outcome<Infallible> {
     sys::attach(root, Fd::CWD, c"/proc").at(Step::MakeRoot)?;
     sys::landlock_add_path(setup.rules.fd(), root, Rules::listing().0).at(Step::LandlockRule(0))?;
     lay_out(setup, root, sources)?;
-    mount_proc(setup, root, proc_self)?;
+    mount_proc(setup, root, proc)?;
 
     sys::enter_directory(root).at(Step::PivotRoot)?;
     sys::pivot_into().at(Step::PivotRoot)?;
@@ -98,15 +112,23 @@ fn steps(setup: &Setup<'_>) -> Outcome<Infallible> {
 
     sys::set_hostname(c"sandbox").at(Step::SetHostname)?;
     sys::change_directory(&plan.program.cwd).at(Step::EnterDirectory)?;
-    hand_over_stdio(plan)?;
 
     sys::set_parent_death_signal(libc::SIGKILL).at(Step::TieToParent)?;
-    if sys::parent_pid() != setup.parent {
+    let orphaned = match setup.parent {
+        Parent::Pid(pid) => sys::parent_pid() != pid,
+        Parent::Descriptor(pidfd) => sys::has_ended(pidfd),
+    };
+    if orphaned {
         // It died before the tie; a program without its launcher must not start.
         return Err(Error { step: Step::TieToParent, errno: Errno(libc::ESRCH), path: None });
     }
-    sys::no_new_privileges().at(Step::NoNewPrivileges)?;
+    sys::no_new_privileges().at(Step::NoNewPrivileges)
+}
 
+/// Takes up what the program inherits, restricts itself, and becomes the program.
+pub(crate) fn become_program(setup: &Setup<'_>) -> Outcome<Infallible> {
+    let plan = setup.plan;
+    hand_over_stdio(plan)?;
     // The program's descriptor is the only one so high, and no later one can be: the filter lets exactly this one run.
     let program = sys::open_path(Fd::CWD, &plan.program.path).at(Step::OpenProgram)?;
     sys::duplicate_to(program, Fd(EXEC_FD), true).at(Step::OpenProgram)?;
@@ -233,19 +255,41 @@ fn cover(root: Fd, path: &CStr, kind: Kind) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Shows the process itself and no other. The mount is read-only: what can be written below /proc/self (its memory,
-/// its id maps, its out-of-memory score) is the launcher's business.
-fn mount_proc(setup: &Setup<'_>, root: Fd, proc_self: Fd) -> Outcome<()> {
+/// The processes that the program sees: itself and no other, or those of its tree. The mount is read-only: what can be
+/// written below /proc/PID (memory, id maps, out-of-memory score) is the launcher's business.
+fn open_proc(processes: Processes) -> Outcome<Fd> {
     let flags = MountFlags { read_only: true, no_exec: true, devices: false };
-    sys::restrict_mount(proc_self, c"", flags, None).at(Step::MountProc)?;
+    match processes {
+        Processes::One => {
+            // The slash at the end follows the symbolic link that /proc/self is.
+            let own = sys::clone_tree(Fd::CWD, c"/proc/self/", Extent::Alone).at(Step::MountProc)?;
+            sys::restrict_mount(own, c"", flags, None).at(Step::MountProc)?;
+            Ok(own)
+        }
+        // Nothing but processes, and of those none that may not be looked into: init is not there.
+        Processes::Tree { .. } => {
+            sys::filesystem(c"proc", &[(c"subset", c"pid"), (c"hidepid", c"invisible")], flags).at(Step::MountProc)
+        }
+    }
+}
+
+fn mount_proc(setup: &Setup<'_>, root: Fd, proc: Fd) -> Outcome<()> {
     sys::make_directory(root, c"proc").at(Step::MountProc)?;
-    sys::make_directory(root, c"proc/self").at(Step::MountProc)?;
+    let place = match setup.plan.processes {
+        Processes::One => {
+            sys::make_directory(root, c"proc/self").at(Step::MountProc)?;
+            c"proc/self"
+        }
+        Processes::Tree { .. } => c"proc",
+    };
     let rights = setup.rules.rights(Access::Read, Kind::Directory);
-    sys::landlock_add_path(setup.rules.fd(), proc_self, rights.0).at(Step::MountProc)?;
-    sys::attach(proc_self, root, c"proc/self").at(Step::MountProc)?;
-    // Addresses, connections and listeners of the host, which is in the same network namespace; each task has them, too.
-    for network in [c"proc/self/net", c"proc/self/task"] {
-        cover(root, network, Kind::Directory).at(Step::MountProc)?;
+    sys::landlock_add_path(setup.rules.fd(), proc, rights.0).at(Step::MountProc)?;
+    sys::attach(proc, root, place).at(Step::MountProc)?;
+    if matches!(setup.plan.processes, Processes::One) {
+        // Addresses, connections and listeners of the host, which is in the same network namespace; each task has them.
+        for network in [c"proc/self/net", c"proc/self/task"] {
+            cover(root, network, Kind::Directory).at(Step::MountProc)?;
+        }
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ pub enum Step {
     MakeRoot,
     /// Laying out entry number n of the root.
     LayOut(usize),
-    /// Mounting /proc/self.
+    /// Mounting /proc.
     MountProc,
     /// Changing the root.
     PivotRoot,
@@ -39,6 +39,12 @@ pub enum Step {
     HandOverStdio,
     /// Tying the child's life to the launcher's.
     TieToParent,
+    /// Making the program's process below init.
+    Fork,
+    /// Holding the program until its own file is sealed.
+    Hold,
+    /// Taking the right to be executed from the program's own file.
+    Seal,
     /// Setting no_new_privs.
     NoNewPrivileges,
     /// Setting resource limits.
@@ -95,10 +101,14 @@ impl Step {
                 Layer::Landlock
             }
             Self::DropUser | Self::Clone | Self::MapUser | Self::IdMap | Self::SetHostname => Layer::Namespaces,
-            Self::OpenSource(_) | Self::MakeRoot | Self::LayOut(_) | Self::MountProc | Self::PivotRoot => Layer::Mounts,
+            Self::OpenSource(_) | Self::MakeRoot | Self::LayOut(_) | Self::MountProc | Self::PivotRoot | Self::Seal => {
+                Layer::Mounts
+            }
             Self::RaiseOpenFiles | Self::SetLimits => Layer::Limits,
             Self::NoNewPrivileges | Self::LoadFilter => Layer::Seccomp,
             Self::EnterDirectory
+            | Self::Fork
+            | Self::Hold
             | Self::HandOverStdio
             | Self::TieToParent
             | Self::OpenProgram
@@ -120,12 +130,15 @@ impl Step {
             Self::MapUser => "mapping the user of the user namespace",
             Self::MakeRoot => "mounting the sandbox's root file system",
             Self::LayOut(_) => "laying out the sandbox's root file system",
-            Self::MountProc => "mounting /proc/self",
+            Self::MountProc => "mounting /proc",
             Self::PivotRoot => "changing the root file system",
             Self::SetHostname => "setting the host name",
             Self::EnterDirectory => "entering the working directory",
             Self::HandOverStdio => "handing over standard input, output and error",
             Self::TieToParent => "tying the program's life to the launcher's",
+            Self::Fork => "making the program's process",
+            Self::Hold => "holding the program until the sandbox is complete",
+            Self::Seal => "taking the right to be executed from the program's own file",
             Self::NoNewPrivileges => "setting no_new_privs",
             Self::SetLimits => "setting resource limits",
             Self::OpenProgram => "opening the program",
@@ -134,7 +147,7 @@ impl Step {
             Self::LandlockRestrict => "enforcing the Landlock ruleset",
             Self::ResetSignals => "resetting signals",
             Self::LoadFilter => "loading the seccomp filter",
-            Self::Exec => "running Bun",
+            Self::Exec => "running the program",
         }
     }
 }
@@ -180,6 +193,10 @@ impl Error {
             Step::RaiseOpenFiles => {
                 "raise the hard limit of open files above 1001: `ulimit -Hn`; in a systemd service, `LimitNOFILE=`; \
                  for a container, `docker run --ulimit nofile=`"
+            }
+            Step::Hold => {
+                "a program that may start others is traced by its init for a moment: in a container, use a seccomp \
+                 profile that allows ptrace; `sysctl kernel.yama.ptrace_scope` must be below 3"
             }
             Step::LoadFilter if unsupported || self.errno.0 == libc::EINVAL => "the kernel lacks CONFIG_SECCOMP_FILTER",
             Step::OpenSource(_) if self.errno == Errno::ESTALE => {

@@ -72,7 +72,8 @@ impl Rules {
     pub(crate) fn rights(&self, access: Access, kind: Kind) -> Rights {
         let read = AccessFs::ReadFile | AccessFs::ReadDir;
         let rights: BitFlags<AccessFs> = match access {
-            Access::Read => read,
+            // Mapping a file executable is the mount's to allow; to Landlock it is reading.
+            Access::Read | Access::Load => read,
             Access::Execute => read | AccessFs::Execute,
             Access::Write => {
                 let devices = AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev;

@@ -1,11 +1,12 @@
 //! Confinement: a [`Plan`] becomes namespaces, mounts, Landlock, resource limits and a system call filter around one
 //! program, which is run exactly once. This crate knows no policy.
 //!
-//! [`start`] is the specification of the parent's part, [`child`](self) of the child's: one step, one system call, one
-//! reason. All unsafe code is in `sys`.
+//! [`start`] is the specification of the parent's part, [`child`](self) of the child's, [`init`](self) of what stands
+//! between them where the program may start others: one step, one system call, one reason. All unsafe code is in `sys`.
 
 mod child;
 mod error;
+mod init;
 mod landlock;
 mod layout;
 mod plan;
@@ -18,7 +19,8 @@ mod sys;
 pub use error::{Error, Layer, Step};
 pub use landlock::LEAST_ABI;
 pub use plan::{
-    Access, Bind, File, INSIDE_ID, Identity, Kind, Link, Mask, Plan, ProcessLimits, Program, Root, Stdio, Tmpfs,
+    Access, Bind, File, INSIDE_ID, Identity, Kind, Link, Mask, Plan, ProcessLimits, Processes, Program, Root, Stdio,
+    Tmpfs,
 };
 pub use start::{Started, start};
 pub use status::Status;

@@ -18,6 +18,8 @@ pub struct Plan {
     pub filter: seccomp::Options,
     /// What is run.
     pub program: Program,
+    /// Whether it may start others.
+    pub processes: Processes,
     /// The descriptors it gets as 0, 1, 2 and, as number 3, an optional channel. No other is inherited.
     pub stdio: Stdio,
 }
@@ -94,7 +96,9 @@ pub enum Kind {
 pub enum Access {
     /// List directories, read files.
     Read,
-    /// The same, and map them executable or run them: Bun itself and its libraries.
+    /// The same, and map them executable: libraries.
+    Load,
+    /// The same, and run them: Bun itself, other programs, and their loaders.
     Execute,
     /// The same as `Read`, and change everything but device nodes.
     Write,
@@ -149,6 +153,19 @@ pub struct ProcessLimits {
     pub tasks: Option<u64>,
     /// Open descriptors, at most [`seccomp::EXEC_FD`]; beyond it, opening fails with `EMFILE`.
     pub open_files: u64,
+}
+
+/// Which processes there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processes {
+    /// The program alone. It is the launcher's child.
+    One,
+    /// The program and those that it starts, in a pid namespace of their own below an init of ours, which ends with the
+    /// program and takes all of them along. Whether they may be started at all is the filter's to say.
+    Tree {
+        /// Whether the program's own file may be executed once more.
+        again: bool,
+    },
 }
 
 /// What is run.

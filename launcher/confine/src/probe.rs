@@ -11,7 +11,7 @@ use crate::landlock::Rules;
 use crate::plan::Identity;
 use crate::seccomp::{self, Filter};
 use crate::start;
-use crate::sys::{self, CloneFlags, Extent, Fd, MountFlags, Resource, Stack};
+use crate::sys::{self, CloneFlags, Extent, Fd, Memory, MountFlags, Resource, Stack};
 
 /// Enforces an empty Landlock ruleset on a child. The kernel's ABI version.
 pub fn landlock() -> Result<u32, Error> {
@@ -99,8 +99,8 @@ fn in_child<F: Fn() -> Outcome<()>>(identity: Option<Identity>, act: F) -> Resul
     let trial = Trial { act, failure: Cell::new(None) };
     let mut stack = Stack::new().at(Step::Clone)?;
     let child = match identity {
-        Some(identity) => start::clone(identity, &mut stack, body, &trial)?,
-        None => sys::vfork_in(CloneFlags(0), &mut stack, body, &trial).at(Step::Clone)?,
+        Some(identity) => start::clone(identity, start::NAMESPACES, Memory::Borrowed, &mut stack, body, &trial)?,
+        None => sys::clone_in(CloneFlags(0), Memory::Borrowed, &mut stack, body, &trial).at(Step::Clone)?,
     };
     // It has left already; what it says is in `failure`.
     let _ = child.reap();

@@ -4,14 +4,15 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::child::{self, IdMaps, Setup};
+use crate::child::{self, IdMaps, Parent, Setup};
 use crate::error::{Error, Step};
+use crate::init;
 use crate::landlock::Rules;
 use crate::layout;
-use crate::plan::{Access, Bind, Identity, Plan};
+use crate::plan::{Access, Bind, Identity, Plan, Processes};
 use crate::seccomp::{self, Filter};
 use crate::status::Status;
-use crate::sys::{self, Child, CloneFlags, Exec, Fd, MountFlags, Stack};
+use crate::sys::{self, Child, CloneFlags, Exec, Fd, Memory, MountFlags, Stack};
 
 /// A program that runs in its sandbox.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub struct Started {
     pub status: Status,
 }
 
-const NAMESPACES: CloneFlags =
+pub(crate) const NAMESPACES: CloneFlags =
     CloneFlags(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS);
 
 /// Establishes the sandbox of `plan` and runs its program in it. On success every layer is in force; on failure
@@ -57,24 +58,43 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
         exec: &exec,
         exec_key,
         filter: Cell::new(Some(&mut filter)),
-        parent: sys::pid(),
+        parent: Parent::Pid(sys::pid()),
         failure: Cell::new(None),
     };
-    let child = clone(plan.identity, &mut stack, child::run, &setup)?;
-    if let Some(failure) = setup.failure.take() {
-        // It has left already; what it says is in `failure`.
-        let _ = child.reap();
-        return Err(name_path(failure, plan, &entries));
+    let child = match plan.processes {
+        Processes::One => alone(&setup, &mut stack),
+        Processes::Tree { again } => init::start(setup, again, &mut stack),
+    };
+    let child = child.map_err(|failure| name_path(failure, plan, &entries))?;
+    Ok(Started { child, status: Status::full(rules.version(), plan.processes, sources.unmapped) })
+}
+
+/// Starts the program as our child.
+fn alone(setup: &Setup<'_>, stack: &mut Stack) -> Result<Child, Error> {
+    let child = clone(setup.plan.identity, NAMESPACES, Memory::Borrowed, stack, child::run, setup)?;
+    match setup.failure.take() {
+        None => Ok(child),
+        Some(failure) => {
+            // It has left already; what it says is in `failure`.
+            let _ = child.reap();
+            Err(failure)
+        }
     }
-    Ok(Started { child, status: Status::full(rules.version(), sources.unmapped) })
 }
 
 /// Clones, as root in the shape of the user who takes the program: a user namespace belongs to the effective user who
 /// makes it, and only that user may write its map from inside.
-pub(crate) fn clone<T>(identity: Identity, stack: &mut Stack, body: fn(&T) -> !, context: &T) -> Result<Child, Error> {
+pub(crate) fn clone<T>(
+    identity: Identity,
+    namespaces: CloneFlags,
+    memory: Memory,
+    stack: &mut Stack,
+    body: fn(&T) -> !,
+    context: &T,
+) -> Result<Child, Error> {
     let at = |step: Step| move |errno| Error { step, errno, path: None };
     let Identity::Dropped { uid, gid } = identity else {
-        return sys::vfork_in(NAMESPACES, stack, body, context).map_err(at(Step::Clone));
+        return sys::clone_in(namespaces, memory, stack, body, context).map_err(at(Step::Clone));
     };
     sys::clear_groups().map_err(at(Step::DropUser))?;
     sys::set_effective_ids(uid, gid).map_err(at(Step::DropUser))?;
@@ -82,7 +102,7 @@ pub(crate) fn clone<T>(identity: Identity, stack: &mut Stack, body: fn(&T) -> !,
     // our memory, could not write its id map. Nobody gains by it: our real user stays root, which guards /proc/PID.
     let child = sys::set_dumpable(true)
         .map_err(at(Step::DropUser))
-        .and_then(|()| sys::vfork_in(NAMESPACES, stack, body, context).map_err(at(Step::Clone)));
+        .and_then(|()| sys::clone_in(namespaces, memory, stack, body, context).map_err(at(Step::Clone)));
     sys::set_effective_ids(0, 0).map_err(at(Step::DropUser))?;
     child
 }
@@ -129,8 +149,8 @@ struct Sources {
 /// What a bind's mount forbids.
 pub(crate) const fn mount_flags(access: Access) -> MountFlags {
     MountFlags {
-        read_only: matches!(access, Access::Read | Access::Execute),
-        no_exec: !matches!(access, Access::Execute),
+        read_only: matches!(access, Access::Read | Access::Load | Access::Execute),
+        no_exec: !matches!(access, Access::Load | Access::Execute),
         devices: matches!(access, Access::Device),
     }
 }
@@ -148,7 +168,7 @@ fn name_path(mut failure: Error, plan: &Plan, entries: &[layout::Entry]) -> Erro
         Step::OpenSource(n) => plan.root.binds.get(n).map(|bind| display(&bind.source)),
         Step::LandlockRule(n) | Step::LayOut(n) => entries.get(n).map(|entry| format!("/{}", display(&entry.path))),
         Step::EnterDirectory => Some(display(&plan.program.cwd)),
-        Step::OpenProgram | Step::Exec => Some(display(&plan.program.path)),
+        Step::OpenProgram | Step::Seal | Step::Exec => Some(display(&plan.program.path)),
         _ => None,
     };
     failure

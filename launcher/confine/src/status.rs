@@ -1,5 +1,7 @@
 //! What was enforced.
 
+use crate::plan::Processes;
+
 /// The protections in force on a started program. A layer that the host lacks is an error, so what is not listed here
 /// as a number or name is in force whenever a `Status` exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +15,11 @@ pub struct Status {
 }
 
 impl Status {
-    pub(crate) const fn full(landlock_abi: u32, unmapped: Vec<String>) -> Self {
-        Self { landlock_abi, namespaces: &["user", "mnt", "ipc", "uts"], unmapped }
+    pub(crate) const fn full(landlock_abi: u32, processes: Processes, unmapped: Vec<String>) -> Self {
+        let namespaces: &[&str] = match processes {
+            Processes::One => &["user", "mnt", "ipc", "uts"],
+            Processes::Tree { .. } => &["user", "pid", "mnt", "ipc", "uts"],
+        };
+        Self { landlock_abi, namespaces, unmapped }
     }
 }

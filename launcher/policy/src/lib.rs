@@ -54,6 +54,7 @@ mod chain;
 mod decide;
 mod diagnostic;
 mod document;
+mod error_page;
 mod explain;
 mod fetch;
 mod flags;
@@ -86,6 +87,7 @@ pub use ceiling::Ceiling;
 pub use chain::{Chain, MAX_EXTENDS_DEPTH};
 pub use decide::{Decision, Rule, decide};
 pub use diagnostic::{Colour, Diagnostic};
+pub use error_page::{ACCESS_DENIED, ERROR_CODES, error_page};
 pub use explain::explain;
 pub use fetch::FetchRule;
 pub use flags::Flags;
@@ -105,7 +107,7 @@ pub use preload_table::{
     preload_table,
 };
 pub use preset::{POLICY_SCHEMA, Preset};
-pub use program::{LibraryRule, PROGRAM_FOLDERS, ProgramRule};
+pub use program::{LibraryRule, PROGRAM_FOLDERS, ProgramRule, SANDBOX_PROGRAMS};
 pub use request::Request;
 pub use schema::{SCHEMA_FILE, json_schema};
 pub use settings::{Audit, Freeze, JsSettings, KernelSettings, Namespace, Protection, Require, TrustSettings};

@@ -7,8 +7,11 @@ use crate::diagnostic::Fault;
 use crate::path::SymbolicPath;
 use crate::pattern::Pattern;
 
-/// Where a program given by name alone is found. It is the `PATH` inside the sandbox.
-pub const PROGRAM_FOLDERS: &[&str] = &["/usr/local/bin", "/usr/bin", "/bin"];
+/// Where the sandbox's own Bun is, inside.
+pub const SANDBOX_PROGRAMS: &str = "/run/secure-bun/bin";
+
+/// Where a program given by name alone is found.
+pub const PROGRAM_FOLDERS: &[&str] = &[SANDBOX_PROGRAMS, "/usr/local/bin", "/usr/bin", "/bin"];
 
 /// A program that may be started.
 #[derive(Clone, Debug, PartialEq, Eq)]

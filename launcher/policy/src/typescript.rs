@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use crate::error_page::{ACCESS_DENIED, error_page};
 use crate::explain::reason;
 use crate::grants::SYS_NAMES;
 use crate::guard::{PROTECTED_WRITES, SECRET_PATTERNS};
 use crate::permission::Permission;
+use crate::program::PROGRAM_FOLDERS;
 use crate::request::json;
 
 /// Where the module is checked in, from the root of the repository.
@@ -95,6 +97,8 @@ pub fn typescript_module() -> String {
         let _ = writeln!(module, "  {permission}: {},", json(permission.phrase()));
     }
     let _ = writeln!(module, "}};\n");
+    let page = error_page(ACCESS_DENIED).unwrap_or_default();
+    let _ = writeln!(module, "/** The page about refusals. */\nexport const ACCESS_DENIED_PAGE = {};\n", json(&page));
     let _ = writeln!(
         module,
         "/**\n * Why a request is refused: by the rules `default`, `secret` and `protected`; `limit` when `allow.workers` grants\n * some workers but not so many; `denied` by any other rule.\n */"
@@ -123,6 +127,7 @@ pub fn typescript_module() -> String {
         "Ends of paths that a write grant on a folder above them does not include, with everything below them.",
         PROTECTED_WRITES,
     );
+    list(&mut module, "PROGRAM_FOLDERS", "Folders in which a program given by name alone is found.", PROGRAM_FOLDERS);
     list(&mut module, "SYS_NAMES", "Facts about the machine that `sys` can grant.", SYS_NAMES);
     module.push_str(TABLE_TYPES);
     module

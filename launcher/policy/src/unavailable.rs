@@ -13,7 +13,6 @@ pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
     first(&grants.net, &mut found);
     first(&grants.listen, &mut found);
     first(&grants.fetch, &mut found);
-    first(&grants.run, &mut found);
     first(&grants.host, &mut found);
     first(&grants.secrets, &mut found);
     if let Some(signer) = policy.trust.signers.first() {
@@ -26,10 +25,9 @@ pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
         let name = audit.value.name();
         found.push(not_yet(&format!("kernel.audit \"{name}\""), &audit.origin));
     }
-    // Neither is made for a program that cannot start another and has no sockets; relaxing is for hosts that lack a
-    // layer. Using all layers and saying nothing would be another policy than the one that was written.
-    let missing =
-        policy.kernel.namespaces.iter().find(|listed| matches!(listed.value, Namespace::Pid | Namespace::Net));
+    // It is not made for a program that has no sockets; relaxing is for hosts that lack a layer. Using all layers and
+    // saying nothing would be another policy than the one that was written.
+    let missing = policy.kernel.namespaces.iter().find(|listed| listed.value == Namespace::Net);
     if let Some(namespace) = missing {
         let name = namespace.value.name();
         found.push(not_yet(&format!("kernel.namespaces \"{name}\""), &namespace.origin));

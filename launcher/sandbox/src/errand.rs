@@ -4,7 +4,7 @@ use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-use confine::{Identity, Plan, ProcessLimits, Program, Root, Stdio, seccomp};
+use confine::{Identity, Plan, ProcessLimits, Processes, Program, Root, Stdio, seccomp};
 
 use crate::error::{Error, Kind};
 use crate::host::Library;
@@ -49,6 +49,7 @@ impl Runner<'_> {
                     .collect::<Result<_, _>>()?,
                 cwd: c"/".to_owned(),
             },
+            processes: Processes::One,
             stdio: Stdio {
                 input: null.as_raw_fd(),
                 output: writer.as_raw_fd(),

@@ -9,6 +9,7 @@ mod errand;
 pub mod error;
 pub mod host;
 pub mod outcome;
+pub mod package;
 pub mod places;
 pub mod resolve;
 pub mod run;
@@ -17,4 +18,5 @@ pub mod supervise;
 
 pub use error::Error;
 pub use outcome::{Ending, Outcome};
+pub use resolve::programs::{Interpreter, interpreters};
 pub use run::{Job, Output, run};

@@ -26,6 +26,8 @@ pub struct Outcome {
     pub logs: Vec<Log>,
     /// What the preload reported as refused.
     pub denials: Vec<Denial>,
+    /// The last exception that nobody caught.
+    pub uncaught: Option<Thrown>,
     /// Captured standard output.
     pub stdout: Vec<u8>,
     /// Captured standard error.
@@ -97,9 +99,11 @@ pub struct Usage {
 /// The most that was seen of a running program; `None` where nothing was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Peaks {
-    /// Threads at a time.
+    /// Processes at a time.
+    pub processes: Option<u64>,
+    /// Threads of all processes at a time.
     pub threads: Option<u64>,
-    /// Open descriptors at a time.
+    /// Open descriptors of one process at a time.
     pub open_files: Option<u64>,
     /// What its private temporary folder held.
     pub tmp_bytes: Option<u64>,

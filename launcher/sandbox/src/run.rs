@@ -7,13 +7,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use confine::{Identity, Plan, Program, Root, Stdio, seccomp};
+use confine::{Identity, Plan, Processes, Program, Root, Stdio, seccomp};
 use policy::{ExpandedPolicy, Policy};
 
 use crate::error::{Error, Kind, Warning, c_path, text};
 use crate::host::{Host, Search};
 use crate::outcome::{Exit, Outcome, Usage};
 use crate::places;
+use crate::resolve::programs::{self, Programs};
 use crate::resolve::{self, Shown, environment, runtime};
 use crate::stage::CALL_MARKER;
 use crate::stage::{self, CallRequest};
@@ -82,10 +83,9 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     }));
     let has_tmp = !plan.root.tmpfs.is_empty();
     drop(plan);
-    let expected = pipes.channel.is_some();
+    let announced = is_announced(job, call.as_ref());
     let counted = pipes.stdout.is_some() && pipes.stderr.is_some();
     let reported = job.denials || job.output == Output::Capture;
-    let pid = started.child.pid;
 
     let running = Running {
         child: started.child,
@@ -94,9 +94,10 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         writable: writable(&policy),
         stdout: pipes.stdout.map(|(reader, _, sink)| Pipe { reader, sink }),
         stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
-        channel: pipes.channel.map(|(reader, _)| reader),
+        channel: pipes.channel.0,
+        announced,
         signals,
-        sample: reported.then(|| Sample::of(pid, has_tmp)),
+        sample: reported.then(|| Sample::new(has_tmp)),
     };
     let report = supervise(running).map_err(|error| system("look after the program", &error))?;
     let output_bytes = counted.then(|| report.streams.bytes());
@@ -104,7 +105,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let channel = report.channel;
     Ok(Outcome {
         policy,
-        is_mute: expected && channel.token().is_none(),
+        is_mute: announced && channel.token().is_none(),
         ending: report.ending,
         exit: match (report.ended.code, report.ended.signal) {
             (Some(code), _) => Exit::Code(code),
@@ -115,6 +116,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         truncated: truncated || channel.truncated,
         logs: channel.logs,
         denials: channel.denials,
+        uncaught: channel.uncaught,
         stdout,
         stderr,
         usage: Usage {
@@ -164,6 +166,12 @@ fn call_request(job: &Job, words: Words) -> Option<CallRequest> {
     })
 }
 
+/// Whether the preload speaks before the program does, so that what comes through the channel is its own. Of a script
+/// that nobody wants a report of, only an exception that ends it is heard of, and it pays nothing for that before.
+fn is_announced(job: &Job, call: Option<&CallRequest>) -> bool {
+    call.is_some() || job.output == Output::Capture || job.denials
+}
+
 /// Words in the program's text that decide how it is started.
 #[derive(Clone, Copy, Debug)]
 struct Words {
@@ -187,7 +195,7 @@ struct Pipes {
     input: Option<std::fs::File>,
     stdout: Option<(OwnedFd, OwnedFd, Sink)>,
     stderr: Option<(OwnedFd, OwnedFd, Sink)>,
-    channel: Option<(OwnedFd, OwnedFd)>,
+    channel: (OwnedFd, OwnedFd),
 }
 
 impl Pipes {
@@ -200,7 +208,7 @@ impl Pipes {
         let captured = job.output == Output::Capture;
         let counted = policy.limits.output_kb.is_some();
         let mark = call.and_then(|call| call.marker);
-        let mut pipes = Self { input: None, stdout: None, stderr: None, channel: None };
+        let mut pipes = Self { input: None, stdout: None, stderr: None, channel: pipe()? };
         if captured || counted || mark.is_some() {
             let sink = if captured { Sink::Capture } else { Sink::Output { mark } };
             let (reader, writer) = pipe()?;
@@ -210,9 +218,6 @@ impl Pipes {
             let sink = if captured { Sink::Capture } else { Sink::Error };
             let (reader, writer) = pipe()?;
             pipes.stderr = Some((reader, writer, sink));
-        }
-        if call.is_some() || captured || job.denials {
-            pipes.channel = Some(pipe()?);
         }
         if job.input_is_taken {
             let null = Path::new("/dev/null");
@@ -247,7 +252,7 @@ impl Pipes {
             input: self.input.as_ref().map_or(0, AsRawFd::as_raw_fd),
             output: end(&self.stdout, 1),
             error: end(&self.stderr, 2),
-            channel: self.channel.as_ref().map(|(_, writer)| writer.as_raw_fd()),
+            channel: Some(self.channel.1.as_raw_fd()),
         }
     }
 
@@ -281,23 +286,36 @@ fn plan(
     let mut root = Root::default();
     runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
     let mut shown = resolve::filesystem(policy, &resolve::look::RealFiles, root, dropped)?;
+    let programs = Programs::granted(policy)?;
+    let (processes, path) = (programs.processes(policy), programs.path());
+    let again = matches!(processes, Processes::Tree { again: true });
+    programs.show(&mut shown.root, policy)?;
     let folder = program.parent().unwrap_or(Path::new("/"));
     let cwd = if shown.has_directory(cwd) { cwd } else { folder };
-    let told = stage::Told { cwd, channel: pipes.channel.is_some(), call, shell: words.shell };
+    let channel = if is_announced(job, call) { stage::Channel::Announced } else { stage::Channel::OnDemand };
+    let told = stage::Told { cwd, channel, call, shell: words.shell, again };
     stage::stage(&mut shown.root, host, policy, &engine, &told)?;
 
-    let arguments = command(program, &job.arguments, resolve::eval(policy))?;
+    let flags = flags(resolve::eval(policy));
     let outside = std::env::vars_os();
-    let mut env = environment::environment(policy, outside, &job.variables)?;
+    let mut env = environment::environment(policy, outside, &job.variables, &path)?;
     env.extend(runtime::variables(&engine).map(String::into_bytes));
+    let arguments = if again {
+        // Any Bun that the program starts gets the same flags, unless it takes them away: the kernel's rules stay.
+        env.push(format!("BUN_OPTIONS={}", flags.join(" ")).into_bytes());
+        command(&[], program, &job.arguments)?
+    } else {
+        command(&flags, program, &job.arguments)?
+    };
     let plan = Plan {
         identity: host.identity,
         root: std::mem::take(&mut shown.root),
-        limits: resolve::process_limits(policy),
+        limits: resolve::process_limits(policy, processes),
         filter: seccomp::Options {
             write: shown.writable,
             tty: pipes.has_terminal(),
             deny_new_executable_memory: !engine.jit,
+            run: programs::grants_any(policy),
         },
         program: Program {
             path: runtime::BUN.to_owned(),
@@ -305,19 +323,23 @@ fn plan(
             env: env.into_iter().map(runtime::c_string).collect::<Result<_, _>>()?,
             cwd: c_path(cwd)?,
         },
+        processes,
         stdio: pipes.stdio(),
     };
     Ok((plan, shown))
 }
 
+/// What makes Bun ours: its flags, and the preloads.
+fn flags(eval: bool) -> Vec<String> {
+    let preloads = stage::PRELOADS.iter().map(|preload| format!("--preload={preload}"));
+    runtime::flags(eval).map(str::to_owned).chain(preloads).collect()
+}
+
 /// Bun's command line. The program's path is absolute: `bun run fn.ts` would run the package.json script `fn.ts`.
-fn command(program: &Path, arguments: &[OsString], eval: bool) -> Result<Vec<CString>, Error> {
-    let mut command: Vec<CString> = Vec::new();
-    for word in ["bun"].into_iter().chain(runtime::flags(eval)) {
-        command.push(runtime::c_string(word)?);
-    }
-    for preload in stage::PRELOADS {
-        command.push(runtime::c_string(format!("--preload={preload}"))?);
+fn command(flags: &[String], program: &Path, arguments: &[OsString]) -> Result<Vec<CString>, Error> {
+    let mut command = vec![c"bun".to_owned()];
+    for flag in flags {
+        command.push(runtime::c_string(flag.as_str())?);
     }
     text(program)?;
     command.push(c_path(program)?);

@@ -22,6 +22,9 @@ export const PHRASES: { readonly [permission in Permission]: string } = {
   secrets: "reading the secret",
 };
 
+/** The page about refusals. */
+export const ACCESS_DENIED_PAGE = "https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_ACCESS_DENIED.md";
+
 /**
  * Why a request is refused: by the rules `default`, `secret` and `protected`; `limit` when `allow.workers` grants
  * some workers but not so many; `denied` by any other rule.
@@ -79,6 +82,14 @@ export const PROTECTED_WRITES: readonly string[] = [
   "bunfig.toml",
   "secure-bun.json",
   "secure-bun.jsonc",
+];
+
+/** Folders in which a program given by name alone is found. */
+export const PROGRAM_FOLDERS: readonly string[] = [
+  "/run/secure-bun/bin",
+  "/usr/local/bin",
+  "/usr/bin",
+  "/bin",
 ];
 
 /** Facts about the machine that `sys` can grant. */

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use policy::{Origins, Permission, Request};
-use secure_bun::places;
+use secure_bun::{Interpreter, places};
 
 use crate::args::Policy;
 use crate::{policy_source, report};
@@ -37,9 +37,24 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn check(policy: &OsStr, cwd: &Path) -> ExitCode {
-    match policy_source::load_named(policy, cwd).and_then(policy_source::enforceable) {
-        Ok(_) => print(&format!("{} is valid\n", policy.display())),
-        Err(fault) => report::fault(&fault),
+    let loaded = match policy_source::load_named(policy, cwd).and_then(policy_source::enforceable) {
+        Ok(loaded) => loaded,
+        Err(fault) => return report::fault(&fault),
+    };
+    let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
+    let expanded = loaded.expand(&places::places(&cwd.join("program.ts"), cwd, home.as_deref()));
+    match secure_bun::interpreters(&expanded) {
+        Ok(interpreters) => {
+            for Interpreter { rule, script, program } in interpreters {
+                let (script, program) = (script.display(), program.display());
+                report::note(&report::harmless(&format!("{rule} grants {program} as well, which runs {script}")));
+            }
+            print(&format!("{} is valid\n", policy.display()))
+        }
+        Err(error) => {
+            report::error(&report::harmless(&error.message), error.help.as_deref());
+            ExitCode::from(error.kind.exit_code())
+        }
     }
 }
 

@@ -34,6 +34,7 @@ const DEFAULT_ERRNO: c_int = libc::ENOSYS;
 
 /// What the Plan grants, as far as system calls are concerned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a grant of its own")]
 pub struct Options {
     /// Some path is writable, be it only a private temporary directory.
     pub write: bool,
@@ -41,6 +42,8 @@ pub struct Options {
     pub tty: bool,
     /// No memory becomes executable that is not mapped, unwritable, from a file: for a program without a JIT.
     pub deny_new_executable_memory: bool,
+    /// Other programs may be started. Which ones, mounts and Landlock decide; whom they may signal, the pid namespace.
+    pub run: bool,
 }
 
 /// A filter, ready to be loaded.
@@ -64,6 +67,16 @@ impl Filter {
             verdicts[rule.call.number as usize] = Some(verdict);
         }
         Self { program: assemble(&verdicts, DEFAULT_ERRNO, exec_key) }
+    }
+
+    /// The filter of the init of a tree of processes: it waits, reaps, passes signals on, and ends.
+    #[must_use]
+    pub(crate) fn for_init() -> Self {
+        let mut verdicts: Verdicts = [None; rule::CALL_CEILING];
+        for rule in groups::INIT {
+            verdicts[rule.call.number as usize] = Some(rule.verdict);
+        }
+        Self { program: assemble(&verdicts, DEFAULT_ERRNO, 0) }
     }
 
     /// Names the process that may be signalled: the one that loads the filter, by its own `getpid`. Until then

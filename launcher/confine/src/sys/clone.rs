@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::call::{Errno, int, raw};
 use super::identity::set_signal_mask;
+use super::shared::Shared;
 
 /// Namespaces that a child starts in (clone(2)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,18 @@ pub struct Child {
     pub pid: u32,
     /// Its pidfd (pidfd_open(2)): readable when it has ended.
     pub pidfd: OwnedFd,
+    /// Where it leaves how the program ended, if it is the init of a tree and not the program itself.
+    pub(crate) program: Option<Shared<i32>>,
+}
+
+/// What a child has of the memory of its parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// All of it, while the parent is suspended until the child has run its program or ended
+    /// (`CLONE_VM | CLONE_VFORK`): nothing is copied, which saves a fork's page tables.
+    Borrowed,
+    /// A copy.
+    Copied,
 }
 
 /// A stack for one child at a time, with an unmapped page below it.
@@ -30,6 +43,11 @@ impl Child {
         self.signal(libc::SIGKILL);
     }
 
+    /// Whether it is the init of a tree, and the program below it.
+    pub const fn is_init(&self) -> bool {
+        self.program.is_some()
+    }
+
     /// Sends it a signal, if it is still there.
     pub fn signal(&self, signal: i32) {
         let fd = int(self.pidfd.as_raw_fd());
@@ -39,7 +57,9 @@ impl Child {
 
     /// Waits for its end and forgets it. May be called once.
     pub fn reap(&self) -> Result<super::process::Ended, Errno> {
-        super::process::reap(self.pid)
+        let ended = super::process::reap(self.pid)?;
+        let status = self.program.as_ref().and_then(Shared::get);
+        Ok(status.map_or(ended, |status| ended.with(status)))
     }
 }
 
@@ -80,25 +100,25 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        // SAFETY: the mapping was made by `new` with this size, and no child runs on it: `vfork_in` returns only
-        // after the child has left it.
+        // SAFETY: the mapping was made by `new` with this size, and no child runs on it: `clone_in` returns only
+        // after the child has left it, or with the child on a copy.
         unsafe { libc::munmap(self.base, STACK_BYTES) };
     }
 }
 
-fn last_errno() -> Errno {
+pub(super) fn last_errno() -> Errno {
     Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL))
 }
 
-/// Starts a child in the namespaces `flags` that calls `body(context)` and suspends the caller until the child has
-/// run its program or ended (`CLONE_VM | CLONE_VFORK`): nothing is copied, which saves a fork's page tables.
+/// Starts a child in the namespaces `flags` that calls `body(context)`.
 ///
-/// All signals are blocked meanwhile, so that no handler of the caller runs in the child.
+/// All signals are blocked meanwhile, so that no handler of the caller runs in the child; it begins with all blocked.
 ///
-/// `body` must not return normally, allocate, lock, panic or use `errno`: the child shares all memory, thread-local
+/// `body` must not return normally, allocate, lock, panic or use `errno`: the child may share all memory, thread-local
 /// storage included, with the caller. The caller must be the only thread of its process, for the same reason.
-pub(crate) fn vfork_in<T>(
+pub(crate) fn clone_in<T>(
     flags: CloneFlags,
+    memory: Memory,
     stack: &mut Stack,
     body: fn(&T) -> !,
     context: &T,
@@ -114,9 +134,14 @@ pub(crate) fn vfork_in<T>(
     }
     let start = Start { body, context };
     let mut pidfd: i32 = -1;
-    let all = flags.0 | libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let memory = match memory {
+        Memory::Borrowed => libc::CLONE_VM | libc::CLONE_VFORK,
+        Memory::Copied => 0,
+    };
+    let all = flags.0 | memory | libc::CLONE_PIDFD | libc::SIGCHLD;
     let blocked = set_signal_mask(u64::MAX)?;
-    // SAFETY: the stack grows down from the end of a mapping of this size; `start` and `pidfd` outlive the suspension.
+    // SAFETY: the stack grows down from the end of a mapping of this size; `start` and `pidfd` outlive the suspension,
+    // and a child with a copy has copies of them and of the stack.
     // With CLONE_PIDFD the first variadic argument receives the descriptor.
     let pid =
         unsafe { libc::clone(entry::<T>, stack.top(), all, (&raw const start).cast_mut().cast(), &raw mut pidfd) };
@@ -125,5 +150,5 @@ pub(crate) fn vfork_in<T>(
     let pid = u32::try_from(pid).map_err(|_| failure)?;
     // SAFETY: the kernel just opened this descriptor for us alone.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Child { pid, pidfd })
+    Ok(Child { pid, pidfd, program: None })
 }

@@ -6,7 +6,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 
 use super::call::{Errno, int, raw};
 
-/// A borrowed descriptor number. The child of [`super::vfork_in`] owns no descriptors: all go with its exec or exit.
+/// A borrowed descriptor number. The child of [`super::clone_in`] owns no descriptors: all go with its exec or exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fd(pub i32);
 
@@ -116,6 +116,13 @@ pub(crate) fn duplicate_to(from: Fd, to: Fd, close_on_exec: bool) -> Result<(), 
     let flags = if close_on_exec { libc::O_CLOEXEC } else { 0 };
     // SAFETY: dup3 takes no pointer.
     unsafe { raw(libc::SYS_dup3, [int(from.0), int(to.0), int(flags), 0, 0, 0]) }?;
+    Ok(())
+}
+
+/// Closes every descriptor from `first` on (close_range(2)).
+pub(crate) fn close_from(first: Fd) -> Result<(), Errno> {
+    // SAFETY: close_range takes no pointer; whoever calls this uses no descriptor any more.
+    unsafe { raw(libc::SYS_close_range, [int(first.0), u32::MAX as usize, 0, 0, 0, 0]) }?;
     Ok(())
 }
 

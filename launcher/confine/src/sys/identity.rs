@@ -81,6 +81,13 @@ pub(super) const SIGNAL_SET_BYTES: usize = 8;
 /// Gives every signal its default action and unblocks all: what the launcher ignores or handles must not leak into
 /// the program. The caller's pending handlers cannot run here, all signals are blocked until the last step.
 pub(crate) fn reset_signals() -> Result<(), Errno> {
+    default_signals()?;
+    set_signal_mask(0)?;
+    Ok(())
+}
+
+/// Gives every signal its default action.
+pub(crate) fn default_signals() -> Result<(), Errno> {
     // The kernel's sigaction starts with the handler; all zero is SIG_DFL with no flags and an empty mask.
     let default = [0u64; 4];
     for signal in 1..=64 {
@@ -90,8 +97,37 @@ pub(crate) fn reset_signals() -> Result<(), Errno> {
         // SAFETY: the kernel reads one sigaction of 32 bytes from `default` and writes nothing.
         unsafe { raw(libc::SYS_rt_sigaction, [int(signal), default.as_ptr() as usize, 0, SIGNAL_SET_BYTES, 0, 0]) }?;
     }
-    set_signal_mask(0)?;
     Ok(())
+}
+
+/// A signal that has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Signal {
+    /// Its number.
+    pub number: i32,
+    /// A process outside our pid namespace has sent it; neither one inside nor the kernel.
+    pub from_outside: bool,
+}
+
+/// Waits for a blocked signal (rt_sigtimedwait(2)); `None` when it was woken without one.
+pub(crate) fn next_signal() -> Option<Signal> {
+    /// The first words of `siginfo_t`: number, errno, code, padding, and for a signal that was sent, the sender.
+    #[repr(C, align(8))]
+    struct Info([i32; 32]);
+    let all = u64::MAX;
+    let mut info = Info([0; 32]);
+    let (set, filled) = (&raw const all as usize, &raw mut info as usize);
+    // SAFETY: the kernel reads 8 bytes from `all` and writes one siginfo of 128 bytes, the size of `Info`.
+    let number = unsafe { raw(libc::SYS_rt_sigtimedwait, [set, filled, 0, SIGNAL_SET_BYTES, 0, 0]) }.ok()?;
+    let Info([_, _, code, _, sender, ..]) = info;
+    // Codes above 0 are the kernel's. A sender that our namespace does not know is number 0.
+    Some(Signal { number: i32::try_from(number).ok()?, from_outside: code <= 0 && sender == 0 })
+}
+
+/// kill(2). That the process has ended already is not an error.
+pub(crate) fn send_signal(pid: u32, signal: i32) {
+    // SAFETY: kill takes integers.
+    let _ = unsafe { raw(libc::SYS_kill, [pid as usize, int(signal), 0, 0, 0, 0]) };
 }
 
 /// Replaces the calling thread's mask of blocked signals and returns the one before.

@@ -16,24 +16,32 @@ mod mount;
 mod process;
 mod readiness;
 mod seccomp;
+mod shared;
+mod trace;
 
 pub use call::Errno;
 pub use clone::Child;
-pub(crate) use clone::{CloneFlags, Stack, vfork_in};
+pub(crate) use clone::{CloneFlags, Memory, Stack, clone_in};
 pub use fd::FileId;
 pub(crate) use fd::{
-    Fd, close, close_on_exec_from, create_file, duplicate_to, file_id, make_directory, make_symlink, open_at,
-    open_path, own, write_all,
+    Fd, close, close_from, close_on_exec_from, create_file, duplicate_to, file_id, make_directory, make_symlink,
+    open_at, open_path, own, write_all,
 };
 pub(crate) use identity::{
-    clear_groups, parent_pid, pid, reset_signals, set_dumpable, set_effective_ids, set_ids, set_parent_death_signal,
-    set_umask,
+    clear_groups, default_signals, next_signal, parent_pid, pid, reset_signals, send_signal, set_dumpable,
+    set_effective_ids, set_ids, set_parent_death_signal, set_umask,
 };
 pub(crate) use idmap::user_namespace_mapping_root_to;
 pub(crate) use landlock::{landlock_abi, landlock_add_path, landlock_restrict_self};
 pub(crate) use limits::{Resource, no_new_privileges, raise_open_files, set_limit};
-pub(crate) use mount::{Extent, MountFlags, attach, clone_tree, pivot_into, restrict_mount, set_hostname, tmpfs};
+pub(crate) use mount::{
+    Extent, MountFlags, attach, clone_tree, filesystem, pivot_into, restrict_mount, set_hostname, tmpfs,
+};
 pub use process::Ended;
-pub(crate) use process::{Exec, change_directory, enter_directory, exec, exit_now, random};
+pub(crate) use process::{
+    Change, Exec, change_directory, enter_directory, exec, exit_now, has_ended, next_change, open_pidfd, random,
+};
 pub use readiness::watch;
 pub(crate) use seccomp::load_filter;
+pub(crate) use shared::Shared;
+pub(crate) use trace::{go_on, let_go, trace_me};

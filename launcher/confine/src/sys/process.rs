@@ -43,6 +43,65 @@ pub struct Ended {
     pub peak_resident_bytes: u64,
 }
 
+impl Ended {
+    /// The same, with another wait status.
+    pub(super) fn with(self, status: i32) -> Self {
+        Self {
+            code: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
+            signal: libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),
+            ..self
+        }
+    }
+}
+
+/// What became of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It has ended; its wait status.
+    Ended(i32),
+    /// It is held, because of this signal.
+    Held(i32),
+}
+
+/// Waits for a change of one child, or of any that has changed already with `None` (wait4(2)). `None` when there is no
+/// child of that kind, or none has changed.
+pub(crate) fn next_change(pid: Option<u32>) -> Option<(u32, Change)> {
+    let (wanted, options) = match pid {
+        Some(pid) => (i32::try_from(pid).ok()?, 0),
+        None => (-1, libc::WNOHANG),
+    };
+    loop {
+        let mut status = 0i32;
+        // SAFETY: the kernel writes one int, ours; no usage is asked for.
+        match unsafe { raw(libc::SYS_wait4, [int(wanted), &raw mut status as usize, int(options), 0, 0, 0]) } {
+            Ok(0) => return None,
+            Ok(pid) => {
+                let change =
+                    if libc::WIFSTOPPED(status) { Change::Held(libc::WSTOPSIG(status)) } else { Change::Ended(status) };
+                return Some((u32::try_from(pid).ok()?, change));
+            }
+            Err(Errno(libc::EINTR)) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// A descriptor of process `pid` (pidfd_open(2)).
+pub(crate) fn open_pidfd(pid: u32) -> Result<Fd, Errno> {
+    // SAFETY: pidfd_open takes integers.
+    super::fd::as_fd(unsafe { raw(libc::SYS_pidfd_open, [pid as usize, 0, 0, 0, 0, 0]) })
+}
+
+/// Whether the process of a pidfd has ended (ppoll(2)).
+pub(crate) fn has_ended(pidfd: Fd) -> bool {
+    let mut poll = libc::pollfd { fd: pidfd.0, events: libc::POLLIN, revents: 0 };
+    let mut now = [0i64; 2];
+    let (polled, timeout) = (&raw mut poll as usize, &raw mut now as usize);
+    // SAFETY: the kernel reads and writes one pollfd and may write to the timespec of two words; no mask is given.
+    let answer = unsafe { raw(libc::SYS_ppoll, [polled, 1, timeout, 0, 0, 0]) };
+    answer != Ok(0)
+}
+
 /// Waits for the end of child `pid` and forgets it (wait4(2)).
 pub(crate) fn reap(pid: u32) -> Result<Ended, Errno> {
     let pid = i32::try_from(pid).map_err(|_| Errno::EINVAL)?;

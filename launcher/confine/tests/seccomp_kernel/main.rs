@@ -12,7 +12,7 @@ use probe::{
     call, inside, outside,
 };
 
-const NOTHING: Options = Options { write: false, tty: false, deny_new_executable_memory: false };
+const NOTHING: Options = Options { write: false, tty: false, deny_new_executable_memory: false, run: false };
 const WRITE: Options = Options { write: true, ..NOTHING };
 const TTY: Options = Options { tty: true, ..NOTHING };
 const NO_JIT: Options = Options { deny_new_executable_memory: true, ..NOTHING };

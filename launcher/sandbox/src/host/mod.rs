@@ -1,9 +1,12 @@
 //! What this machine offers: Bun with its libraries, and who we are.
 
 mod cache;
+mod elf;
 mod find;
 mod libraries;
+pub(crate) mod loader_cache;
 mod probe;
+mod programs;
 mod record;
 
 use std::ffi::OsString;
@@ -12,6 +15,7 @@ use std::path::{Path, PathBuf};
 pub use cache::Cache;
 pub use find::find;
 pub use libraries::Library;
+pub(crate) use programs::{Footprint, is_executable};
 pub use record::BunRecord;
 
 use crate::error::Error;

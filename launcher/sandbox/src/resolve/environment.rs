@@ -8,9 +8,6 @@ use policy::{ExpandedPolicy, Request, decide};
 use crate::error::{Error, Kind};
 use crate::places::{HOME, TMP};
 
-/// Where programs are looked up inside.
-pub const PATH: &str = "/run/secure-bun/bin:/usr/local/bin:/usr/bin:/bin";
-
 /// Harmless settings of terminal and language that pass without a grant; LC_* do, too.
 const PASSING: [&str; 6] = ["TZ", "LANG", "TERM", "COLUMNS", "NO_COLOR", "FORCE_COLOR"];
 
@@ -34,13 +31,15 @@ fn is_commanding(name: &[u8]) -> bool {
 }
 
 /// The program's variables as `NAME=value`: `outside` as far as the policy lets it in, then `given` by the user.
+/// `path` is where programs are looked up inside.
 pub fn environment(
     policy: &ExpandedPolicy,
     outside: impl Iterator<Item = (OsString, OsString)>,
     given: &[(OsString, OsString)],
+    path: &str,
 ) -> Result<Vec<Vec<u8>>, Error> {
     let mut variables: Vec<(OsString, OsString)> =
-        vec![("PATH".into(), PATH.into()), ("HOME".into(), HOME.into()), ("TMPDIR".into(), TMP.into())];
+        vec![("PATH".into(), path.into()), ("HOME".into(), HOME.into()), ("TMPDIR".into(), TMP.into())];
     let fixed = variables.len();
     for (name, value) in outside {
         let bytes = name.as_bytes();
@@ -97,7 +96,7 @@ mod tests {
 
     fn seen(text: &str, outside: &[(&str, &str)]) -> Vec<String> {
         let outside = outside.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        let variables = environment(&policy(text), outside, &[]).unwrap();
+        let variables = environment(&policy(text), outside, &[], "/bin").unwrap();
         variables.into_iter().skip(3).map(|variable| String::from_utf8(variable).unwrap()).collect()
     }
 
@@ -122,7 +121,7 @@ mod tests {
     #[test]
     fn a_given_variable_that_commands_bun_is_an_error() {
         let given = [("BUN_JSC_useShadowRealm".into(), "1".into())];
-        let error = environment(&policy("{}"), std::iter::empty(), &given).unwrap_err();
+        let error = environment(&policy("{}"), std::iter::empty(), &given, "/bin").unwrap_err();
         assert_eq!(error.kind, Kind::Usage);
     }
 }

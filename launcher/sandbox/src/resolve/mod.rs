@@ -3,8 +3,10 @@
 pub mod environment;
 mod filesystem;
 pub mod look;
+pub mod programs;
 pub mod runtime;
 
+use confine::Processes;
 use policy::ExpandedPolicy;
 
 pub use filesystem::{Shown, filesystem};
@@ -14,13 +16,15 @@ use runtime::Engine;
 const MB: u64 = 1 << 20;
 
 /// Limits that the kernel keeps per process.
-pub fn process_limits(policy: &ExpandedPolicy) -> confine::ProcessLimits {
+pub fn process_limits(policy: &ExpandedPolicy, processes: Processes) -> confine::ProcessLimits {
     let limits = policy.limits;
+    // The init of a tree is a task as well, but none of the program's.
+    let init = u64::from(matches!(processes, Processes::Tree { .. }));
     confine::ProcessLimits {
         // The supervisor ends the tree to the millisecond; the kernel's whole seconds are there in case it cannot.
         cpu_s: limits.cpu_ms.map(|ms| ms.div_ceil(1000) + 1),
         file_bytes: limits.file_mb.map(|mb| mb * MB),
-        tasks: limits.threads,
+        tasks: limits.threads.map(|tasks| tasks + init),
         open_files: limits.open_files.unwrap_or(confine::seccomp::EXEC_FD.unsigned_abs().into()),
     }
 }

@@ -78,7 +78,8 @@ pub fn show(root: &mut Root, bun: &Path, libraries: &[Library]) -> Result<(), Er
     for library in libraries {
         let found = RealFiles::at(&library.path)
             .map_err(|error| Error::io(error::Kind::Sandbox, "open Bun's library", &library.path, &error))?;
-        root.binds.push(bind(&found, c_path(&library.name)?, Access::Execute, false)?);
+        let access = if library.is_loader { Access::Execute } else { Access::Load };
+        root.binds.push(bind(&found, c_path(&library.name)?, access, false)?);
     }
     for device in DEVICES {
         let path = Path::new(device);

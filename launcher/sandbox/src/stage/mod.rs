@@ -48,6 +48,7 @@ pub(crate) struct CallRequest {
 struct Table<'a> {
     v: u8,
     channel: Option<u8>,
+    hello: bool,
     call: Option<&'a CallRequest>,
     context: Option<()>,
     shell: bool,
@@ -81,12 +82,25 @@ struct Details<'a> {
 pub(crate) struct Told<'a> {
     /// The program's working directory.
     pub(crate) cwd: &'a Path,
-    /// Whether there is a channel.
-    pub(crate) channel: bool,
+    /// Whether and when the preload speaks to the launcher.
+    pub(crate) channel: Channel,
     /// How the function is to be called, if at all.
     pub(crate) call: Option<&'a CallRequest>,
     /// Whether the program uses Bun's shell.
     pub(crate) shell: bool,
+    /// Whether the program may start Bun, which is then given the same preloads.
+    pub(crate) again: bool,
+}
+
+/// The preload's way to speak to the launcher.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Channel {
+    /// It opens the channel before the program runs, and reports what is refused.
+    Announced,
+    /// It opens the channel when there is something to say.
+    OnDemand,
+    /// It has none.
+    Closed,
 }
 
 /// Puts the preload's files into `root`.
@@ -97,11 +111,35 @@ pub(crate) fn stage(
     engine: &Engine,
     told: &Told<'_>,
 ) -> Result<(), Error> {
-    let Told { cwd, channel, call, shell } = *told;
     let rows = policy::preload_table(policy);
-    let table = Table {
+    let own = table(&rows, policy, engine, told)?;
+    let table = if told.again {
+        // The program's process is the second of its tree, after init; a later one has no channel and no call.
+        let other = table(&rows, policy, engine, &Told { channel: Channel::Closed, call: None, ..*told })?;
+        format!("process.pid===2?{own}:{other}")
+    } else {
+        own
+    };
+    // The pragma tells Bun that there is nothing to transpile.
+    let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={table};\n").into_bytes();
+    root.files.push(File { target: c_path(Path::new(POLICY_PATH))?, contents });
+    match compile::compiled(host) {
+        Some(folder) => {
+            root.binds.push(runtime::bind(&folder, c_path(Path::new(GUARDS_FOLDER))?, Access::Read, false)?);
+        }
+        None => root.files.push(File { target: c_path(Path::new(GUARDS_PATH))?, contents: GUARDS.into() }),
+    }
+    Ok(())
+}
+
+/// The table for one process, as JSON.
+fn table(rows: &PreloadTable, policy: &ExpandedPolicy, engine: &Engine, told: &Told<'_>) -> Result<String, Error> {
+    let Told { cwd, channel, call, shell, again } = *told;
+    let announced = matches!(channel, Channel::Announced);
+    json(&Table {
         v: 1,
-        channel: channel.then_some(3),
+        channel: (!matches!(channel, Channel::Closed)).then_some(3),
+        hello: announced,
         call,
         context: None,
         shell,
@@ -115,20 +153,10 @@ pub(crate) fn stage(
             run: !rows.run.allow.is_empty(),
             workers: rows.workers.most > 0,
         },
-        env_hide: runtime::variable_names(engine).collect(),
-        details: json(&Details { cwd: text(cwd)?, policy: &rows, report: channel, preload: PRELOADS })?,
-    };
-    let json = json(&table)?;
-    // The pragma tells Bun that there is nothing to transpile.
-    let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={json};\n").into_bytes();
-    root.files.push(File { target: c_path(Path::new(POLICY_PATH))?, contents });
-    match compile::compiled(host) {
-        Some(folder) => {
-            root.binds.push(runtime::bind(&folder, c_path(Path::new(GUARDS_FOLDER))?, Access::Read, false)?);
-        }
-        None => root.files.push(File { target: c_path(Path::new(GUARDS_PATH))?, contents: GUARDS.into() }),
-    }
-    Ok(())
+        // Another Bun needs them, and has its environment from this one.
+        env_hide: if again { Vec::new() } else { runtime::variable_names(engine).collect() },
+        details: json(&Details { cwd: text(cwd)?, policy: rows, report: announced, preload: PRELOADS })?,
+    })
 }
 
 fn json(value: &impl Serialize) -> Result<String, Error> {

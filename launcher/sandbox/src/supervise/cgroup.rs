@@ -1,10 +1,13 @@
 //! A control group that holds a program to its memory limit exactly, where the host lets us make one: cgroup v2, or
 //! the memory controller of v1 (cgroups(7)). Polling (super::memory) goes on beside it, and alone where there is none.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use super::tree::below;
 
 /// What our groups are called, before the launcher's process id.
 const PREFIX: &str = "secure-bun-";
@@ -41,7 +44,7 @@ impl Version {
 }
 
 impl Cgroup {
-    /// Makes a group for `pid` that may have `bytes` of memory. `None` where that is not possible.
+    /// Makes a group for `pid`, and all below it, that may have `bytes` of memory. `None` where that is not possible.
     pub(super) fn hold(pid: u32, bytes: u64) -> Option<Self> {
         let membership = fs::read_to_string("/proc/self/cgroup").ok()?;
         places(&membership).into_iter().find_map(|(place, version)| {
@@ -65,7 +68,20 @@ impl Cgroup {
             Version::V1 => self.write("memory.swappiness", "0"),
             Version::V2 => self.write("memory.swap.max", "0"),
         };
-        self.write("cgroup.procs", &pid.to_string())
+        self.write("cgroup.procs", &pid.to_string())?;
+        // What these start from now on is in the group from its beginning; what they have started already is taken in
+        // until there is nobody new.
+        let mut inside = BTreeSet::from([pid]);
+        loop {
+            let new: Vec<u32> = below(pid).into_iter().filter(|pid| inside.insert(*pid)).collect();
+            if new.is_empty() {
+                return Ok(());
+            }
+            for pid in new {
+                // It may have ended.
+                let _ = self.write("cgroup.procs", &pid.to_string());
+            }
+        }
     }
 
     fn write(&self, file: &str, value: &str) -> io::Result<()> {

@@ -1,19 +1,17 @@
-//! Limits that end a run: time on the clock, CPU time, memory.
+//! Limits that end a run: time on the clock, CPU time, memory, processes.
 
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use confine::{Child, Ended};
-use nix::time::{ClockId, clock_gettime};
-use nix::unistd::Pid;
 use policy::{Limit, Limits};
 
 use super::cgroup::Cgroup;
 use super::disk::Disk;
-use super::memory::Memory;
 use super::reached;
 use super::sample::Sample;
+use super::tree::Tree;
 use crate::outcome::{Ending, Peaks, Reached};
 
 /// How often memory is looked at. The timer adds up to a millisecond; a program can fill some 3 MB in that time.
@@ -67,9 +65,8 @@ impl Group {
 pub(super) struct Watch {
     limits: Limits,
     started: Instant,
-    memory: Option<Memory>,
+    tree: Tree,
     cgroup: Group,
-    cpu: Option<ClockId>,
     disk: Option<(Disk, Instant)>,
     sample: Option<Sample>,
 }
@@ -82,14 +79,11 @@ impl Watch {
         started: Instant,
         sample: Option<Sample>,
     ) -> Self {
-        let cpu_clock = || ClockId::pid_cpu_clock_id(Pid::from_raw(child.pid.cast_signed())).ok();
         Self {
             limits,
             started,
-            // It may have ended already: then there is nothing to watch.
-            memory: Memory::of(child.pid).ok(),
+            tree: Tree::of(child),
             cgroup: Group::Later { pid: child.pid },
-            cpu: limits.cpu_ms.and_then(|_| cpu_clock()),
             disk: limits
                 .tmp_mb
                 .filter(|_| !writable.is_empty())
@@ -117,12 +111,17 @@ impl Watch {
         let wall = self.limits.wall_ms.map(|ms| Duration::from_millis(ms).saturating_sub(self.started.elapsed()));
         let disk = self.disk.as_ref().map(|_| DISK_INTERVAL);
         let sample = self.sample.as_ref().map(Sample::pause);
-        [memory, cpu, wall, disk, sample].into_iter().flatten().min()
+        let processes = self.limits.processes.filter(|_| self.tree.may_grow()).map(|_| CPU_INTERVAL);
+        [memory, cpu, wall, disk, sample, processes].into_iter().flatten().min()
     }
 
     fn look(&mut self) -> Option<Reached> {
-        if let Some(sample) = &mut self.sample {
-            sample.look();
+        if let Some(sample) = self.sample.as_mut().filter(|sample| sample.is_due()) {
+            sample.look(&self.tree.processes());
+            if self.tree.may_grow() {
+                self.tree.memory();
+                self.tree.cpu();
+            }
         }
         if let Some(allowed) = self.limits.wall_ms {
             let value = millis(self.started.elapsed());
@@ -130,21 +129,25 @@ impl Watch {
                 return Some(reached(Limit::Wall, value, allowed));
             }
         }
-        if let (Some(allowed), Some(memory)) = (self.limits.memory_mb, &mut self.memory) {
+        if let Some(allowed) = self.limits.memory_mb {
             if self.started.elapsed() >= CGROUP_AFTER {
                 self.cgroup.join(allowed * MB);
             }
-            let bytes = memory.look();
+            let bytes = self.tree.memory();
             if bytes > allowed * MB {
                 return Some(reached(Limit::Memory, bytes.div_ceil(MB), allowed));
             }
         }
-        if let (Some(allowed), Some(clock)) = (self.limits.cpu_ms, self.cpu)
-            && let Ok(used) = clock_gettime(clock)
-        {
-            let value = millis(Duration::from(used));
+        if let Some(allowed) = self.limits.cpu_ms {
+            let value = millis(self.tree.cpu());
             if value >= allowed {
                 return Some(reached(Limit::Cpu, value, allowed));
+            }
+        }
+        if let Some(allowed) = self.limits.processes.filter(|_| self.tree.may_grow()) {
+            let value = u64::try_from(self.tree.processes().len()).unwrap_or(u64::MAX);
+            if value > allowed {
+                return Some(reached(Limit::Processes, value, allowed));
             }
         }
         if let Some((disk, last)) = &mut self.disk
@@ -160,16 +163,25 @@ impl Watch {
 
     /// The most memory that was seen, where it was watched.
     pub(super) fn peak_memory_bytes(&self) -> Option<u64> {
-        self.memory.as_ref().map(Memory::peak_bytes).filter(|bytes| *bytes > 0)
+        Some(self.tree.peak_bytes()).filter(|bytes| *bytes > 0)
+    }
+
+    /// The CPU time that was seen, where the kernel does not tell it at the end: an init that is ended has not waited for
+    /// the program.
+    pub(super) const fn cpu(&self) -> Duration {
+        self.tree.used()
     }
 
     /// Looks at what the program has, before it is ended: a short call may have come between two looks.
     pub(super) fn look_once_more(&mut self) {
-        if let (Some(_), Some(memory)) = (self.limits.memory_mb, &mut self.memory) {
-            memory.look();
+        if self.limits.memory_mb.is_some() || self.tree.may_grow() {
+            self.tree.memory();
+        }
+        if self.tree.may_grow() {
+            self.tree.cpu();
         }
         if let Some(sample) = &mut self.sample {
-            sample.look_now();
+            sample.look(&self.tree.processes());
         }
     }
 

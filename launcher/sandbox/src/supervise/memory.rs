@@ -19,7 +19,6 @@ pub(super) struct Memory {
     /// The shared part when its make-up was last looked at, and what of it was no file.
     shared_then: u64,
     without_file: u64,
-    peak_bytes: u64,
 }
 
 impl Memory {
@@ -29,7 +28,7 @@ impl Memory {
         let page_bytes = page_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(PAGE_BYTES);
         let open = |name: &str| File::open(format!("/proc/{pid}/{name}"));
         let (statm, status) = (open("statm")?, open("status")?);
-        Ok(Self { statm, status, page_bytes, shared_then: 0, without_file: 0, peak_bytes: 0 })
+        Ok(Self { statm, status, page_bytes, shared_then: 0, without_file: 0 })
     }
 
     /// What it has now, in bytes; nothing once it has ended.
@@ -42,20 +41,13 @@ impl Memory {
             self.shared_then = shared;
             self.without_file = self.shared_without_file();
         }
-        let now = private + self.without_file;
-        self.peak_bytes = self.peak_bytes.max(now);
-        now
+        private + self.without_file
     }
 
     fn shared_without_file(&self) -> u64 {
         let mut text = [0u8; 4096];
         let n = self.status.read_at(&mut text, 0).unwrap_or(0);
         shmem_kilobytes(text.get(..n).unwrap_or_default()).unwrap_or(0) << 10
-    }
-
-    /// The most that was seen.
-    pub(super) const fn peak_bytes(&self) -> u64 {
-        self.peak_bytes
     }
 }
 
@@ -96,7 +88,6 @@ mod tests {
         let before = memory.look();
         let block = vec![1u8; 64 << 20];
         assert!(memory.look() >= before + (60 << 20), "{before}");
-        assert!(memory.peak_bytes() >= 60 << 20);
         drop(block);
     }
 }

@@ -8,6 +8,7 @@ mod memory;
 mod sample;
 mod signals;
 mod streams;
+mod tree;
 
 use std::cell::RefCell;
 use std::io;
@@ -42,7 +43,9 @@ pub(crate) struct Running {
     pub(crate) writable: Vec<PathBuf>,
     pub(crate) stdout: Option<Pipe>,
     pub(crate) stderr: Option<Pipe>,
-    pub(crate) channel: Option<OwnedFd>,
+    pub(crate) channel: OwnedFd,
+    /// Whether the preload speaks first.
+    pub(crate) announced: bool,
     pub(crate) signals: Signals,
     /// Looks at what it uses, where its run is reported.
     pub(crate) sample: Option<Sample>,
@@ -75,8 +78,8 @@ pub(crate) fn supervise(running: Running) -> io::Result<Report> {
 }
 
 async fn look_after(running: Running) -> io::Result<Report> {
-    let Running { child, started, limits, writable, stdout, stderr, channel, signals, sample } = running;
-    let channel = Rc::new(RefCell::new(Channel::new(channel)?));
+    let Running { child, started, limits, writable, stdout, stderr, channel, announced, signals, sample } = running;
+    let channel = Rc::new(RefCell::new(Channel::new(channel, announced)?));
     let streams = Streams::start(stdout, stderr, limits.output_kb)?;
     let mut watch = Watch::new(&child, limits, &writable, started, sample);
     let end = confine::watch(child.pidfd.try_clone()?)?;
@@ -116,7 +119,8 @@ async fn look_after(running: Running) -> io::Result<Report> {
     let wall = started.elapsed();
     let peak_memory_bytes = watch.peak_memory_bytes();
     let memory_control = watch.memory_control();
-    let ended = child.reap()?;
+    let mut ended = child.reap()?;
+    ended.cpu = ended.cpu.max(watch.cpu());
     let by_force = matches!(forced, Some(Ending::Limit(_) | Ending::BrokenChannel(_)));
     streams.finish(by_force.then_some(GRACE)).await;
     // What was said before the end counts, also when the end was seen first.

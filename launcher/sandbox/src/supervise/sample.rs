@@ -1,8 +1,9 @@
-//! What a running program has of what the kernel limits: threads, open files, temporary files. Looked at now and then,
-//! and once more before the launcher ends it; what comes and goes in between is not seen.
+//! What a running program and those that it has started have of what the kernel limits: processes, threads, open files,
+//! temporary files. Looked at now and then, and once more before the launcher ends it; what comes and goes in between is
+//! not seen.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::statvfs::statvfs;
@@ -12,22 +13,19 @@ use crate::outcome::Peaks;
 /// How often to look.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Looks at one process.
+/// Looks at the processes of one sandbox.
 #[derive(Debug)]
 pub(crate) struct Sample {
-    folder: PathBuf,
-    /// Its private temporary folder, seen from outside.
-    tmp: Option<PathBuf>,
+    /// They have a private temporary folder.
+    tmp: bool,
     last: Instant,
     peaks: Peaks,
 }
 
 impl Sample {
-    /// Begins with the process `pid`, which has a temporary folder of its own if `tmp` says so.
-    pub(crate) fn of(pid: u32, tmp: bool) -> Self {
-        let folder = PathBuf::from(format!("/proc/{pid}"));
-        let tmp = tmp.then(|| folder.join("root/tmp"));
-        Self { folder, tmp, last: Instant::now(), peaks: Peaks::default() }
+    /// Begins; the processes have a temporary folder of their own if `tmp` says so.
+    pub(crate) fn new(tmp: bool) -> Self {
+        Self { tmp, last: Instant::now(), peaks: Peaks::default() }
     }
 
     /// Until when there is nothing to do.
@@ -35,23 +33,26 @@ impl Sample {
         INTERVAL.saturating_sub(self.last.elapsed())
     }
 
-    /// Looks, if it is time to.
-    pub(super) fn look(&mut self) {
-        if self.last.elapsed() >= INTERVAL {
-            self.last = Instant::now();
-            self.look_now();
-        }
+    /// Whether it is time to look.
+    pub(super) fn is_due(&self) -> bool {
+        self.last.elapsed() >= INTERVAL
     }
 
     /// Looks. A process that has ended has nothing any more, which is no news.
-    pub(super) fn look_now(&mut self) {
-        let threads = fs::read_to_string(self.folder.join("stat")).ok().and_then(|stat| threads(&stat));
-        let files = fs::read_dir(self.folder.join("fd")).ok().map(|entries| count(entries.count()));
-        let tmp = self.tmp.as_ref().and_then(|tmp| statvfs(tmp).ok());
+    pub(super) fn look(&mut self, processes: &[u32]) {
+        self.last = Instant::now();
+        let folders = || processes.iter().map(|pid| Path::new("/proc").join(pid.to_string()));
+        let threads = folders()
+            .filter_map(|folder| fs::read_to_string(folder.join("stat")).ok().and_then(|stat| threads(&stat)))
+            .reduce(|one, other| one + other);
+        let files =
+            folders().filter_map(|folder| fs::read_dir(folder.join("fd")).ok()).map(|files| count(files.count()));
+        let tmp = folders().filter(|_| self.tmp).find_map(|folder| statvfs(&folder.join("root/tmp")).ok());
         let tmp = tmp.map(|tmp| (tmp.blocks() - tmp.blocks_free()).saturating_mul(tmp.fragment_size()));
         let peaks = &mut self.peaks;
+        peaks.processes = peaks.processes.max(Some(count(processes.len())));
         peaks.threads = peaks.threads.max(threads);
-        peaks.open_files = peaks.open_files.max(files);
+        peaks.open_files = peaks.open_files.max(files.max());
         peaks.tmp_bytes = peaks.tmp_bytes.max(tmp);
     }
 
@@ -85,8 +86,8 @@ mod tests {
 
     #[test]
     fn our_own_threads_and_files_are_seen() {
-        let mut sample = Sample::of(std::process::id(), false);
-        sample.look_now();
+        let mut sample = Sample::new(false);
+        sample.look(&[std::process::id()]);
         let peaks = sample.peaks();
         assert!(peaks.threads >= Some(1) && peaks.open_files >= Some(3), "{peaks:?}");
         assert_eq!(peaks.tmp_bytes, None);

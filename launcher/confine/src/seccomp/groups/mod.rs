@@ -3,6 +3,7 @@
 
 mod files;
 mod process;
+mod programs;
 mod refused;
 
 use super::rule::{Group, Rule, Ungranted};
@@ -44,10 +45,20 @@ pub(super) const GROUPS: &[Group] = &[
     always("never", refused::NEVER),
     #[cfg(target_arch = "x86_64")]
     always("never", refused::LEGACY),
+    run(programs::PROGRAMS),
+    #[cfg(target_arch = "x86_64")]
+    run(programs::LEGACY),
 ];
+
+/// What the init of a tree of processes may do.
+pub(super) const INIT: &[Rule] = programs::INIT;
 
 const fn always(name: &'static str, rules: &'static [Rule]) -> Group {
     Group { name, granted: |_| true, ungranted: Ungranted::LeaveAsIs, rules }
+}
+
+const fn run(rules: &'static [Rule]) -> Group {
+    Group { name: "other programs", granted: |options| options.run, ungranted: Ungranted::LeaveAsIs, rules }
 }
 
 const fn write(rules: &'static [Rule]) -> Group {

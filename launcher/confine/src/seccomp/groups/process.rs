@@ -25,7 +25,7 @@ pub(super) const MEMORY: &[Rule] = rules! {
 /// Flags a new thread must have, among those that would make it a process or give it a namespace.
 /// With a table of descriptors of its own, each thread could have as many as the limit allows the process.
 const CLONE_THREAD: u64 = flags(libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_FILES);
-const CLONE_NEW_NAMESPACE: u64 = flags(
+pub(super) const CLONE_NEW_NAMESPACE: u64 = flags(
     libc::CLONE_NEWNS
         | libc::CLONE_NEWCGROUP
         | libc::CLONE_NEWUTS
@@ -35,7 +35,7 @@ const CLONE_NEW_NAMESPACE: u64 = flags(
         | libc::CLONE_NEWNET,
 );
 /// `clone` reads 32 bits of its `unsigned long`. No flag of it is above them, so one there is not honest either.
-const CLONE_UNKNOWN: u64 = !0 << 32;
+pub(super) const CLONE_UNKNOWN: u64 = !0 << 32;
 
 const fn flags(flags: libc::c_int) -> u64 {
     flags.cast_unsigned() as u64

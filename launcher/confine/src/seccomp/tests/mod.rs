@@ -12,5 +12,10 @@ use super::Options;
 
 /// Every combination of grants.
 fn all_options() -> impl Iterator<Item = Options> {
-    (0..8u8).map(|bits| Options { write: bits & 1 != 0, tty: bits & 2 != 0, deny_new_executable_memory: bits & 4 != 0 })
+    (0..16u8).map(|bits| Options {
+        write: bits & 1 != 0,
+        tty: bits & 2 != 0,
+        deny_new_executable_memory: bits & 4 != 0,
+        run: bits & 8 != 0,
+    })
 }

@@ -46,7 +46,12 @@ fn both_compilers_agree_on_every_number_and_interesting_argument() {
 /// The vectors would be worthless if they never crossed the line.
 #[test]
 fn the_vectors_of_every_checked_call_are_partly_allowed_and_partly_refused() {
-    let options = Options { write: true, tty: true, deny_new_executable_memory: true };
+    for options in all_options() {
+        crosses(options);
+    }
+}
+
+fn crosses(options: Options) {
     let mut filter = Filter::new(&options, KEY);
     filter.patch_pid(PID);
     for (number, verdict) in table(options) {

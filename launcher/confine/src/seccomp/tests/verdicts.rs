@@ -51,9 +51,11 @@ fn int(value: c_int) -> u64 {
     i64::from(value).cast_unsigned()
 }
 
-const WRITE: Options = Options { write: true, tty: false, deny_new_executable_memory: false };
-const TTY: Options = Options { write: false, tty: true, deny_new_executable_memory: false };
-const NO_JIT: Options = Options { write: false, tty: false, deny_new_executable_memory: true };
+const NOTHING: Options = Options { write: false, tty: false, deny_new_executable_memory: false, run: false };
+const WRITE: Options = Options { write: true, ..NOTHING };
+const TTY: Options = Options { tty: true, ..NOTHING };
+const NO_JIT: Options = Options { deny_new_executable_memory: true, ..NOTHING };
+const RUN: Options = Options { run: true, ..NOTHING };
 
 #[test]
 fn calls_of_other_architectures_kill_whatever_is_granted() {
@@ -311,4 +313,34 @@ fn room_is_reserved_within_a_file_only() {
     let keep_size = 1;
     assert_eq!(answer_under(WRITE, libc::SYS_fallocate, &[3, 0, 0, 4096]), Allowed);
     assert_eq!(answer_under(WRITE, libc::SYS_fallocate, &[3, keep_size, 0, 4096]), Fails(libc::EOPNOTSUPP));
+}
+
+#[test]
+fn other_programs_only_where_they_are_granted_and_never_in_a_namespace() {
+    let fork = 0x0120_0011;
+    let vfork = 0x4111;
+    for clone in [fork, vfork] {
+        assert_eq!(answer_under(RUN, libc::SYS_clone, &[clone]), Allowed);
+        for namespace in [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000] {
+            assert_eq!(answer_under(RUN, libc::SYS_clone, &[clone | namespace]), Fails(EPERM), "{namespace:#x}");
+        }
+    }
+    assert_eq!(answer_under(RUN, libc::SYS_execve, &[1, 1, 1]), Allowed);
+    let by_descriptor = [1000, 0x7000_0000, 1, 1, 0x1000, KEY ^ 1];
+    assert_eq!(answer_under(RUN, libc::SYS_execveat, &by_descriptor), Fails(EACCES), "the launcher's alone");
+    for call in [libc::SYS_ptrace, libc::SYS_process_vm_writev, libc::SYS_unshare, libc::SYS_setns, libc::SYS_mount] {
+        assert_eq!(answer_under(RUN, call, &[]), Fails(EPERM));
+    }
+    assert_eq!(answer_under(RUN, libc::SYS_memfd_create, &[]), Fails(ENOSYS));
+}
+
+#[test]
+fn init_waits_and_ends_and_does_nothing_else() {
+    let filter = Filter::for_init();
+    let allowed = |number| answer_to(&filter, &Data::native(number, [0; 6])) == Allowed;
+    let mut calls =
+        [libc::SYS_rt_sigtimedwait, libc::SYS_wait4, libc::SYS_kill, libc::SYS_restart_syscall, libc::SYS_exit_group]
+            .map(|call| u32::try_from(call).unwrap());
+    calls.sort_unstable();
+    assert_eq!((0..600).filter(|number| allowed(*number)).collect::<Vec<_>>(), calls);
 }

@@ -1,0 +1,69 @@
+//! Starting other programs, and looking after them. Which files can be executed is decided by noexec mounts and Landlock;
+//! the pid namespace leaves nobody in reach but the sandbox's own processes.
+
+use libc::EPERM;
+
+use super::process::{CLONE_NEW_NAMESPACE, CLONE_UNKNOWN};
+use crate::seccomp::rule::{
+    Check, Rule, Test,
+    Verdict::{Allow, Only, Refuse},
+    rules,
+};
+
+pub(super) const PROGRAMS: &[Rule] = rules! {
+    SYS_execve: Allow, "run what mounts and Landlock leave executable";
+    SYS_clone: Only {
+        cases: &[&[Check::long(0, Test::Bits { mask: CLONE_NEW_NAMESPACE | CLONE_UNKNOWN, value: 0 })]],
+        otherwise: EPERM,
+    }, "start threads and processes; never a namespace";
+    SYS_wait4: Allow, "wait for children";
+    SYS_waitid: Allow, "wait for children";
+    SYS_pidfd_open: Allow, "wait for children without their numbers";
+    SYS_pidfd_send_signal: Allow, "signal processes of the sandbox; others have no number here";
+    SYS_kill: Allow, "signal processes of the sandbox; others have no number here";
+    SYS_tgkill: Allow, "signal processes of the sandbox; others have no number here";
+    SYS_tkill: Allow, "signal processes of the sandbox; others have no number here";
+    SYS_rt_sigqueueinfo: Allow, "signal processes of the sandbox; others have no number here";
+    SYS_rt_tgsigqueueinfo: Allow, "signal processes of the sandbox; others have no number here";
+    SYS_setsid: Allow, "detached children; init signals the program, whatever its session";
+    SYS_setpgid: Allow, "job control of shells; init signals the program, whatever its group";
+    SYS_getpgid: Allow, "job control of shells";
+    SYS_getsid: Allow, "job control of shells";
+    SYS_getpriority: Allow, "priorities of the sandbox's own processes";
+    SYS_sched_getparam: Allow, "posix_spawn() keeps scheduling as it is";
+    SYS_sched_getscheduler: Allow, "posix_spawn() keeps scheduling as it is";
+    SYS_getitimer: Allow, "timers of programs that show progress";
+    SYS_setitimer: Allow, "timers of programs that show progress";
+    SYS_timer_create: Allow, "timers of programs that show progress";
+    SYS_timer_settime: Allow, "timers of programs that show progress";
+    SYS_timer_gettime: Allow, "timers of programs that show progress";
+    SYS_timer_delete: Allow, "timers of programs that show progress";
+    SYS_signalfd4: Allow, "signals as events";
+    SYS_msync: Allow, "write back mapped files that may be written";
+    SYS_readahead: Allow, "announce sequential reading";
+    SYS_recvmsg: Allow, "messages of children, over pairs of sockets";
+    SYS_getxattr: Refuse(libc::EOPNOTSUPP), "file systems without extended attributes are well known; ENOSYS is not";
+    SYS_lgetxattr: Refuse(libc::EOPNOTSUPP), "file systems without extended attributes are well known; ENOSYS is not";
+    SYS_fgetxattr: Refuse(libc::EOPNOTSUPP), "file systems without extended attributes are well known; ENOSYS is not";
+    SYS_listxattr: Refuse(libc::EOPNOTSUPP), "file systems without extended attributes are well known; ENOSYS is not";
+    SYS_llistxattr: Refuse(libc::EOPNOTSUPP), "file systems without extended attributes are well known; ENOSYS is not";
+    SYS_flistxattr: Refuse(libc::EOPNOTSUPP), "file systems without extended attributes are well known; ENOSYS is not";
+};
+
+#[cfg(target_arch = "x86_64")]
+pub(super) const LEGACY: &[Rule] = rules! {
+    SYS_fork: Allow, "start processes, in its older form";
+    SYS_vfork: Allow, "start processes, in its older form";
+    SYS_alarm: Allow, "timers of programs that show progress, in their older form";
+    SYS_pause: Allow, "wait for a signal, in its older form";
+    SYS_eventfd: Allow, "wake an event loop, in its older form";
+    SYS_getdents: Allow, "list directories, in its older form";
+};
+
+pub(super) const INIT: &[Rule] = rules! {
+    SYS_rt_sigtimedwait: Allow, "wait for the next signal";
+    SYS_wait4: Allow, "reap what has ended";
+    SYS_kill: Allow, "pass on what the launcher signals";
+    SYS_restart_syscall: Allow, "the kernel resumes an interrupted wait";
+    SYS_exit_group: Allow, "end, and with it the tree";
+};

@@ -1,0 +1,190 @@
+//! The processes of a sandbox and what they use: the program alone, or all that lives below an init.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use confine::Child;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
+
+use super::memory::Memory;
+
+/// How often new processes are looked for.
+const INTERVAL: Duration = Duration::from_millis(5);
+
+/// More processes than any limit allows are not looked at.
+const MOST_PROCESSES: usize = 5000;
+
+/// The unit of times in /proc/PID/stat, the same on every Linux (`USER_HZ`).
+const TICK: Duration = Duration::from_millis(10);
+
+/// The processes of a sandbox.
+pub(super) struct Tree {
+    init: Option<u32>,
+    members: BTreeMap<u32, Member>,
+    last: Option<Instant>,
+    /// CPU time of members that have gone, as far as it was seen.
+    gone: Duration,
+    used: Duration,
+    peak_bytes: u64,
+}
+
+/// One process.
+struct Member {
+    memory: Memory,
+    clock: Option<ClockId>,
+    cpu: Duration,
+}
+
+impl Member {
+    /// `None` when it has ended already.
+    fn of(pid: u32) -> Option<Self> {
+        let memory = Memory::of(pid).ok()?;
+        let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(pid.cast_signed())).ok();
+        Some(Self { memory, clock, cpu: Duration::ZERO })
+    }
+
+    fn look_at_cpu(&mut self) -> Duration {
+        if let Some(used) = self.clock.and_then(|clock| clock_gettime(clock).ok()) {
+            self.cpu = self.cpu.max(Duration::from(used));
+        }
+        self.cpu
+    }
+}
+
+impl Tree {
+    pub(super) fn of(child: &Child) -> Self {
+        let init = child.is_init().then_some(child.pid);
+        let members = match init {
+            Some(_) => BTreeMap::new(),
+            None => Member::of(child.pid).map(|member| (child.pid, member)).into_iter().collect(),
+        };
+        Self { init, members, last: None, gone: Duration::ZERO, used: Duration::ZERO, peak_bytes: 0 }
+    }
+
+    /// Whether there may be more than one process.
+    pub(super) const fn may_grow(&self) -> bool {
+        self.init.is_some()
+    }
+
+    /// The memory of all, in bytes.
+    pub(super) fn memory(&mut self) -> u64 {
+        self.refresh();
+        let now = self.members.values_mut().map(|member| member.memory.look()).sum();
+        self.peak_bytes = self.peak_bytes.max(now);
+        now
+    }
+
+    /// The CPU time of all, those included that have ended and were seen or waited for.
+    pub(super) fn cpu(&mut self) -> Duration {
+        self.refresh();
+        let living: Duration = self.members.values_mut().map(Member::look_at_cpu).sum();
+        let Some(init) = self.init else {
+            return living;
+        };
+        // Whoever was waited for counts at its parent; whoever was not, as far as it was seen.
+        let waited: Duration = self.members.keys().chain([&init]).map(|pid| children_cpu(*pid)).sum();
+        self.used = self.used.max(living + waited.max(self.gone));
+        self.used
+    }
+
+    /// The CPU time that was seen of a tree.
+    pub(super) const fn used(&self) -> Duration {
+        self.used
+    }
+
+    /// The process numbers of all.
+    pub(super) fn processes(&mut self) -> Vec<u32> {
+        self.refresh();
+        self.members.keys().copied().collect()
+    }
+
+    /// The most memory that was seen.
+    pub(super) const fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
+    }
+
+    fn refresh(&mut self) {
+        let Some(init) = self.init else { return };
+        if self.last.is_some_and(|last| last.elapsed() < INTERVAL) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let living = below(init);
+        let (staying, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.members).into_iter().partition(|(pid, _)| living.contains(pid));
+        self.members = staying;
+        self.gone += gone.values().map(|member| member.cpu).sum::<Duration>();
+        for pid in living {
+            if !self.members.contains_key(&pid)
+                && let Some(member) = Member::of(pid)
+            {
+                self.members.insert(pid, member);
+            }
+        }
+    }
+}
+
+/// Everything below the process `pid`, itself not included. Whoever loses its parent becomes a child of init.
+pub(super) fn below(pid: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut open = vec![pid];
+    while let Some(pid) = open.pop() {
+        for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            // Gone in the meantime: its children have another parent, and are found there the next time.
+            let Ok(children) = fs::read_to_string(task.path().join("children")) else { continue };
+            let children = children.split_ascii_whitespace().filter_map(|child| child.parse::<u32>().ok());
+            for child in children {
+                if found.len() == MOST_PROCESSES {
+                    return found;
+                }
+                found.push(child);
+                open.push(child);
+            }
+        }
+    }
+    found
+}
+
+/// The CPU time of the children that process `pid` has waited for (proc_pid_stat(5), fields 16 and 17).
+fn children_cpu(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    waited_ticks(&stat).map_or(Duration::ZERO, |ticks| TICK.saturating_mul(ticks))
+}
+
+fn waited_ticks(stat: &str) -> Option<u32> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace().skip(13);
+    let (user, system) = (fields.next()?.parse::<u32>().ok()?, fields.next()?.parse::<u32>().ok()?);
+    user.checked_add(system)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn children_that_were_waited_for_are_found_in_the_line() {
+        let stat = "7 (a) 1 (b) S 1 7 7 0 -1 4194304 1 0 0 0 2 3 40 5 20 0 9 0 17 1 2 3";
+        assert_eq!(waited_ticks(stat), Some(45));
+        assert_eq!(waited_ticks("7 (gone"), None);
+    }
+
+    #[test]
+    fn children_of_children_are_below() {
+        let mut child = Command::new("/bin/sh").args(["-c", "sleep 100 & wait"]).spawn().unwrap();
+        let found = || below(std::process::id());
+        while !below(child.id()).iter().any(|pid| found().contains(pid)) {
+            std::thread::yield_now();
+        }
+        let grandchildren = below(child.id());
+        assert!(found().contains(&child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for pid in grandchildren {
+            nix::sys::signal::kill(Pid::from_raw(pid.cast_signed()), nix::sys::signal::Signal::SIGKILL).unwrap();
+        }
+    }
+}
