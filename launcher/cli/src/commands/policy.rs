@@ -47,12 +47,12 @@ fn check(policy: &OsStr, cwd: &Path) -> ExitCode {
         Ok(interpreters) => {
             for Interpreter { rule, script, program } in interpreters {
                 let (script, program) = (script.display(), program.display());
-                report::note(&report::harmless(&format!("{rule} grants {program} as well, which runs {script}")));
+                report::note(&format!("{rule} grants {program} as well, which runs {script}"));
             }
             print(&format!("{} is valid\n", policy.display()))
         }
         Err(error) => {
-            report::error(&report::harmless(&error.message), error.help.as_deref());
+            report::error(&error.message, error.help.as_deref());
             ExitCode::from(error.kind.exit_code())
         }
     }
@@ -84,8 +84,8 @@ fn why(policy: &OsStr, program: Option<&Path>, permission: &str, resource: Optio
     let expanded = policy.expand(&places::places(&program, cwd, home.as_deref()));
     let decision = policy::decide(&expanded, &request);
     if decision.allowed {
-        return print(&format!("allowed by {}\n", decision.rule));
+        return print(&report::harmless(&format!("allowed by {}\n", decision.rule)));
     }
-    print(&format!("{}\n", policy::explain(&request, &decision)));
+    print(&report::harmless(&format!("{}\n", policy::explain(&request, &decision))));
     ExitCode::FAILURE
 }
