@@ -80,6 +80,7 @@ fn no_page_is_forgotten() {
             "exit-codes-and-envelope.md",
             "how-it-works.md",
             "limits.md",
+            "packages.md",
             "performance.md",
             "policy-tools.md",
             "programs.md"
