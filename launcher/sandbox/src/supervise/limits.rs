@@ -63,6 +63,14 @@ impl Group {
             _ => None,
         }
     }
+
+    /// Whether the kernel has ended a process of the group, as far as the group is known already.
+    fn has_killed(&mut self) -> bool {
+        if matches!(self, Self::Joining(thread) if thread.is_finished()) {
+            self.settle();
+        }
+        matches!(self, Self::Joined(Some(group)) if group.has_killed())
+    }
 }
 
 /// Watches one program.
@@ -154,6 +162,10 @@ impl Watch {
             let bytes = self.tree.memory();
             if bytes > allowed * MB {
                 return Some(reached(Limit::Memory, bytes.div_ceil(MB), allowed));
+            }
+            // The kernel ends one process of a group, and leaves the others.
+            if self.tree.may_grow() && self.cgroup.has_killed() {
+                return Some(reached(Limit::Memory, allowed, allowed));
             }
         }
         if let Some(allowed) = self.limits.cpu_ms {
