@@ -61,8 +61,8 @@ fn policy(named: Option<&OsStr>, program: Option<&Path>, cwd: &Path) -> Result<p
         return Ok(policy_source::read(named, Limits::default(), cwd)?.policy());
     }
     let program = program.map_or_else(|| cwd.join("program.ts"), Path::to_path_buf);
-    let InForce { policy, warning } = policy_source::load(None, &program, Added::default(), cwd)?;
-    if let Some(warning) = warning {
+    let InForce { policy, warnings } = policy_source::load(None, &program, Added::default(), cwd)?;
+    for warning in warnings {
         report::warning(&report::harmless(&warning));
     }
     Ok(policy)
