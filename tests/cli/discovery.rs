@@ -54,7 +54,7 @@ exit code 0
 --- stdout
 false true false undefined
 --- stderr
-secure-bun: warning: secure-bun.json came with the program and may only narrow preset script. Ignored: allow.read "/etc/passwd" (secure-bun.json:2:12) reads what is not granted there; kernel.require (secure-bun.json:5:26) leaves out "user", "mnt", "pid", "net", "ipc", "uts", "landlock", "rlimits", "cgroup". To approve all of it: secure-bun policy trust secure-bun.json
+secure-bun: warning: secure-bun.json came with the program and may only narrow preset script. Ignored: allow.read "/etc/passwd" (secure-bun.json:2:12) reads what is not granted there; kernel.require (secure-bun.json:5:26) leaves out "user", "mnt", "pid", "net", "ipc", "uts", "landlock". To approve all of it: secure-bun policy trust secure-bun.json
 
 "#]]);
     look(&folder, &["--quiet"]).shows(str![[r#"

@@ -36,8 +36,9 @@ pub(crate) enum Block {
 }
 
 /// Every page with commands, besides those of the error codes.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "README.md",
+    "docs/deployment.md",
     "docs/exit-codes-and-envelope.md",
     "docs/how-it-works.md",
     "docs/limits.md",

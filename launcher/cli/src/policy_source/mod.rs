@@ -176,7 +176,8 @@ pub(crate) fn load(named: Option<&OsStr>, program: &Path, added: Added<'_>, cwd:
     let flags = flags(added, cwd)?;
     let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
     let program = places::program(program, cwd).ok();
-    let places = program.as_deref().map(|program| places::places(program, cwd, home().as_deref()));
+    let places =
+        program.as_deref().map(|program| places::places(program, cwd, home().as_deref(), Path::new(places::TMP)));
     let with_flags = |mut read: Read| {
         read.layers.push(flags.clone());
         read

@@ -60,7 +60,7 @@ fn usage(message: &str, help: Option<&str>) -> ExitCode {
 fn places_of(program: Option<&Path>, cwd: &Path) -> Places {
     let program = program.map_or_else(|| cwd.join("program.ts"), Path::to_path_buf);
     let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
-    places::places(&program, cwd, home.as_deref())
+    places::places(&program, cwd, home.as_deref(), Path::new(places::TMP))
 }
 
 fn check(policy: &OsStr, cwd: &Path) -> ExitCode {
