@@ -74,11 +74,13 @@ fn no_page_is_forgotten() {
     assert_eq!(
         pages,
         [
+            "apis.md",
             "deployment.md",
             "errors",
             "exit-codes-and-envelope.md",
             "how-it-works.md",
             "limits.md",
+            "packages.md",
             "performance.md",
             "policy-tools.md",
             "programs.md"

@@ -39,7 +39,7 @@ pub(crate) fn run(mut run: Run) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     for warning in warnings.iter().filter(|_| !run.quiet) {
-        report::warning(&report::harmless(warning));
+        report::warning(warning);
     }
     match secure_bun::run(&job) {
         Ok(outcome) => tell(&run, &job, outcome),
@@ -124,7 +124,7 @@ fn read_input(input: &OsStr) -> Result<(String, bool), Error> {
 }
 
 fn refuse(error: &Error) -> ExitCode {
-    report::error(&report::harmless(&error.message), error.help.as_deref());
+    report::error(&error.message, error.help.as_deref());
     ExitCode::from(error.kind.exit_code())
 }
 
@@ -133,7 +133,7 @@ fn tell(run: &Run, job: &Job, outcome: Outcome) -> ExitCode {
     let verdict = explain::verdict(&outcome, job.input.is_some() || job.export.is_some());
     if !run.quiet {
         for warning in &outcome.warnings {
-            report::warning(&report::harmless(&warning.0));
+            report::warning(&warning.0);
         }
     }
     if run.verbose {
@@ -172,13 +172,13 @@ fn tell_people(outcome: &Outcome, verdict: &Verdict) {
         Ending::Threw(thrown) => {
             let stack = thrown.stack.as_deref().filter(|stack| stack.contains(&thrown.message));
             let text = stack.map_or_else(|| format!("{}: {}", thrown.name, thrown.message), str::to_owned);
-            report::error(&report::harmless(text.trim_end()), None);
+            report::error(text.trim_end(), None);
             help(explain::afterword(outcome));
             help(verdict.failure.as_ref().and_then(|failure| failure.docs.clone()));
         }
         _ => {
             if let Some(failure) = &verdict.failure {
-                report::error(&report::harmless(&failure.message), failure.docs.as_deref());
+                report::error(&failure.message, failure.docs.as_deref());
             }
         }
     }
@@ -186,7 +186,7 @@ fn tell_people(outcome: &Outcome, verdict: &Verdict) {
 
 fn help(text: Option<String>) {
     if let Some(text) = text {
-        report::help(&report::harmless(&text));
+        report::help(&text);
     }
 }
 

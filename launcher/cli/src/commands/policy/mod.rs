@@ -52,7 +52,7 @@ fn tell(text: &str) -> ExitCode {
 }
 
 fn usage(message: &str, help: Option<&str>) -> ExitCode {
-    report::error(&report::harmless(message), help);
+    report::error(message, help);
     ExitCode::from(report::USAGE)
 }
 
@@ -73,12 +73,12 @@ fn check(policy: &OsStr, cwd: &Path) -> ExitCode {
         Ok(interpreters) => {
             for Interpreter { rule, script, program } in interpreters {
                 let (script, program) = (script.display(), program.display());
-                report::note(&report::harmless(&format!("{rule} grants {program} as well, which runs {script}")));
+                report::note(&format!("{rule} grants {program} as well, which runs {script}"));
             }
             tell(&format!("{} is valid\n", policy.display()))
         }
         Err(error) => {
-            report::error(&report::harmless(&error.message), error.help.as_deref());
+            report::error(&error.message, error.help.as_deref());
             ExitCode::from(error.kind.exit_code())
         }
     }

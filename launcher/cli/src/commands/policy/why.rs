@@ -63,7 +63,7 @@ fn policy(named: Option<&OsStr>, program: Option<&Path>, cwd: &Path) -> Result<p
     let program = program.map_or_else(|| cwd.join("program.ts"), Path::to_path_buf);
     let InForce { policy, warnings } = policy_source::load(None, &program, Added::default(), cwd)?;
     for warning in warnings {
-        report::warning(&report::harmless(&warning));
+        report::warning(&warning);
     }
     Ok(policy)
 }
