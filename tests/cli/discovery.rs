@@ -54,7 +54,7 @@ exit code 0
 --- stdout
 false true false undefined
 --- stderr
-secure-bun: warning: secure-bun.json came with the program and may only narrow preset script. Ignored: allow.read "/etc/passwd" (secure-bun.json:2:12) reads what is not granted there; kernel.require (secure-bun.json:5:26) leaves out "user", "mnt", "pid", "net", "ipc", "uts", "landlock", "rlimits", "cgroup". To approve all of it: secure-bun policy trust secure-bun.json
+secure-bun: warning: secure-bun.json came with the program and may only narrow preset script. Ignored: allow.read "/etc/passwd" (secure-bun.json:2:12) reads what is not granted there; kernel.require (secure-bun.json:5:26) leaves out "user", "mnt", "pid", "net", "ipc", "uts", "landlock". To approve all of it: secure-bun policy trust secure-bun.json
 
 "#]]);
     look(&folder, &["--quiet"]).shows(str![[r#"
@@ -94,14 +94,36 @@ fn a_flag_or_the_variable_takes_its_place() {
 }
 
 #[test]
-fn the_nearest_one_holds() {
-    let folder = project(r#"{ "deny": { "read": "./data" } }"#).file("src/secure-bun.jsonc", "{ /* nothing */ }");
+fn one_in_the_way_of_another_widens_nothing() {
+    let narrow = r#"{ "read": ["./data/a.txt"] }"#;
+    let wide = r#"{ "extends": "script", "read": ["../data", "/etc/passwd"] }"#;
+    let folder = project(narrow);
+    assert_eq!(look(&folder, &[]).prints(), "false true false object\n");
+    // A program that may write to its folder could do this, for its next run.
+    let folder = folder.file("src/secure-bun.jsonc", wide).file("src/package.json", "{}");
+    assert_eq!(look(&folder, &["--policy", "src/secure-bun.jsonc"]).prints(), "true true true object\n");
     look(&folder, &[]).shows(str![[r#"
 exit code 0
 --- stdout
 false false false object
+--- stderr
+secure-bun: warning: secure-bun.json came with the program and may only narrow preset script. Ignored: allow.read "./data/a.txt" (secure-bun.json:1:12) reads what is not granted there. To approve all of it: secure-bun policy trust secure-bun.json
+secure-bun: warning: src/secure-bun.jsonc came with the program and may only narrow secure-bun.json. Ignored: allow.read "${PROJECT}" (preset script:6:14) reads what is not granted there; allow.read "../data" (src/secure-bun.jsonc:1:33) reads what is not granted there; allow.read "/etc/passwd" (src/secure-bun.jsonc:1:44) reads what is not granted there; allow.write "${TMP}" (preset script:7:15) reads what is not granted there; allow.write "${TMP}" (preset script:7:15) writes what is not granted there; allow.workers 8 (preset script:8:16) is more than the 0 granted there. To approve all of it: secure-bun policy trust src/secure-bun.jsonc
 
 "#]]);
+    // The same if its user had approved the narrow one.
+    folder.secure_bun(["policy", "trust", "secure-bun.json"]).prints();
+    assert_eq!(look(&folder, &["--quiet"]).prints(), "false true false object\n");
+    folder.secure_bun(["policy", "trust", "src/secure-bun.jsonc"]).prints();
+    assert_eq!(look(&folder, &[]).prints(), "true true true object\n");
+}
+
+#[test]
+fn the_nearest_one_narrows_those_above_it() {
+    let folder = project(r#"{ "read": ["./data"] }"#).file("src/secure-bun.jsonc", r#"{ "read": "../data/a.txt" }"#);
+    assert_eq!(look(&folder, &[]).prints(), "false true false object\n");
+    folder.secure_bun(["policy", "trust", "secure-bun.json"]).prints();
+    assert_eq!(look(&folder, &[]).prints(), "false true false object\n");
 }
 
 #[test]

@@ -108,8 +108,9 @@ secure-bun: error: secure-bun.json is not a regular file
 fn another_folder_has_no_approval() {
     let folder = project();
     trust(&folder);
-    let folder = folder.file("copy/secure-bun.json", POLICY).file("copy/base.json", BASE).file("copy/main.ts", PROGRAM);
-    let ended = folder.secure_bun(["run", "copy/main.ts"]).end();
+    let folder = folder.file("../copy/secure-bun.json", POLICY).file("../copy/base.json", BASE);
+    let folder = folder.file("../copy/main.ts", PROGRAM);
+    let ended = folder.secure_bun(["run", "../copy/main.ts"]).end();
     assert!(ended.stderr().contains("Ignored: allow.read"), "{ended}");
 }
 

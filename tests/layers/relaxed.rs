@@ -40,6 +40,17 @@ secure-bun: warning: the sandbox is partial, as kernel.require allows: without L
 }
 
 #[test]
+fn a_policy_that_came_with_the_program_relaxes_nothing_until_it_is_approved() {
+    let folder = Folder::with("main.ts", "console.log('it ran')").open_to_all();
+    let folder = folder.file("secure-bun.json", r#"{"kernel": {"require": ["landlock"]}}"#);
+    let run = || folder.secure_bun(["run", "--quiet", "main.ts"]).started_by(Path::new(WITHOUT), &["namespaces"]);
+    let ended = run().end();
+    assert_eq!((ended.code(), ended.stdout()), (125, String::new()), "{ended}");
+    folder.secure_bun(["policy", "trust", "secure-bun.json"]).prints();
+    assert_eq!(run().end().stdout(), "it ran\n");
+}
+
+#[test]
 fn a_quiet_run_says_it_in_the_envelope_alone() {
     let ended = run(&["--quiet"], r#"["landlock"]"#, "namespaces").end();
     assert_eq!((ended.code(), ended.stderr()), (0, String::new()));

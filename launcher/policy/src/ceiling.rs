@@ -9,7 +9,7 @@ use crate::limits::{Limits, Setting};
 use crate::pattern::Pattern;
 use crate::places::ExpandedPolicy;
 use crate::request::Request;
-use crate::settings::{Freeze, Protection, Require};
+use crate::settings::{Freeze, KernelSettings, Protection, Require};
 use crate::within::{import_root_is_within, is_granted_whole, most_workers};
 
 /// A policy that cannot be trusted by itself (it came with the code, or from a client), and the one above it: what a
@@ -93,21 +93,7 @@ impl Ceiling {
     /// Takes the stricter of the settings that are not grants.
     fn tighten(&self, narrowed: &mut ExpandedPolicy) {
         let (outer, inner) = (&self.outer, &self.inner);
-        narrowed.kernel.namespaces.extend_from_slice(&outer.kernel.namespaces);
-        // Saying nothing requires all.
-        let all = Require::All;
-        let theirs = outer.kernel.require.as_ref().map_or(&all, |require| &require.value);
-        let ours = inner.kernel.require.as_ref().map_or(&all, |require| &require.value);
-        let required = theirs.with(ours);
-        let stated = inner.kernel.require.as_ref().or(outer.kernel.require.as_ref());
-        narrowed.kernel.require = stated.map(|stated| Setting { value: required, origin: stated.origin.clone() });
-        debug_assert!(
-            Protection::ALL.iter().all(|layer| !(outer.kernel.requires(*layer) || inner.kernel.requires(*layer))
-                || narrowed.kernel.requires(*layer))
-        );
-        if outer.kernel.audit.is_some() {
-            narrowed.kernel.audit.clone_from(&outer.kernel.audit);
-        }
+        narrowed.kernel = stricter_kernel(&inner.kernel, &outer.kernel);
         if inner.js.freeze() == Freeze::None {
             narrowed.js.freeze.clone_from(&outer.js.freeze);
         }
@@ -210,6 +196,27 @@ fn narrower_switch(
     let outer_refuses = !decide(&ceiling.outer, request).allowed;
     let narrower = if outer_refuses { &ceiling.outer } else { &ceiling.inner };
     switch(&narrower.grants).clone()
+}
+
+/// What both require of the kernel. Saying nothing requires all.
+pub(crate) fn stricter_kernel(inner: &KernelSettings, outer: &KernelSettings) -> KernelSettings {
+    let mut stricter = inner.clone();
+    stricter.namespaces.extend_from_slice(&outer.namespaces);
+    let all = Require::All;
+    let theirs = outer.require.as_ref().map_or(&all, |require| &require.value);
+    let ours = inner.require.as_ref().map_or(&all, |require| &require.value);
+    let required = theirs.with(ours);
+    let stated = inner.require.as_ref().or(outer.require.as_ref());
+    stricter.require = stated.map(|stated| Setting { value: required, origin: stated.origin.clone() });
+    debug_assert!(
+        Protection::ALL
+            .iter()
+            .all(|layer| !(outer.requires(*layer) || inner.requires(*layer)) || stricter.requires(*layer))
+    );
+    if outer.audit.is_some() {
+        stricter.audit.clone_from(&outer.audit);
+    }
+    stricter
 }
 
 fn stricter_limits(ours: &Limits, theirs: &Limits) -> Limits {

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use std::sync::Arc;
 
+use crate::ceiling::stricter_kernel;
 use crate::grants::{Entry, Grants, Statement};
 use crate::layer::Layer;
 use crate::limits::StatedLimits;
@@ -63,6 +64,12 @@ impl Policy {
             merged.grants.import.stated = true;
         }
         merged
+    }
+
+    /// What it requires of the kernel, together with the policies above it. `kernel` is what it says by itself.
+    pub fn kernel_in_force(&self) -> KernelSettings {
+        let Some(bound) = &self.bound else { return self.kernel.clone() };
+        stricter_kernel(&self.kernel, &bound.policy.kernel_in_force())
     }
 
     /// The same policy under another one: once expanded, it allows what both allow.

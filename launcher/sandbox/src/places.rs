@@ -49,14 +49,18 @@ pub fn places(program: &Path, cwd: &Path, home: Option<&Path>, tmp: &Path) -> Pl
     }
 }
 
-/// The folders in which a policy of `program`, a canonical path, may lie: its own and those above it up to the root of
-/// its project, the nearest first. Nothing below node_modules is among them.
+/// The folders in which policies of `program`, a canonical path, may lie: its own and those above it up to the outermost
+/// with a package.json, the nearest first. Nothing below node_modules is among them. The outermost, since a program may
+/// put a package.json into a folder that it writes to.
 pub fn policy_folders(program: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let folder = program.parent().unwrap_or(Path::new("/"));
-    let root = project_root(folder).filter(|root| home.is_none_or(|home| !is_shared(root, home)));
-    let last = root.unwrap_or_else(|| folder.to_path_buf());
-    let above = folder.ancestors().take_while(|ancestor| ancestor.starts_with(&last));
     let is_below_modules = |ancestor: &Path| ancestor.components().any(|part| part.as_os_str() == "node_modules");
+    let is_project = |ancestor: &&Path| {
+        let is_own = home.is_none_or(|home| !is_shared(ancestor, home));
+        is_own && !is_below_modules(ancestor) && ancestor.join("package.json").is_file()
+    };
+    let last = folder.ancestors().filter(is_project).last().unwrap_or(folder);
+    let above = folder.ancestors().take_while(|ancestor| ancestor.starts_with(last));
     above.filter(|ancestor| !is_below_modules(ancestor)).map(Path::to_path_buf).collect()
 }
 
@@ -150,6 +154,8 @@ mod tests {
         assert_eq!(folders("p/src/a.ts"), [root.path().join("p/src"), root.path().join("p")]);
         assert_eq!(folders("p/node_modules/x/b.js"), [root.path().join("p")]);
         assert_eq!(folders("c.ts"), [root.path()]);
+        fs::write(root.path().join("p/src/package.json"), "{}").unwrap();
+        assert_eq!(folders("p/src/a.ts"), [root.path().join("p/src"), root.path().join("p")]);
     }
 
     #[test]

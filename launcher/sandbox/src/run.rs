@@ -66,7 +66,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let program = places::program(&job.program, &cwd)?;
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let identity = host::identity();
-    let layers = Layers::choose(&job.policy.kernel, identity)?;
+    let layers = Layers::choose(&job.policy.kernel_in_force(), identity)?;
     let scratch = (layers.files == Files::Host).then(|| Scratch::make(identity)).transpose()?;
     let tmp = scratch.as_ref().map_or_else(|| places::TMP.into(), Scratch::tmp);
     let places = places::places(&program, &cwd, home.as_deref(), &tmp);

@@ -30,7 +30,7 @@ pub(crate) fn run(mut run: Run) -> ExitCode {
         return ExitCode::from(report::USAGE);
     };
     let added = Added { grants: &run.grants, limits: &run.limits };
-    let InForce { policy, warning } = match policy_source::load(run.policy.as_deref(), &run.program, added, &cwd) {
+    let InForce { policy, warnings } = match policy_source::load(run.policy.as_deref(), &run.program, added, &cwd) {
         Ok(in_force) => in_force,
         Err(fault) => return report::fault(&fault),
     };
@@ -38,8 +38,8 @@ pub(crate) fn run(mut run: Run) -> ExitCode {
         Ok(job) => job,
         Err(error) => return refuse(&error),
     };
-    if let Some(warning) = warning.filter(|_| !run.quiet) {
-        report::warning(&warning);
+    for warning in warnings.iter().filter(|_| !run.quiet) {
+        report::warning(warning);
     }
     match secure_bun::run(&job) {
         Ok(outcome) => tell(&run, &job, outcome),

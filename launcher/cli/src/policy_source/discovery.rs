@@ -32,10 +32,12 @@ pub(crate) fn is_discoverable(file: &Path) -> bool {
     !is_below_modules && (name == MANIFEST || POLICY_FILES.contains(&name))
 }
 
-/// Finds and reads it. Two in one folder are an error: nobody could tell which one holds.
-pub(crate) fn discover(program: &Path, cwd: &Path) -> Result<Option<Discovered>, Fault> {
+/// Finds and reads them, the nearest first, as far as one that is approved: it holds by itself. Two in one folder are an
+/// error: nobody could tell which one is meant.
+pub(crate) fn discover(program: &Path, cwd: &Path) -> Result<Vec<Discovered>, Fault> {
     let folders = places::policy_folders(program, home().as_deref());
-    let Some(root) = folders.last() else { return Ok(None) };
+    let Some(root) = folders.last() else { return Ok(Vec::new()) };
+    let mut discovered = Vec::new();
     for folder in &folders {
         let mut found = Vec::new();
         for name in POLICY_FILES {
@@ -50,14 +52,19 @@ pub(crate) fn discover(program: &Path, cwd: &Path) -> Result<Option<Discovered>,
         }
         match &found[..] {
             [] => {}
-            [file] => return open(file, root, cwd).map(Some),
+            [file] => {
+                discovered.push(open(file, root, cwd)?);
+                if discovered.last().is_some_and(|found| found.is_approved) {
+                    break;
+                }
+            }
             [one, other, ..] => {
                 let message = format!("there are two policies: {} and {}", shown(one, cwd), shown(other, cwd));
                 return Err(Fault::new(message).with_help("keep one of them, or name one with --policy"));
             }
         }
     }
-    Ok(None)
+    Ok(discovered)
 }
 
 /// Most manifests say nothing about policies, and their syntax is not our business then. One that is not read to its

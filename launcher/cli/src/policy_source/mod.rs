@@ -157,7 +157,7 @@ pub(crate) struct InForce {
     /// What it says.
     pub(crate) policy: Policy,
     /// What the user should know about it.
-    pub(crate) warning: Option<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What flags add to a policy.
@@ -169,8 +169,9 @@ pub(crate) struct Added<'a> {
     pub(crate) limits: &'a [String],
 }
 
-/// The policy named by a flag or by the variable, else one that came with the program, else the preset `script`; with
-/// what flags add. One that came with the program may only narrow the preset, until it is approved.
+/// The policy named by a flag or by the variable, else those that came with the program, else the preset `script`; with
+/// what flags add. Each that came with the program may only narrow what would hold without it, until it is approved: so
+/// one that a program puts in the way of another, for the next run, widens nothing.
 pub(crate) fn load(named: Option<&OsStr>, program: &Path, added: Added<'_>, cwd: &Path) -> Result<InForce, Fault> {
     let flags = flags(added, cwd)?;
     let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
@@ -184,34 +185,33 @@ pub(crate) fn load(named: Option<&OsStr>, program: &Path, added: Added<'_>, cwd:
     let close = |read: &Read| closed(read, places.as_ref());
     if let Some(named) = named.or(variable.as_deref()) {
         let read = with_flags(read(named, Limits::default(), cwd)?);
-        return Ok(InForce { policy: enforceable(close(&read)?)?, warning: None });
+        return Ok(InForce { policy: enforceable(close(&read)?)?, warnings: Vec::new() });
     }
-    let default = with_flags(Read::preset(DEFAULT));
+    let default = close(&with_flags(Read::preset(DEFAULT)))?;
     let found = match &program {
         Some(program) => discover(program, cwd)?,
-        None => None,
+        None => Vec::new(),
     };
-    let Some(Discovered { shown, read, is_approved }) = found else {
-        return Ok(InForce { policy: enforceable(close(&default)?)?, warning: None });
-    };
-    let policy = close(&with_flags(read))?;
-    if is_approved {
-        return Ok(InForce { policy: enforceable(policy)?, warning: None });
+    let mut in_force = default;
+    let mut above = format!("preset {}", DEFAULT.name());
+    let mut warnings = Vec::new();
+    for Discovered { shown, read, is_approved } in found.into_iter().rev() {
+        let own = close(&with_flags(read))?;
+        in_force = if is_approved { own } else { own.bounded_by(above.as_str(), in_force) };
+        warnings.extend(places.as_ref().and_then(|places| unheeded(&in_force, places, &shown, &above)));
+        above = shown.display().to_string();
     }
-    let policy = enforceable(policy.bounded_by(format!("preset {}", DEFAULT.name()), default.policy()))?;
-    let warning = places.and_then(|places| unheeded(&policy, &places, &shown));
-    Ok(InForce { policy, warning })
+    Ok(InForce { policy: enforceable(in_force)?, warnings })
 }
 
 /// What a policy that came with the program asks for in vain.
-fn unheeded(policy: &Policy, places: &Places, shown: &Path) -> Option<String> {
+fn unheeded(policy: &Policy, places: &Places, shown: &Path, above: &str) -> Option<String> {
     let ignored: Vec<String> = ignored(policy, places).iter().map(ToString::to_string).collect();
     let shown = shown.display();
     (!ignored.is_empty()).then(|| {
         format!(
-            "{shown} came with the program and may only narrow preset {}. Ignored: {}. To approve all of it: \
+            "{shown} came with the program and may only narrow {above}. Ignored: {}. To approve all of it: \
              secure-bun policy trust {shown}",
-            DEFAULT.name(),
             ignored.join("; ")
         )
     })

@@ -315,14 +315,14 @@ proptest! {
     }
 
     #[test]
-    fn a_bounded_policy_allows_nothing_that_either_refuses(inner in written_policy(), outer in written_policy(), requests in requests()) {
+    fn a_bounded_policy_allows_nothing_that_one_above_it_refuses(inner in written_policy(), outer in written_policy(), outermost in written_policy(), requests in requests()) {
         let places = crate::places();
-        let (alone, above) = (inner.expand(&places), outer.expand(&places));
-        let bounded = inner.bounded_by("outer", outer).expand(&places);
+        let alone = [&inner, &outer, &outermost].map(|policy| policy.expand(&places));
+        let bounded = inner.bounded_by("outer", outer.bounded_by("outermost", outermost)).expand(&places);
         for request in requests {
             let allowed = decide(&bounded, &request).allowed;
-            let both = decide(&alone, &request).allowed && decide(&above, &request).allowed;
-            prop_assert!(!allowed || both, "{request:?}");
+            let by_all = alone.iter().all(|policy| decide(policy, &request).allowed);
+            prop_assert!(!allowed || by_all, "{request:?}");
         }
     }
 

@@ -16,7 +16,7 @@ use policy::ExpandedPolicy;
 pub use filesystem::{Shown, filesystem};
 use look::RealFiles;
 use programs::Programs;
-pub use sight::{Seen, Sight, sight};
+pub use sight::{Found, Sight, sight};
 
 use crate::error::Error;
 use runtime::Engine;

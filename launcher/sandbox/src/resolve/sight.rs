@@ -19,12 +19,12 @@ pub struct Sight {
     /// The host has something there.
     pub exists: bool,
     /// What is seen of it.
-    pub seen: Seen,
+    pub seen: Found,
 }
 
 /// What is seen of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum Found {
     /// Nothing: it is not part of the program's file system.
     Nothing,
     /// An empty object that cannot be opened covers it, or a folder above it.
@@ -48,16 +48,16 @@ pub fn sight(root: &Root, files: &impl Look, path: &Path) -> Sight {
     let found = files.look(path);
     let exists = found.is_ok();
     let real = found.map_or_else(|_| nearest(files, path), |object| object.path);
-    let masks = root.masks.iter().map(|mask| (host(&mask.target), Seen::Mask(host(&mask.target))));
-    let tmpfs = root.tmpfs.iter().map(|tmpfs| (host(&tmpfs.target), Seen::Private(host(&tmpfs.target))));
+    let masks = root.masks.iter().map(|mask| (host(&mask.target), Found::Mask(host(&mask.target))));
+    let tmpfs = root.tmpfs.iter().map(|tmpfs| (host(&tmpfs.target), Found::Private(host(&tmpfs.target))));
     // A later bind at one place covers an earlier one.
     let binds = root.binds.iter().map(|bind| {
         let target = host(&bind.target);
-        (target.clone(), Seen::Mount { target, access: bind.access })
+        (target.clone(), Found::Mount { target, access: bind.access })
     });
-    let made = root.files.iter().map(|file| (host(&file.target), Seen::Made));
+    let made = root.files.iter().map(|file| (host(&file.target), Found::Made));
     let covering = tmpfs.chain(binds).chain(made).chain(masks).filter(|(target, _)| real.starts_with(target));
-    let seen = covering.max_by_key(|(target, _)| target.components().count()).map_or(Seen::Nothing, |(_, seen)| seen);
+    let seen = covering.max_by_key(|(target, _)| target.components().count()).map_or(Found::Nothing, |(_, seen)| seen);
     Sight { through_link: real != path, exists, path: real, seen }
 }
 
@@ -82,13 +82,13 @@ impl fmt::Display for Sight {
             write!(out, "a symbolic link leads to {path}, which is ")?;
         }
         match &self.seen {
-            Seen::Nothing if !self.exists => out.write_str("not there, as on this machine"),
-            Seen::Nothing => out.write_str("not there: no mount shows it"),
-            Seen::Mask(mask) => write!(out, "covered: {} is masked and cannot be opened", mask.display()),
-            Seen::Private(folder) => write!(out, "in the private, empty {} of the program", folder.display()),
-            Seen::Made => out.write_str("a file that secure-bun makes, not the one of this machine"),
-            Seen::Mount { target, access: Access::Device } => write!(out, "the device {}", target.display()),
-            Seen::Mount { target, access } => {
+            Found::Nothing if !self.exists => out.write_str("not there, as on this machine"),
+            Found::Nothing => out.write_str("not there: no mount shows it"),
+            Found::Mask(mask) => write!(out, "covered: {} is masked and cannot be opened", mask.display()),
+            Found::Private(folder) => write!(out, "in the private, empty {} of the program", folder.display()),
+            Found::Made => out.write_str("a file that secure-bun makes, not the one of this machine"),
+            Found::Mount { target, access: Access::Device } => write!(out, "the device {}", target.display()),
+            Found::Mount { target, access } => {
                 let kind = if *access == Access::Write { "writable" } else { "read-only" };
                 let gone = if self.exists { "" } else { ", but nothing has this name" };
                 write!(out, "in the {kind} mount of {}{gone}", target.display())

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use confine::Access;
 use policy::{ExpandedPolicy, Permission, Request};
 use secure_bun::resolve::look::RealFiles;
-use secure_bun::resolve::{self, Seen};
+use secure_bun::resolve::{self, Found};
 use secure_bun::{host, places};
 
 use super::{places_of, tell, usage};
@@ -61,8 +61,8 @@ fn policy(named: Option<&OsStr>, program: Option<&Path>, cwd: &Path) -> Result<p
         return Ok(policy_source::read(named, Limits::default(), cwd)?.policy());
     }
     let program = program.map_or_else(|| cwd.join("program.ts"), Path::to_path_buf);
-    let InForce { policy, warning } = policy_source::load(None, &program, Added::default(), cwd)?;
-    if let Some(warning) = warning {
+    let InForce { policy, warnings } = policy_source::load(None, &program, Added::default(), cwd)?;
+    for warning in warnings {
         report::warning(&warning);
     }
     Ok(policy)
@@ -80,10 +80,10 @@ fn in_the_sandbox(policy: &ExpandedPolicy, permission: Permission, path: &Path, 
         text = format!("in the sandbox {sight}\n");
     }
     let reaches = match &sight.seen {
-        Seen::Mount { access, .. } => permission != Permission::Write || *access == Access::Write,
-        Seen::Private(_) => true,
+        Found::Mount { access, .. } => permission != Permission::Write || *access == Access::Write,
+        Found::Private(_) => true,
         // What secure-bun makes tells nothing of the machine.
-        Seen::Made | Seen::Nothing | Seen::Mask(_) => false,
+        Found::Made | Found::Nothing | Found::Mask(_) => false,
     };
     if !allowed && reaches {
         let _ = writeln!(text, "{}", alone(permission));

@@ -100,5 +100,5 @@ fn literal(value: &serde_json::Value) -> String {
 
 /// Names of files and packages are of the program's making: a comment ends at the end of its line.
 fn plain(text: &str) -> String {
-    report::harmless(text).replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ")
+    report::harmless(text).replace(char::is_control, " ")
 }
