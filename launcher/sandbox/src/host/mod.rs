@@ -66,8 +66,7 @@ impl Host {
 /// Whom a program will run as when we start it.
 pub fn identity() -> confine::Identity {
     let (uid, gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    if uid == 0 && !is_user_outside(&map) {
+    if uid == 0 && !is_user_outside(&std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default()) {
         confine::Identity::Dropped { uid: UNPRIVILEGED, gid: UNPRIVILEGED }
     } else {
         confine::Identity::Own { uid, gid }
