@@ -27,6 +27,11 @@ fn readme() {
 }
 
 #[test]
+fn deployment() {
+    hold(&Page::read("docs/deployment.md"));
+}
+
+#[test]
 fn exit_codes_and_envelope() {
     hold(&Page::read("docs/exit-codes-and-envelope.md"));
 }
@@ -65,6 +70,7 @@ fn no_page_is_forgotten() {
         pages,
         [
             "apis.md",
+            "deployment.md",
             "errors",
             "exit-codes-and-envelope.md",
             "how-it-works.md",

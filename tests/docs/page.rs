@@ -36,9 +36,10 @@ pub(crate) enum Block {
 }
 
 /// Every page but those of the error codes.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "README.md",
     "docs/apis.md",
+    "docs/deployment.md",
     "docs/exit-codes-and-envelope.md",
     "docs/how-it-works.md",
     "docs/limits.md",

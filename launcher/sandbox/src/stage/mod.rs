@@ -14,6 +14,7 @@ use self::source::Asks;
 use crate::error::{Error, Kind, c_path, text};
 use crate::host::Host;
 use crate::resolve::runtime::{self, Engine};
+use crate::scratch::Scratch;
 
 /// The guards, built from `preload/src` (scripts/generate).
 pub(crate) const GUARDS: &str = include_str!("../../../../preload/dist/preload.js");
@@ -22,12 +23,44 @@ pub(crate) const GUARDS: &str = include_str!("../../../../preload/dist/preload.j
 #[cfg(debug_assertions)]
 const INERT: &str = include_str!("../../../../preload/dist/inert.js");
 
-const POLICY_PATH: &str = "/run/secure-bun/policy.js";
-const GUARDS_FOLDER: &str = "/run/secure-bun/guards";
-const GUARDS_PATH: &str = "/run/secure-bun/guards/preload.js";
+/// Where the staged files are in a root file system of the program's own.
+const OWN_FOLDER: &str = "/run/secure-bun";
+const POLICY: &str = "policy.js";
+const GUARDS_FOLDER: &str = "guards";
+const GUARDS_FILE: &str = "guards/preload.js";
 
-/// The modules that Bun loads before the program, in order.
-pub(crate) const PRELOADS: [&str; 2] = [POLICY_PATH, GUARDS_PATH];
+/// Where the files are staged.
+#[derive(Debug)]
+pub(crate) enum Stage<'a> {
+    /// In a root file system of the program's own.
+    Own(&'a mut Root),
+    /// In a folder of the host.
+    Host(&'a Scratch),
+}
+
+impl Stage<'_> {
+    /// The modules that Bun loads before the program, in order.
+    pub(crate) fn preloads(&self) -> Result<[String; 2], Error> {
+        let folder = match self {
+            Self::Own(_) => Path::new(OWN_FOLDER).to_path_buf(),
+            Self::Host(scratch) => scratch.staged(),
+        };
+        let folder = text(&folder)?;
+        Ok([format!("{folder}/{POLICY}"), format!("{folder}/{GUARDS_FILE}")])
+    }
+
+    fn file(&mut self, name: &str, contents: Vec<u8>) -> Result<(), Error> {
+        match self {
+            Self::Own(root) => {
+                root.files.push(File { target: c_path(&Path::new(OWN_FOLDER).join(name))?, contents });
+            }
+            Self::Host(scratch) => {
+                scratch.stage(name, &contents)?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// The line on standard output after which everything belongs to the call. A program that prints it itself only sends
 /// more of its own output to standard error.
@@ -83,7 +116,7 @@ struct Details<'a> {
     cwd: &'a str,
     policy: &'a PreloadTable,
     report: bool,
-    preload: [&'static str; 2],
+    preload: [String; 2],
 }
 
 /// What the preload is told about this run.
@@ -112,45 +145,55 @@ pub(crate) enum Channel {
     Closed,
 }
 
-/// Puts the preload's files into `root`.
+/// Puts the preload's files on the stage.
 pub(crate) fn stage(
-    root: &mut Root,
+    mut stage: Stage<'_>,
     host: &Host,
     policy: &ExpandedPolicy,
     engine: &Engine,
     told: &Told<'_>,
 ) -> Result<(), Error> {
     let rows = policy::preload_table(policy);
-    let own = table(&rows, policy, engine, told)?;
+    let preloads = stage.preloads()?;
+    let own = table(&rows, policy, engine, told, &preloads)?;
     let table = if told.again {
         // The program's process is the second of its tree, after init; a later one has no channel and no call, and runs
         // another text.
         let source = told.source.of_another();
         let told = Told { channel: Channel::Closed, call: None, source: &source, ..*told };
-        let other = table(&rows, policy, engine, &told)?;
+        let other = table(&rows, policy, engine, &told, &preloads)?;
         format!("process.pid===2?{own}:{other}")
     } else {
         own
     };
     // The pragma tells Bun that there is nothing to transpile.
     let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={table};\n").into_bytes();
-    root.files.push(File { target: c_path(Path::new(POLICY_PATH))?, contents });
-    let target = c_path(Path::new(GUARDS_PATH))?;
+    stage.file(POLICY, contents)?;
     if let Some(inert) = without_guards() {
-        root.files.push(File { target, contents: inert.into() });
-        return Ok(());
+        return stage.file(GUARDS_FILE, inert.into());
     }
-    match compile::compiled(host) {
-        Some(folder) => {
-            root.binds.push(runtime::bind(&folder, c_path(Path::new(GUARDS_FOLDER))?, Access::Read, false)?);
+    match (compile::compiled(host), &mut stage) {
+        (Some(folder), Stage::Own(root)) => {
+            let target = c_path(&Path::new(OWN_FOLDER).join(GUARDS_FOLDER))?;
+            root.binds.push(runtime::bind(&folder, target, Access::Read, false)?);
         }
-        None => root.files.push(File { target, contents: GUARDS.into() }),
+        // The program may be a user who cannot come to the cache.
+        (Some(folder), Stage::Host(scratch)) => compile::copy(&folder.path, |name, contents| {
+            scratch.stage(&format!("{GUARDS_FOLDER}/{name}"), contents).map(drop)
+        })?,
+        (None, stage) => stage.file(GUARDS_FILE, GUARDS.into())?,
     }
     Ok(())
 }
 
 /// The table for one process, as JSON.
-fn table(rows: &PreloadTable, policy: &ExpandedPolicy, engine: &Engine, told: &Told<'_>) -> Result<String, Error> {
+fn table(
+    rows: &PreloadTable,
+    policy: &ExpandedPolicy,
+    engine: &Engine,
+    told: &Told<'_>,
+    preloads: &[String; 2],
+) -> Result<String, Error> {
     let Told { cwd, channel, call, source, again } = *told;
     let announced = matches!(channel, Channel::Announced);
     json(&Table {
@@ -173,7 +216,7 @@ fn table(rows: &PreloadTable, policy: &ExpandedPolicy, engine: &Engine, told: &T
         },
         // Another Bun needs them, and has its environment from this one.
         env_hide: if again { Vec::new() } else { runtime::variable_names(engine).collect() },
-        details: json(&Details { cwd: text(cwd)?, policy: rows, report: announced, preload: PRELOADS })?,
+        details: json(&Details { cwd: text(cwd)?, policy: rows, report: announced, preload: preloads.clone() })?,
     })
 }
 

@@ -6,7 +6,7 @@ use super::{
     all_options,
     evaluator::{Data, evaluate},
 };
-use crate::seccomp::{Filter, Options};
+use crate::seccomp::{Files, Filter, Options};
 
 const PID: u32 = 4242;
 const KEY: u64 = 0xfeed_0000_beef_0001;
@@ -51,11 +51,35 @@ fn int(value: c_int) -> u64 {
     i64::from(value).cast_unsigned()
 }
 
-const NOTHING: Options = Options { write: false, tty: false, deny_new_executable_memory: false, run: false };
+const NOTHING: Options =
+    Options { write: false, tty: false, deny_new_executable_memory: false, run: false, files: Files::Own };
 const WRITE: Options = Options { write: true, ..NOTHING };
 const TTY: Options = Options { tty: true, ..NOTHING };
 const NO_JIT: Options = Options { deny_new_executable_memory: true, ..NOTHING };
 const RUN: Options = Options { run: true, ..NOTHING };
+
+const HOST: Options = Options { files: Files::Host, ..WRITE };
+
+/// Landlock does not see these calls, and in the host's view there is no mount to refuse them.
+#[test]
+fn beside_landlock_alone_attributes_stay_and_folders_are_not_watched() {
+    let calls = [
+        libc::SYS_fchmod,
+        libc::SYS_fchmodat,
+        libc::SYS_fchown,
+        libc::SYS_fchownat,
+        libc::SYS_utimensat,
+        libc::SYS_inotify_init1,
+        libc::SYS_inotify_add_watch,
+    ];
+    for call in calls {
+        assert_eq!(answer_under(WRITE, call, &[]), Allowed, "{call}");
+        assert_eq!(answer_under(HOST, call, &[]), Fails(EPERM), "{call}");
+    }
+    for call in [libc::SYS_unlinkat, libc::SYS_renameat2, libc::SYS_ftruncate] {
+        assert_eq!(answer_under(HOST, call, &[]), Allowed, "{call}");
+    }
+}
 
 #[test]
 fn calls_of_other_architectures_kill_whatever_is_granted() {
