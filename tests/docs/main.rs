@@ -47,6 +47,11 @@ fn limits() {
 }
 
 #[test]
+fn policy_tools() {
+    hold(&Page::read("docs/policy-tools.md"));
+}
+
+#[test]
 fn programs() {
     hold(&Page::read("docs/programs.md"));
 }
@@ -75,7 +80,9 @@ fn no_page_is_forgotten() {
             "exit-codes-and-envelope.md",
             "how-it-works.md",
             "limits.md",
+            "packages.md",
             "performance.md",
+            "policy-tools.md",
             "programs.md"
         ]
     );

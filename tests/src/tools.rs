@@ -30,6 +30,12 @@ pub fn debug_launcher() -> &'static Path {
     &LAUNCHER
 }
 
+/// A project with popular packages, and a program for each.
+pub fn packages() -> &'static Path {
+    static PACKAGES: LazyLock<PathBuf> = LazyLock::new(|| provided("SECURE_BUN_PACKAGES", "scripts/packages", &[]));
+    &PACKAGES
+}
+
 /// The launcher's cache for all tests of a user: looking closely at Bun takes a while, once.
 pub(crate) fn shared_cache() -> &'static Path {
     static CACHE: LazyLock<PathBuf> = LazyLock::new(|| {
