@@ -12,6 +12,8 @@ use policy::{Permission, Side};
 pub(crate) enum Command {
     /// `secure-bun run`.
     Run(Box<Run>),
+    /// `secure-bun spawn`: the same without what belongs to functions.
+    Spawn(Box<Run>),
     /// `secure-bun policy …`.
     Policy(Policy),
     /// `secure-bun doctor`.
@@ -146,9 +148,9 @@ const GRANTABLE: [(Permission, Option<char>, &str); 15] = [
 ];
 
 /// Commands of the design that are still to come.
-const LATER: [&str; 17] = [
-    "serve", "test", "install", "add", "remove", "update", "ci", "x", "build", "repl", "spawn", "check", "sign",
-    "verify", "bundle", "shim", "learn",
+const LATER: [&str; 16] = [
+    "serve", "test", "install", "add", "remove", "update", "ci", "x", "build", "repl", "check", "sign", "verify",
+    "bundle", "shim", "learn",
 ];
 
 /// Reads the command line.
@@ -158,6 +160,7 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Command, St
     let matches = grammar(command).try_get_matches_from(words).map_err(|error| stop(&error))?;
     match matches.subcommand() {
         Some(("run", matches)) => run(matches).map(|run| Command::Run(Box::new(run))),
+        Some(("spawn", matches)) => sandboxed(matches).map(|run| Command::Spawn(Box::new(run))),
         Some(("policy", matches)) => policy(matches).map(Command::Policy),
         Some(("doctor", matches)) => {
             Ok(Command::Doctor(Doctor { bun: path(matches, "bun"), json: matches.get_flag("json") }))
@@ -184,6 +187,7 @@ fn grammar(command: Option<&str>) -> Clap {
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .subcommand(detailed("run", "Run a program, or call the function that a file exports", run_grammar))
+        .subcommand(detailed("spawn", "Run any other program in a sandbox", spawn_grammar))
         .subcommand(detailed("policy", "Check and explain policies", policy_grammar))
         .subcommand(detailed("doctor", "Try each layer of the sandbox and say what works here", doctor_grammar));
     for name in LATER {
@@ -206,17 +210,27 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
 }
 
 fn run_grammar(command: Clap) -> Clap {
-    let mut command = command
+    let command = command
         .override_usage("secure-bun run [FLAGS] FILE [ARGS…]")
-        .arg(flag("policy", "FILE|PRESET", "What the program may do [default: the preset `script`]").alias("sandbox"))
-        .arg(flag("limit", "NAME=VALUE,…", "Limits, such as wall=5s,memory=128mb").action(ArgAction::Append))
-        .arg(switch("json", "Print one line of JSON that tells how the run went, with all output in it"))
         .arg(flag("input", "JSON|@FILE|-", "Call the function with this; - reads standard input"))
         .arg(flag("export", "NAME", "Call this export instead of the default one"))
         .arg(switch("script", "Never call a function"))
+        .arg(switch("suggest", "At the end, print the policy lines under which it would have passed"));
+    sandbox_grammar(command, "FILE")
+}
+
+fn spawn_grammar(command: Clap) -> Clap {
+    sandbox_grammar(command.override_usage("secure-bun spawn [FLAGS] -- COMMAND [ARGS…]"), "COMMAND")
+}
+
+/// What every command takes that runs a program, and the program.
+fn sandbox_grammar(command: Clap, program: &'static str) -> Clap {
+    let mut command = command
+        .arg(flag("policy", "FILE|PRESET", "What the program may do [default: the preset `script`]").alias("sandbox"))
+        .arg(flag("limit", "NAME=VALUE,…", "Limits, such as wall=5s,memory=128mb").action(ArgAction::Append))
+        .arg(switch("json", "Print one line of JSON that tells how the run went, with all output in it"))
         .arg(flag("env", "NAME=VALUE", "Set a variable for the program").action(ArgAction::Append))
         .arg(flag("secret", "NAME[=SOURCE]", "").hide(true).action(ArgAction::Append))
-        .arg(switch("suggest", "At the end, print the policy lines under which it would have passed"))
         .arg(flag("report-fd", "N", "Write the JSON line to this descriptor as well"))
         .arg(flag("bun", "PATH", "The Bun to use"))
         .arg(switch("quiet", "No warnings"))
@@ -241,7 +255,7 @@ fn run_grammar(command: Clap) -> Clap {
         }
     }
     let program = Arg::new("program")
-        .value_name("FILE")
+        .value_name(program)
         .required(true)
         .num_args(1..)
         .allow_hyphen_values(false)
@@ -296,6 +310,16 @@ fn utf8(name: &str, value: &OsStr) -> Result<String, Stop> {
 }
 
 fn run(matches: &ArgMatches) -> Result<Run, Stop> {
+    Ok(Run {
+        input: os(matches, "input"),
+        export: text(matches, "export")?,
+        script: matches.get_flag("script"),
+        suggest: matches.get_flag("suggest"),
+        ..sandboxed(matches)?
+    })
+}
+
+fn sandboxed(matches: &ArgMatches) -> Result<Run, Stop> {
     if matches.get_many::<OsString>("secret").is_some() {
         return Err(not_yet("--secret"));
     }
@@ -312,15 +336,12 @@ fn run(matches: &ArgMatches) -> Result<Run, Stop> {
         grants: grants(matches),
         limits: limits.map(|limit| utf8("limit", limit)).collect::<Result<_, _>>()?,
         json: matches.get_flag("json"),
-        input: os(matches, "input"),
-        export: text(matches, "export")?,
-        script: matches.get_flag("script"),
         variables: matches.get_many::<OsString>("env").into_iter().flatten().cloned().collect(),
-        suggest: matches.get_flag("suggest"),
         report_fd,
         bun: path(matches, "bun"),
         quiet: matches.get_flag("quiet"),
         verbose: matches.get_flag("verbose"),
+        ..Run::default()
     })
 }
 
@@ -449,6 +470,16 @@ mod tests {
         assert!(run.json);
         assert_eq!(run.arguments, ["--policy", "x", "-R"]);
         assert_eq!(run.policy, None);
+    }
+
+    #[test]
+    fn a_command_may_stand_after_two_dashes_or_not() {
+        for line in ["spawn --json -- python3 -c x", "spawn --json python3 -c x"] {
+            let Ok(Command::Spawn(run)) = parsed(line) else { panic!("{line}") };
+            assert_eq!((run.json, run.program.as_os_str()), (true, OsStr::new("python3")));
+            assert_eq!(run.arguments, ["-c", "x"]);
+        }
+        assert_eq!(message("spawn --export main -- x"), "unknown flag --export");
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod outcome;
 pub mod places;
 pub mod resolve;
 pub mod run;
+pub mod spawn;
 mod stage;
 pub mod supervise;
 
@@ -19,3 +20,4 @@ pub use error::Error;
 pub use outcome::{Ending, Outcome};
 pub use resolve::programs::{Interpreter, interpreters};
 pub use run::{Job, Output, run};
+pub use spawn::{Spawn, spawn};

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub use cache::Cache;
 pub use find::find;
 pub use libraries::Library;
-pub(crate) use programs::{Footprint, is_executable};
+pub(crate) use programs::{Footprint, interpreter, is_executable};
 pub use record::BunRecord;
 
 use crate::error::Error;

@@ -146,6 +146,21 @@ impl Programs {
         }
     }
 
+    /// Adds the program that the user starts, whether or not the policy lets it be started again.
+    pub fn add_command(&mut self, path: &Path, policy: &ExpandedPolicy) -> Result<(), Error> {
+        let decision = decide(policy, &Request::Run(path.into()));
+        if is_denied(policy, path) {
+            let message = format!("{} is denied by {}", path.display(), decision.rule);
+            return Err(Error::new(error::Kind::Usage, message));
+        }
+        self.add(path, None, policy)
+    }
+
+    /// Whether the program at `path`, canonical, is one that may be started from inside.
+    pub fn holds(&self, path: &Path) -> bool {
+        self.any || self.footprint.executables.iter().any(|known| known == path)
+    }
+
     fn add_folder(
         &mut self,
         folder: &Path,

@@ -1,0 +1,37 @@
+//! `secure-bun spawn`: run any other program in a sandbox.
+
+use std::process::ExitCode;
+
+use secure_bun::{Error, Output, Spawn};
+
+use super::run::{refuse, search, tell, variables};
+use crate::args::Run;
+use crate::{policy_source, report};
+
+/// Runs what was asked for and tells how it went.
+pub(crate) fn spawn(run: &Run) -> ExitCode {
+    let Ok(cwd) = std::env::current_dir() else {
+        report::error("there is no working directory", Some("change to a folder that exists"));
+        return ExitCode::from(report::USAGE);
+    };
+    let policy = match policy_source::load(run.policy.as_deref(), &run.grants, &run.limits, &cwd) {
+        Ok(policy) => policy,
+        Err(fault) => return report::fault(&fault),
+    };
+    match job(run, policy).and_then(|job| secure_bun::spawn(&job)) {
+        Ok(outcome) => tell(run, false, outcome),
+        Err(error) => refuse(&error),
+    }
+}
+
+fn job(run: &Run, policy: policy::Policy) -> Result<Spawn, Error> {
+    Ok(Spawn {
+        command: run.program.clone().into_os_string(),
+        arguments: run.arguments.clone(),
+        policy,
+        search: search(run),
+        variables: variables(run)?,
+        output: if run.json { Output::Capture } else { Output::Relay },
+        reported: run.report_fd.is_some(),
+    })
+}
