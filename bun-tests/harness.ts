@@ -93,6 +93,7 @@ export async function runGuarded(
   const table: Table = {
     v: 1,
     channel: null,
+    hello: true,
     call: null,
     context: null,
     shell: true,

@@ -3,31 +3,45 @@ import { substring } from "./primordials.ts";
 import { table } from "./table.ts";
 
 /** Everything a frame can say. */
-export type FrameKind = "hello" | "loaded" | "call" | "log" | "denial" | "result" | "error";
+export type FrameKind = "hello" | "loaded" | "call" | "log" | "denial" | "result" | "error" | "uncaught";
 
 /** Longer strings are written asynchronously by Bun, which would reorder frames and lose the last ones. */
 const CHUNK_LENGTH = 65_536;
 
 const { write, file, isMainThread } = Bun;
 const number = isMainThread ? table.channel : null;
-const pipe = number === null ? null : file(number);
-const token = pipe === null ? "" : drawToken();
 
 /** Whether somebody listens. Workers have no channel: their denials are explained to the program alone. */
-export const connected = pipe !== null;
+export const connected = number !== null;
+
+let pipe: ReturnType<typeof file> | undefined;
+let token = "";
+let failed = false;
 
 /** Opens the channel: the first frame announces the token. */
 export function hello(): void {
+  if (number === null) return;
+  pipe = file(number);
+  token = drawToken();
   send("hello", `{"v":1}`);
+}
+
+/** Whether the launcher has been told why the program failed. */
+export function hasFailed(): boolean {
+  return failed;
 }
 
 /** Sends one frame. `json` is ASCII, so its length is its length in bytes. */
 export function send(kind: FrameKind, json: string): void {
-  if (pipe === null) return;
+  if (pipe === undefined) {
+    if (number === null) return;
+    hello();
+  }
+  failed ||= kind === "error";
   const frame = `SB1 ${token} ${kind} ${json.length}\n${json}\n`;
   try {
     for (let start = 0; start < frame.length; start += CHUNK_LENGTH)
-      void write(pipe, substring(frame, start, start + CHUNK_LENGTH));
+      void write(pipe!, substring(frame, start, start + CHUNK_LENGTH));
   } catch {
     // The program closed the descriptor. The launcher notices that frames are missing; there is nobody else to tell.
   }

@@ -1,14 +1,20 @@
 // A thrown value as an `error` frame. It may be anything, and may do anything when it is asked; what is sent are
 // primitives that were read once, and of a refusal what the policy said rather than what the error says.
+import { reportDenial } from "./denials.ts";
+import type { Denial, Site } from "./error.ts";
 import { denialOf } from "./error.ts";
 import { explain, fixFor } from "./explain.ts";
 import { bigIntToString, numberToString, substring, symbolToString } from "./primordials.ts";
 import { quote } from "./quote.ts";
+import { causeOf } from "./native-failure.ts";
 import { stackOf } from "./stack.ts";
 import { details } from "./table.ts";
 
 const MAX_TEXT_LENGTH = 16_384;
 const CODE_REFUSED = "Code generation from strings disallowed for this context";
+
+/** No guard was called: who asked is not known. */
+const NATIVE: Site = { api: "native", entry: describeThrown };
 
 /** Whether an error is asked for its stack: once it was, Bun prints the error in another way. */
 export type StackUse = "read" | "leave";
@@ -22,10 +28,24 @@ export function describeThrown(thrown: unknown, use: StackUse): string {
   const denial = denialOf(thrown);
   const stack = use === "read" ? stackOf(thrown) : null;
   if (denial === undefined && message === CODE_REFUSED) return describeCodeRefused(name, stack);
-  if (denial === undefined) return frame(name, textField(thrown, "code"), message, stack, "");
-  const { permission, resource, rule, fix } = denial;
-  const details = `,"permission":"${permission}","resource":${nullable(resource === null ? null : substring(resource, 0, MAX_TEXT_LENGTH))},"rule":${quote(rule)},"fix":${quote(fix)}`;
-  return frame("SecurityError", "ERR_ACCESS_DENIED", message, stack, details);
+  if (denial === undefined)
+    return frame(name, textField(thrown, "code"), message, stack, describeCause(thrown));
+  return frame("SecurityError", "ERR_ACCESS_DENIED", message, stack, describeDenial(denial));
+}
+
+function describeDenial({ permission, resource, rule, fix }: Denial): string {
+  const text = resource === null ? null : substring(resource, 0, MAX_TEXT_LENGTH);
+  return `,"permission":"${permission}","resource":${nullable(text)},"rule":${quote(rule)},"fix":${quote(fix)}`;
+}
+
+/** What the policy has to do with an error that it did not make. */
+function describeCause(thrown: object): string {
+  const cause = causeOf((name) => textField(thrown, name));
+  if (cause === null) return "";
+  if ("limit" in cause) return `,"limit":"${cause.limit}"`;
+  if ("call" in cause) return `,"call":"${cause.call}"`;
+  reportDenial(cause.denial, NATIVE);
+  return describeDenial(cause.denial);
 }
 
 /** JavaScriptCore's own refusal of `eval` and its like, with what the policy says about it. */

@@ -3,6 +3,7 @@ import { decide } from "./decide.ts";
 import { reportDenial } from "./denials.ts";
 import { explain, fixFor } from "./explain.ts";
 import type { Permission } from "./generated/policy.ts";
+import { ACCESS_DENIED_PAGE } from "./generated/policy.ts";
 import { NativeWeakMap, weakMapGet, weakMapSet } from "./late-primordials.ts";
 import { captureStackTrace, defineValue, NativeError, setPrototypeOf } from "./primordials.ts";
 import { SecurityError } from "./security-error.ts";
@@ -42,6 +43,7 @@ export function refusal(permission: Permission, resource: string | null, site: S
   defineValue(error, "resource", resource, true);
   defineValue(error, "rule", rule, true);
   defineValue(error, "fix", denial.fix, true);
+  defineValue(error, "docs", ACCESS_DENIED_PAGE, true);
   weakMapSet(denials, error, denial);
   captureStackTrace(error, site.entry);
   reportDenial(denial, site);

@@ -1,4 +1,6 @@
 // What the early part calls, once something is asked for.
+import { watchUncaught } from "./uncaught.ts";
+
 export { checkMap, checkWrite, openFile } from "./bun-file.ts";
 export { describeFailure, describeThrown } from "./describe.ts";
 export { refusal } from "./error.ts";
@@ -12,3 +14,6 @@ export { tameDns, tameNet, tameRequests } from "./node-net.ts";
 export { tameBunSqlite, tameNodeSqlite } from "./sqlite.ts";
 export { checkCommand, refuseCommand, tameFfi, tameOs, tameV8 } from "./system.ts";
 export { checkWorker, tameWorkerThreads } from "./worker.ts";
+
+// Errors of the operating system come by way of what is guarded here, mostly.
+watchUncaught();

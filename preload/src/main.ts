@@ -1,14 +1,14 @@
 // The order of things inside the sandbox, before the program: take the table, tame each power, arrange the call.
 // The kernel is the boundary. What happens here explains its refusals, and narrows; nothing depends on it.
 import { tameBuiltins } from "./builtins.ts";
-import { connected, hello } from "./channel.ts";
+import { hello } from "./channel.ts";
 import { arrangeCall } from "./entry.ts";
 import { tameGlobals } from "./globals.ts";
 import { late } from "./late.ts";
 import { defineConstant, defineLazily, freeze } from "./primordials.ts";
 import { table } from "./table.ts";
 
-if (connected) hello();
+if (table.hello) hello();
 tameGlobals();
 tameBuiltins();
 defineLazily(globalThis, "SecurityError", false, () => late().SecurityError);

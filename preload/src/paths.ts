@@ -80,6 +80,11 @@ function isBytes(argument: object): boolean {
   return NativeSharedArrayBuffer !== undefined && argument instanceof NativeSharedArrayBuffer;
 }
 
+/** The folder that an absolute path lies in, without a slash at its end: of a name at the root it is empty. */
+export function folderOf(path: string): string {
+  return substring(path, 0, lastSlash(path));
+}
+
 function lastSlash(path: string): number {
   let index = path.length - 1;
   while (index > 0 && path[index] !== "/") index--;

@@ -32,7 +32,10 @@ export interface ExecutionContext {
  */
 export interface Table {
   v: 1;
+  /** Absent where no launcher listens: in tests, and in a Bun that the program started. */
   channel: number | null;
+  /** Whether the channel is opened before the program runs, else when there is something to say. */
+  hello: boolean;
   call: CallRequest | null;
   context: ExecutionContext | null;
   /** Whether the program's text mentions Bun's shell, which is made by looking at it (0.5 ms). */

@@ -169,6 +169,7 @@ exit code 1
   "denials": [],
   "error": {
     "code": "ERR_RESULT_NOT_SERIALIZABLE",
+    "docs": "https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_RESULT_NOT_SERIALIZABLE.md",
     "message": "result.list[1].big is a BigInt, which JSON cannot express",
     "name": "TypeError"
   },
@@ -194,6 +195,7 @@ exit code 1
   "denials": [],
   "error": {
     "code": "ERR_RESULT_NOT_SERIALIZABLE",
+    "docs": "https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_RESULT_NOT_SERIALIZABLE.md",
     "message": "result.b.c refers back to result",
     "name": "TypeError"
   },
@@ -249,6 +251,7 @@ exit code 1
   "denials": [],
   "error": {
     "code": "ERR_FUNCTION_EXITED",
+    "docs": "https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_FUNCTION_EXITED.md",
     "message": "the function did not return: the program exited with code 0",
     "name": "Error"
   },
@@ -270,6 +273,7 @@ exit code 7
   "denials": [],
   "error": {
     "code": "ERR_FUNCTION_EXITED",
+    "docs": "https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_FUNCTION_EXITED.md",
     "message": "the function did not return: the program exited with code 7",
     "name": "Error"
   },
@@ -289,6 +293,7 @@ exit code 7
 exit code 7
 --- stderr
 secure-bun: error: the function did not return: the program exited with code 7
+secure-bun: help: https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_FUNCTION_EXITED.md
 
 "#]]);
 }
@@ -306,6 +311,7 @@ fn a_promise_that_never_settles() {
 exit code 1
 --- stderr
 secure-bun: error: the function did not return: the program exited with code 0
+secure-bun: help: https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_FUNCTION_EXITED.md
 
 "#]]);
 }
@@ -348,6 +354,7 @@ fn a_missing_export() {
 exit code 1
 --- stderr
 secure-bun: error: Error: the program does not export "ad": its exports are "add", "sub"
+secure-bun: help: https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_EXPORT_NOT_FOUND.md
 
 "#]]);
 }

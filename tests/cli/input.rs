@@ -147,6 +147,7 @@ exit code 1
 it ran
 --- stderr
 secure-bun: error: Error: the program does not export "default": it has no exports
+secure-bun: help: https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_EXPORT_NOT_FOUND.md
 
 "#]]);
 }

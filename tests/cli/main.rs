@@ -3,6 +3,7 @@
 
 mod arguments;
 mod calls;
+mod explained;
 mod flags;
 mod input;
 mod not_yet;

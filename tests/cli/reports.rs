@@ -53,6 +53,7 @@ exit code 1
   ],
   "error": {
     "code": "ERR_ACCESS_DENIED",
+    "docs": "https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_ACCESS_DENIED.md",
     "fix": "allow.read: [\"/etc/passwd\"]",
     "message": "reading \"/etc/passwd\" is not allowed: no rule of the policy grants it. To allow it: allow.read: [\"/etc/passwd\"]",
     "name": "SecurityError",
@@ -81,6 +82,7 @@ fn a_refusal_for_people() {
 exit code 1
 --- stderr
 secure-bun: error: SecurityError: reading "/etc/passwd" is not allowed: no rule of the policy grants it. To allow it: allow.read: ["/etc/passwd"]
+secure-bun: help: https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_ACCESS_DENIED.md
 
 "#]]);
 }
@@ -94,6 +96,7 @@ exit code 3
   "denials": [],
   "error": {
     "code": "ERR_PROGRAM_FAILED",
+    "docs": "https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_PROGRAM_FAILED.md",
     "message": "the program exited with code 3",
     "name": "Error"
   },
@@ -148,6 +151,7 @@ fn the_lines_that_would_have_helped() {
 exit code 1
 --- stderr
 secure-bun: error: SecurityError: reading "/etc/passwd" is not allowed: no rule of the policy grants it. To allow it: allow.read: ["/etc/passwd"]
+secure-bun: help: https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_ACCESS_DENIED.md
 secure-bun: note: under a policy with these lines nothing of this would have been refused:
   allow.read: ["/etc/passwd"]
 

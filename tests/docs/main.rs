@@ -47,13 +47,28 @@ fn programs() {
 }
 
 #[test]
-fn no_page_is_forgotten() {
-    let mut pages: Vec<String> = fs::read_dir(Path::new(ROOT).join("docs"))
-        .expect("there are docs")
-        .map(|entry| entry.expect("docs can be listed").file_name().into_string().expect("names are text"))
-        .collect();
+fn every_error_code_has_its_page() {
+    let mut pages = names("docs/errors");
     pages.sort();
-    assert_eq!(pages, ["exit-codes-and-envelope.md", "how-it-works.md", "limits.md", "programs.md"]);
+    assert_eq!(pages, policy::ERROR_CODES.map(|code| format!("{code}.md")));
+    for page in Page::errors() {
+        hold(&page);
+    }
+}
+
+#[test]
+fn no_page_is_forgotten() {
+    let mut pages = names("docs");
+    pages.sort();
+    assert_eq!(pages, ["errors", "exit-codes-and-envelope.md", "how-it-works.md", "limits.md", "programs.md"]);
+}
+
+/// What lies in a folder of the checkout.
+fn names(folder: &str) -> Vec<String> {
+    fs::read_dir(Path::new(ROOT).join(folder))
+        .expect("the folder is there")
+        .map(|entry| entry.expect("it can be listed").file_name().into_string().expect("names are text"))
+        .collect()
 }
 
 #[test]

@@ -35,12 +35,17 @@ pub(crate) enum Block {
     },
 }
 
-/// Every page with commands.
+/// Every page with commands, besides those of the error codes.
 const PAGES: [&str; 4] = ["README.md", "docs/exit-codes-and-envelope.md", "docs/how-it-works.md", "docs/limits.md"];
 
 impl Page {
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        PAGES.into_iter().map(Self::read)
+        PAGES.into_iter().map(Self::read).chain(Self::errors())
+    }
+
+    /// The page of each error code.
+    pub(crate) fn errors() -> impl Iterator<Item = Self> {
+        policy::ERROR_CODES.into_iter().map(|code| Self::read(&format!("docs/errors/{code}.md")))
     }
 
     pub(crate) fn read(name: &str) -> Self {

@@ -108,5 +108,6 @@ fn people_are_told_as_well() {
     let ended = folder.secure_bun(["run", "--limit", "wall=200ms", "fn.ts"]).end();
     assert_eq!((ended.code(), ended.stdout()), (124, String::new()));
     assert!(ended.stderr().starts_with("secure-bun: error: the wall limit of 200 ms is exceeded ("), "{ended}");
-    assert!(ended.stderr().ends_with(" ms). To allow more: limits.wall_ms: 400\n"), "{ended}");
+    assert!(ended.stderr().contains(" ms). To allow more: limits.wall_ms: 400\n"), "{ended}");
+    assert!(ended.stderr().ends_with("/docs/errors/ERR_LIMIT_EXCEEDED.md\n"), "{ended}");
 }

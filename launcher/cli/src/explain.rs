@@ -1,13 +1,16 @@
 //! What a run came to: verdict, exit code and envelope of an outcome. The launcher's own knowledge decides; what the
 //! program reported only adds detail.
 
-use policy::{Limit, Permission, Request};
+use policy::{Limit, Permission};
 use secure_bun::outcome::{Exit as ProcessExit, Reached};
+use secure_bun::package::package_at;
 use secure_bun::{Ending, Outcome};
 use wire::envelope::{
-    Denial, Envelope, Exit, Failure, Layers, LimitFailure, Refusal, Reporter, Sandbox, Stats, Use, resembles_envelope,
+    Denial, Envelope, Exit, Failure, Layers, LimitFailure, Reporter, Sandbox, Stats, Use, resembles_envelope,
 };
 use wire::frame::{Denial as Reported, Error as Thrown, Log};
+
+use crate::cause::{Cause, refusal, words_of};
 
 /// Exit code of a program that was ended by its wall, CPU or output limit.
 const LIMIT: i32 = 124;
@@ -39,6 +42,14 @@ impl Verdict {
 
 /// Judges an outcome. `must_return`: the user asked for a function's result.
 pub(crate) fn verdict(outcome: &Outcome, must_return: bool) -> Verdict {
+    let mut verdict = judge(outcome, must_return);
+    if let Some(failure) = &mut verdict.failure {
+        failure.docs = failure.code.as_deref().and_then(policy::error_page);
+    }
+    verdict
+}
+
+fn judge(outcome: &Outcome, must_return: bool) -> Verdict {
     match &outcome.ending {
         Ending::Returned(_) => Verdict::ok(),
         Ending::Threw(thrown) => Verdict::failed(1, thrown_failure(outcome, thrown)),
@@ -68,16 +79,37 @@ fn ended(outcome: &Outcome, must_return: bool) -> Verdict {
                 ProcessExit::Code(code) => code,
                 ProcessExit::Signal(signal) => 128 + signal,
             };
-            Verdict::failed(code, failure("Error", "ERR_FUNCTION_EXITED", message))
+            Verdict::failed(code, uncaught(outcome, failure("Error", "ERR_FUNCTION_EXITED", message)))
         }
         ProcessExit::Code(0) => Verdict::ok(),
-        ProcessExit::Code(code) => Verdict::failed(code, failure("Error", "ERR_PROGRAM_FAILED", words)),
+        ProcessExit::Code(code) => {
+            Verdict::failed(code, uncaught(outcome, failure("Error", "ERR_PROGRAM_FAILED", words)))
+        }
         ProcessExit::Signal(signal) => Verdict {
             failure: Some(failure("Error", "ERR_PROGRAM_KILLED", words)),
             code: 128 + signal,
             signal: Some(signal),
         },
     }
+}
+
+/// With what the policy has to do with the exception that ended the program, if anything.
+fn uncaught(outcome: &Outcome, failure: Failure) -> Failure {
+    let Some(thrown) = &outcome.uncaught else { return failure };
+    let Failure { name, message, limit, refusal, .. } = thrown_failure(outcome, thrown);
+    if limit.is_none() && refusal.is_none() && message == thrown.message {
+        return failure;
+    }
+    Failure { message: format!("{}: {name}: {message}", failure.message), limit, refusal, ..failure }
+}
+
+/// What Bun, which printed the error of a program, does not know about it.
+pub(crate) fn afterword(outcome: &Outcome) -> Option<String> {
+    let thrown = match &outcome.ending {
+        Ending::Threw(thrown) => Some(thrown),
+        _ => outcome.uncaught.as_ref(),
+    };
+    thrown.and_then(|thrown| Cause::of(outcome, thrown).words)
 }
 
 fn failure(name: &str, code: &str, message: String) -> Failure {
@@ -95,44 +127,35 @@ fn signal_name(signal: i32) -> String {
     secure_bun::outcome::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned)
 }
 
-/// The limit's unit, as the key of the policy ends.
 fn limit_failure(reached: Reached) -> Failure {
     let key = reached.limit.name();
-    let (name, unit) = key.rsplit_once('_').map_or((key, String::new()), |(name, unit)| (name, unit.to_uppercase()));
-    let unit = if unit == "MS" { "ms".to_owned() } else { unit };
+    let (name, unit) = words_of(reached.limit);
     let Reached { value, allowed, .. } = reached;
     let message = format!(
         "the {name} limit of {allowed} {unit} is exceeded ({value} {unit}). To allow more: limits.{key}: {}",
         allowed.saturating_mul(2)
     );
     Failure {
-        limit: Some(LimitFailure { limit: name.to_owned(), value, allowed, key: format!("limits.{key}") }),
+        limit: Some(LimitFailure { limit: name, value, allowed, key: format!("limits.{key}") }),
         ..failure("LimitError", "ERR_LIMIT_EXCEEDED", message)
     }
 }
 
 fn thrown_failure(outcome: &Outcome, thrown: &Thrown) -> Failure {
-    let permission = thrown.permission.as_deref().and_then(Permission::from_name);
+    let Cause { refusal, limit, words } = Cause::of(outcome, thrown);
+    let message = match words {
+        Some(words) => format!("{}; {words}", thrown.message),
+        None => thrown.message.clone(),
+    };
     Failure {
         name: thrown.name.clone(),
         code: thrown.code.clone(),
-        message: thrown.message.clone(),
+        message,
         stack: thrown.stack.clone(),
-        limit: None,
-        refusal: permission.and_then(|permission| refusal(outcome, permission, thrown.resource.as_deref())),
+        limit,
+        refusal,
+        docs: None,
     }
-}
-
-/// What the policy says about it. A program that reports what it is allowed is not believed.
-fn refusal(outcome: &Outcome, permission: Permission, resource: Option<&str>) -> Option<Refusal> {
-    let request = Request::from_parts(permission, resource)?;
-    let decision = policy::decide(&outcome.policy, &request);
-    (!decision.allowed).then(|| Refusal {
-        permission: permission.name().to_owned(),
-        resource: resource.map(str::to_owned),
-        rule: decision.rule.to_string(),
-        fix: decision.fix,
-    })
 }
 
 /// What was refused, each explained by the policy.
@@ -143,6 +166,7 @@ pub(crate) fn denials(outcome: &Outcome) -> Vec<Denial> {
             Some(Denial {
                 refusal: refusal(outcome, permission, resource.as_deref())?,
                 reported_by: Reporter::Program,
+                package: at.as_deref().and_then(|at| package_at(at, &outcome.policy.cwd)),
                 at: at.clone(),
                 count: *count,
             })

@@ -29,9 +29,14 @@ fn print(kind: &str, colour: &str, message: &str) {
 /// Something is wrong.
 pub(crate) fn error(message: &str, help: Option<&str>) {
     print("error", "1;31", message);
-    if let Some(help) = help {
-        print("help", "1;36", help);
+    if let Some(text) = help {
+        self::help(text);
     }
+}
+
+/// What to do about it, or where to read on.
+pub(crate) fn help(message: &str) {
+    print("help", "1;36", message);
 }
 
 /// Something could be better.

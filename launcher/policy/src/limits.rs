@@ -70,6 +70,11 @@ impl Limit {
         }
     }
 
+    /// The limit of a key below `limits`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|limit| limit.name() == name)
+    }
+
     /// What it limits, for people.
     pub const fn description(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::error_page::{ACCESS_DENIED, error_page};
 use crate::explain::reason;
 use crate::grants::SYS_NAMES;
 use crate::guard::{PROTECTED_WRITES, SECRET_PATTERNS};
@@ -96,6 +97,8 @@ pub fn typescript_module() -> String {
         let _ = writeln!(module, "  {permission}: {},", json(permission.phrase()));
     }
     let _ = writeln!(module, "}};\n");
+    let page = error_page(ACCESS_DENIED).unwrap_or_default();
+    let _ = writeln!(module, "/** The page about refusals. */\nexport const ACCESS_DENIED_PAGE = {};\n", json(&page));
     let _ = writeln!(
         module,
         "/**\n * Why a request is refused: by the rules `default`, `secret` and `protected`; `limit` when `allow.workers` grants\n * some workers but not so many; `denied` by any other rule.\n */"

@@ -9,6 +9,7 @@ mod errand;
 pub mod error;
 pub mod host;
 pub mod outcome;
+pub mod package;
 pub mod places;
 pub mod resolve;
 pub mod run;

@@ -26,6 +26,8 @@ pub struct Outcome {
     pub logs: Vec<Log>,
     /// What the preload reported as refused.
     pub denials: Vec<Denial>,
+    /// The last exception that nobody caught.
+    pub uncaught: Option<Thrown>,
     /// Captured standard output.
     pub stdout: Vec<u8>,
     /// Captured standard error.

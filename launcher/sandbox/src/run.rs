@@ -71,19 +71,18 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let begun = Instant::now();
     let words = Words::of(&program)?;
     let call = call_request(job, words);
-    let captured = job.output == Output::Capture;
-    let channel = call.is_some() || captured || job.denials;
+    let announced = is_announced(job, call.as_ref());
     let pipes = Pipes::open(&Streams {
         output: job.output,
         counted: policy.limits.output_kb.is_some(),
         mark: call.as_ref().and_then(|call| call.marker),
-        channel,
+        channel: true,
         input_is_taken: job.input_is_taken,
     })?;
     let target = Target { program: &program, cwd: &cwd, words };
     let (plan, shown) = plan(job, &host, &policy, target, call.as_ref(), &pipes)?;
-    let reported = job.denials || captured;
-    Launch { plan, policy, pipes, signals, begun, warnings: shown.warnings, reported }.through()
+    let reported = job.denials || job.output == Output::Capture;
+    Launch { plan, policy, pipes, signals, begun, warnings: shown.warnings, announced, reported }.through()
 }
 
 /// A plan, and what its run needs besides.
@@ -94,6 +93,8 @@ pub(crate) struct Launch {
     pub(crate) signals: Signals,
     pub(crate) begun: Instant,
     pub(crate) warnings: Vec<Warning>,
+    /// Whether a preload speaks before the program does.
+    pub(crate) announced: bool,
     /// Whether what it uses is told at the end.
     pub(crate) reported: bool,
 }
@@ -101,7 +102,7 @@ pub(crate) struct Launch {
 impl Launch {
     /// Starts the program and looks after it to its end.
     pub(crate) fn through(self) -> Result<Outcome, Error> {
-        let Self { plan, policy, pipes, signals, begun, mut warnings, reported } = self;
+        let Self { plan, policy, pipes, signals, begun, mut warnings, announced, reported } = self;
         let started = confine::start(&plan)?;
         let start = begun.elapsed();
         warnings.extend(started.status.unmapped.iter().map(|path| {
@@ -111,7 +112,6 @@ impl Launch {
         }));
         let has_tmp = !plan.root.tmpfs.is_empty();
         drop(plan);
-        let expected = pipes.channel.is_some();
         let counted = pipes.stdout.is_some() && pipes.stderr.is_some();
 
         let running = Running {
@@ -122,6 +122,7 @@ impl Launch {
             stdout: pipes.stdout.map(|(reader, _, sink)| Pipe { reader, sink }),
             stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
             channel: pipes.channel.map(|(reader, _)| reader),
+            announced,
             signals,
             sample: reported.then(|| Sample::new(has_tmp)),
         };
@@ -131,7 +132,7 @@ impl Launch {
         let channel = report.channel;
         Ok(Outcome {
             policy,
-            is_mute: expected && channel.token().is_none(),
+            is_mute: announced && channel.token().is_none(),
             ending: report.ending,
             exit: match (report.ended.code, report.ended.signal) {
                 (Some(code), _) => Exit::Code(code),
@@ -142,6 +143,7 @@ impl Launch {
             truncated: truncated || channel.truncated,
             logs: channel.logs,
             denials: channel.denials,
+            uncaught: channel.uncaught,
             stdout,
             stderr,
             usage: Usage {
@@ -192,6 +194,12 @@ fn call_request(job: &Job, words: Words) -> Option<CallRequest> {
     })
 }
 
+/// Whether the preload speaks before the program does, so that what comes through the channel is its own. Of a script
+/// that nobody wants a report of, only an exception that ends it is heard of, and it pays nothing for that before.
+fn is_announced(job: &Job, call: Option<&CallRequest>) -> bool {
+    call.is_some() || job.output == Output::Capture || job.denials
+}
+
 /// Words in the program's text that decide how it is started.
 #[derive(Clone, Copy, Debug)]
 struct Words {
@@ -225,7 +233,7 @@ pub(crate) struct Streams {
     pub(crate) counted: bool,
     /// What stands on standard output where a call begins.
     pub(crate) mark: Option<&'static str>,
-    /// There is a preload that reports.
+    /// There is a preload, which may report.
     pub(crate) channel: bool,
     /// Standard input has been read already.
     pub(crate) input_is_taken: bool,
@@ -309,7 +317,7 @@ fn plan(
     programs.show(&mut shown.root, policy)?;
     let folder = program.parent().unwrap_or(Path::new("/"));
     let cwd = if shown.has_directory(cwd) { cwd } else { folder };
-    let told = stage::Told { cwd, channel: pipes.channel.is_some(), call, shell: words.shell, again };
+    let told = stage::Told { cwd, channel: true, announced: is_announced(job, call), call, shell: words.shell, again };
     stage::stage(&mut shown.root, host, policy, &engine, &told)?;
 
     let flags = flags(resolve::eval(policy));

@@ -59,8 +59,8 @@ pub fn spawn(job: &Spawn) -> Result<Outcome, Error> {
         input_is_taken: false,
     })?;
     let (plan, warnings) = plan(job, &policy, &command, &cwd, &pipes)?;
-    Launch { plan, policy, pipes, signals, begun, warnings, reported: job.reported || job.output == Output::Capture }
-        .through()
+    let reported = job.reported || job.output == Output::Capture;
+    Launch { plan, policy, pipes, signals, begun, warnings, announced: false, reported }.through()
 }
 
 /// Where the command is. The user has typed it, so it is theirs to say; what can be changed from inside is refused later.
@@ -114,7 +114,7 @@ fn plan(
     programs.show(&mut shown.root, policy)?;
     let cwd = if shown.has_directory(cwd) { cwd } else { Path::new("/") };
     if let Some(host) = bun {
-        let told = stage::Told { cwd, channel: false, call: None, shell: true, again: true };
+        let told = stage::Told { cwd, channel: false, announced: false, call: None, shell: true, again: true };
         stage::stage(&mut shown.root, &host, policy, &engine, &told)?;
         env.extend(runtime::variables(&engine).map(String::into_bytes));
         env.push(format!("BUN_OPTIONS={}", flags(resolve::eval(policy)).join(" ")).into_bytes());

@@ -55,6 +55,9 @@ pub struct Failure {
     /// Of a refusal: the permission, what it was about, the rule that decided and how to allow it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
+    /// The page about the code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
 }
 
 /// The limit that ended a run.
@@ -125,6 +128,9 @@ pub struct Denial {
     /// The place in the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
+    /// The npm package that the place belongs to, as `name@version`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
     /// How often.
     pub count: u64,
 }

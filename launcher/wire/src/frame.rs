@@ -36,6 +36,8 @@ pub enum Frame {
     Result(Box<RawValue>),
     /// The function threw, or could not be called.
     Error(Error),
+    /// An exception that nobody caught is about to end the program.
+    Uncaught(Error),
 }
 
 /// What the program's file turned out to be.
@@ -104,10 +106,14 @@ pub struct Error {
     pub message: String,
     /// Its stack, with the program's own lines.
     pub stack: Option<String>,
-    /// Of a SecurityError: the permission that was missing.
+    /// Of a refusal, by the preload or by the kernel: the permission that was missing.
     pub permission: Option<String>,
-    /// Of a SecurityError: what it was about.
+    /// Of a refusal: what it was about.
     pub resource: Option<String>,
+    /// The key of the limit that the kernel kept by an error.
+    pub limit: Option<String>,
+    /// The system call that no policy grants.
+    pub call: Option<String>,
 }
 
 /// Why the bytes on the channel are not frames. The sandbox is ended then: it is broken or hostile.
@@ -184,6 +190,7 @@ enum Tag {
     Denial,
     Result,
     Error,
+    Uncaught,
 }
 
 struct Header {
@@ -213,6 +220,7 @@ impl Header {
             "denial" => Tag::Denial,
             "result" => Tag::Result,
             "error" => Tag::Error,
+            "uncaught" => Tag::Uncaught,
             _ => return Err(BadFrame("unknown kind")),
         };
         let length = word()?.parse().map_err(|_| BadFrame("malformed length"))?;
@@ -236,6 +244,7 @@ fn decode(kind: Tag, payload: &[u8]) -> Result<Frame, BadFrame> {
         Tag::Denial => Frame::Denial(serde_json::from_slice(payload).map_err(malformed)?),
         Tag::Result => Frame::Result(serde_json::from_slice(payload).map_err(malformed)?),
         Tag::Error => Frame::Error(serde_json::from_slice(payload).map_err(malformed)?),
+        Tag::Uncaught => Frame::Uncaught(serde_json::from_slice(payload).map_err(malformed)?),
     })
 }
 

@@ -22,6 +22,9 @@ export const PHRASES: { readonly [permission in Permission]: string } = {
   secrets: "reading the secret",
 };
 
+/** The page about refusals. */
+export const ACCESS_DENIED_PAGE = "https://github.com/secure-bun/secure-bun/blob/main/docs/errors/ERR_ACCESS_DENIED.md";
+
 /**
  * Why a request is refused: by the rules `default`, `secret` and `protected`; `limit` when `allow.workers` grants
  * some workers but not so many; `denied` by any other rule.

@@ -182,19 +182,29 @@ fn tell_people(outcome: &Outcome, verdict: &Verdict) {
             // A reader that has gone does not want the result.
             let _ = writeln!(stdout, "{}", value.get());
         }
-        // Bun has said what there is to say about a script that failed, or that could not be loaded.
-        Ending::Ended if verdict.code != 125 && !outcome.called => {}
-        Ending::Threw(_) if outcome.program.is_none() && matches!(outcome.exit, Exit::Code(_)) => {}
+        // Bun has printed the error of a script that failed, or that could not be loaded.
+        Ending::Ended if verdict.code != 125 && !outcome.called => help(explain::afterword(outcome)),
+        Ending::Threw(_) if outcome.program.is_none() && matches!(outcome.exit, Exit::Code(_)) => {
+            help(explain::afterword(outcome));
+        }
         Ending::Threw(thrown) => {
             let stack = thrown.stack.as_deref().filter(|stack| stack.contains(&thrown.message));
             let text = stack.map_or_else(|| format!("{}: {}", thrown.name, thrown.message), str::to_owned);
             report::error(&report::harmless(text.trim_end()), None);
+            help(explain::afterword(outcome));
+            help(verdict.failure.as_ref().and_then(|failure| failure.docs.clone()));
         }
         _ => {
             if let Some(failure) = &verdict.failure {
-                report::error(&report::harmless(&failure.message), None);
+                report::error(&report::harmless(&failure.message), failure.docs.as_deref());
             }
         }
+    }
+}
+
+fn help(text: Option<String>) {
+    if let Some(text) = text {
+        report::help(&report::harmless(&text));
     }
 }
 

@@ -48,6 +48,7 @@ pub(crate) struct CallRequest {
 struct Table<'a> {
     v: u8,
     channel: Option<u8>,
+    hello: bool,
     call: Option<&'a CallRequest>,
     context: Option<()>,
     shell: bool,
@@ -83,6 +84,8 @@ pub(crate) struct Told<'a> {
     pub(crate) cwd: &'a Path,
     /// Whether there is a channel.
     pub(crate) channel: bool,
+    /// Whether the preload opens the channel at once, and reports what is refused.
+    pub(crate) announced: bool,
     /// How the function is to be called, if at all.
     pub(crate) call: Option<&'a CallRequest>,
     /// Whether the program uses Bun's shell.
@@ -103,7 +106,7 @@ pub(crate) fn stage(
     let own = table(&rows, policy, engine, told)?;
     let table = if told.again {
         // The program's process is the second of its tree, after init; a later one has no channel and no call.
-        let other = table(&rows, policy, engine, &Told { channel: false, call: None, ..*told })?;
+        let other = table(&rows, policy, engine, &Told { channel: false, announced: false, call: None, ..*told })?;
         format!("process.pid===2?{own}:{other}")
     } else {
         own
@@ -122,10 +125,11 @@ pub(crate) fn stage(
 
 /// The table for one process, as JSON.
 fn table(rows: &PreloadTable, policy: &ExpandedPolicy, engine: &Engine, told: &Told<'_>) -> Result<String, Error> {
-    let Told { cwd, channel, call, shell, again } = *told;
+    let Told { cwd, channel, announced, call, shell, again } = *told;
     json(&Table {
         v: 1,
         channel: channel.then_some(3),
+        hello: announced,
         call,
         context: None,
         shell,
@@ -141,7 +145,7 @@ fn table(rows: &PreloadTable, policy: &ExpandedPolicy, engine: &Engine, told: &T
         },
         // Another Bun needs them, and has its environment from this one.
         env_hide: if again { Vec::new() } else { runtime::variable_names(engine).collect() },
-        details: json(&Details { cwd: text(cwd)?, policy: rows, report: channel, preload: PRELOADS })?,
+        details: json(&Details { cwd: text(cwd)?, policy: rows, report: announced, preload: PRELOADS })?,
     })
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use tokio::io::unix::AsyncFd;
-use wire::frame::{Decoder, Denial, Frame, Kind, Log};
+use wire::frame::{Decoder, Denial, Error, Frame, Kind, Log};
 
 use crate::outcome::Ending;
 
@@ -21,6 +21,7 @@ const MAX_DENIALS: usize = 128;
 pub(crate) struct Channel {
     pipe: Option<File>,
     decoder: Decoder,
+    announced: bool,
     ending: Option<Ending>,
     /// What the program's file turned out to be.
     pub(crate) program: Option<Kind>,
@@ -33,15 +34,18 @@ pub(crate) struct Channel {
     pub(crate) truncated: bool,
     /// What was refused.
     pub(crate) denials: Vec<Denial>,
+    /// The exception that ended the program.
+    pub(crate) uncaught: Option<Error>,
 }
 
 impl Channel {
-    /// Takes the reading end of the pipe.
-    pub(crate) fn new(pipe: Option<OwnedFd>) -> io::Result<Self> {
+    /// Takes the reading end of the pipe. Where the preload has not `announced` itself before the program runs, the
+    /// program could have: it is heard, and decides nothing.
+    pub(crate) fn new(pipe: Option<OwnedFd>, announced: bool) -> io::Result<Self> {
         if let Some(pipe) = &pipe {
             super::streams::set_nonblocking(pipe)?;
         }
-        Ok(Self { pipe: pipe.map(File::from), ..Self::default() })
+        Ok(Self { pipe: pipe.map(File::from), announced, ..Self::default() })
     }
 
     /// Something to wait on for the next frame.
@@ -96,14 +100,16 @@ impl Channel {
 
     /// The first end counts.
     fn end(&mut self, ending: Ending) {
-        self.ending.get_or_insert(ending);
+        if self.announced {
+            self.ending.get_or_insert(ending);
+        }
     }
 
     fn take(&mut self, frame: Frame) {
         match frame {
             Frame::Hello => {}
             Frame::Loaded(loaded) => self.program = Some(loaded.kind),
-            Frame::Call => self.called = true,
+            Frame::Call => self.called = self.announced,
             Frame::Log(log) => {
                 self.log_bytes = self.log_bytes.saturating_add(log.text.len());
                 if self.logs.len() < MAX_LOGS && self.log_bytes <= MAX_LOG_BYTES {
@@ -115,6 +121,7 @@ impl Channel {
             Frame::Denial(denial) => self.note(denial),
             Frame::Result(value) => self.end(Ending::Returned(value)),
             Frame::Error(error) => self.end(Ending::Threw(error)),
+            Frame::Uncaught(error) => self.uncaught = Some(error),
         }
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct Running {
     pub(crate) stdout: Option<Pipe>,
     pub(crate) stderr: Option<Pipe>,
     pub(crate) channel: Option<OwnedFd>,
+    /// Whether the preload speaks first.
+    pub(crate) announced: bool,
     pub(crate) signals: Signals,
     /// Looks at what it uses, where its run is reported.
     pub(crate) sample: Option<Sample>,
@@ -76,8 +78,8 @@ pub(crate) fn supervise(running: Running) -> io::Result<Report> {
 }
 
 async fn look_after(running: Running) -> io::Result<Report> {
-    let Running { child, started, limits, writable, stdout, stderr, channel, signals, sample } = running;
-    let channel = Rc::new(RefCell::new(Channel::new(channel)?));
+    let Running { child, started, limits, writable, stdout, stderr, channel, announced, signals, sample } = running;
+    let channel = Rc::new(RefCell::new(Channel::new(channel, announced)?));
     let streams = Streams::start(stdout, stderr, limits.output_kb)?;
     let mut watch = Watch::new(&child, limits, &writable, started, sample);
     let end = confine::watch(child.pidfd.try_clone()?)?;

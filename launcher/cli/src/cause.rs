@@ -1,0 +1,83 @@
+//! What the policy has to do with an error that the program was given: a permission that was missing, a limit that was
+//! reached, a call that the sandbox never lets through. The program says which; what is said of it comes from the policy.
+
+use policy::{Limit, Permission, Request};
+use secure_bun::Outcome;
+use wire::envelope::{LimitFailure, Refusal};
+use wire::frame::Error as Thrown;
+
+/// What is behind an error.
+#[derive(Debug, Default)]
+pub(crate) struct Cause {
+    /// The refusal, if it was one.
+    pub(crate) refusal: Option<Refusal>,
+    /// The limit, if it was one.
+    pub(crate) limit: Option<LimitFailure>,
+    /// What the error itself does not say.
+    pub(crate) words: Option<String>,
+}
+
+impl Cause {
+    /// What is behind `thrown`. A program that reports what it is allowed is not believed.
+    pub(crate) fn of(outcome: &Outcome, thrown: &Thrown) -> Self {
+        if let Some(permission) = thrown.permission.as_deref().and_then(Permission::from_name) {
+            return Self::refusal(outcome, permission, thrown);
+        }
+        if let Some(limit) = thrown.limit.as_deref().and_then(Limit::from_name) {
+            return Self::limit(outcome, limit);
+        }
+        let refused = thrown.call.as_deref().filter(|call| call.bytes().all(|byte| byte.is_ascii_lowercase()));
+        let words = refused.map(|call| format!("the sandbox refuses {call} whatever the policy says"));
+        Self { words, ..Self::default() }
+    }
+
+    fn refusal(outcome: &Outcome, permission: Permission, thrown: &Thrown) -> Self {
+        let resource = thrown.resource.as_deref();
+        let Some(request) = Request::from_parts(permission, resource) else { return Self::default() };
+        let decision = policy::decide(&outcome.policy, &request);
+        if decision.allowed {
+            return Self::default();
+        }
+        // The preload's own refusals say it themselves.
+        let words =
+            (thrown.code.as_deref() != Some(policy::ACCESS_DENIED)).then(|| policy::explain(&request, &decision));
+        Self { refusal: refusal(outcome, permission, resource), limit: None, words }
+    }
+
+    fn limit(outcome: &Outcome, limit: Limit) -> Self {
+        let Some(allowed) = outcome.policy.limits.get(limit) else { return Self::default() };
+        let key = limit.name();
+        let (name, unit) = words_of(limit);
+        let amount = format!("{allowed} {unit}");
+        let words = format!(
+            "the {name} limit of {} is reached. To allow more: limits.{key}: {}",
+            amount.trim_end(),
+            allowed.saturating_mul(2)
+        );
+        let failure = LimitFailure { limit: name, value: allowed, allowed, key: format!("limits.{key}") };
+        Self { refusal: None, limit: Some(failure), words: Some(words) }
+    }
+}
+
+/// What the policy says about an act, if it refuses it.
+pub(crate) fn refusal(outcome: &Outcome, permission: Permission, resource: Option<&str>) -> Option<Refusal> {
+    let request = Request::from_parts(permission, resource)?;
+    let decision = policy::decide(&outcome.policy, &request);
+    (!decision.allowed).then(|| Refusal {
+        permission: permission.name().to_owned(),
+        resource: resource.map(str::to_owned),
+        rule: decision.rule.to_string(),
+        fix: decision.fix,
+    })
+}
+
+/// A limit's name and its unit, as the key of the policy has them: `wall_ms` is `wall` and `ms`.
+pub(crate) fn words_of(limit: Limit) -> (String, &'static str) {
+    let key = limit.name();
+    for (ending, unit) in [("_ms", "ms"), ("_kb", "KB"), ("_mb", "MB")] {
+        if let Some(name) = key.strip_suffix(ending) {
+            return (name.to_owned(), unit);
+        }
+    }
+    (key.replace('_', " "), "")
+}
