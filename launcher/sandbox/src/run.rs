@@ -17,7 +17,7 @@ use crate::places;
 use crate::resolve::programs::{self, Programs};
 use crate::resolve::{self, Shown, environment, runtime};
 use crate::stage::CALL_MARKER;
-use crate::stage::{self, CallRequest};
+use crate::stage::{self, CallRequest, Reports};
 use crate::supervise::{Pipe, Running, Sample, Signals, Sink, supervise};
 
 /// A program to run, and how.
@@ -317,7 +317,8 @@ fn plan(
     programs.show(&mut shown.root, policy)?;
     let folder = program.parent().unwrap_or(Path::new("/"));
     let cwd = if shown.has_directory(cwd) { cwd } else { folder };
-    let told = stage::Told { cwd, channel: true, announced: is_announced(job, call), call, shell: words.shell, again };
+    let reports = if is_announced(job, call) { Reports::Everything } else { Reports::Failures };
+    let told = stage::Told { cwd, reports, call, shell: words.shell, again };
     stage::stage(&mut shown.root, host, policy, &engine, &told)?;
 
     let flags = flags(resolve::eval(policy));

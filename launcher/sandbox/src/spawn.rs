@@ -16,7 +16,7 @@ use crate::places;
 use crate::resolve::programs::{self, Programs};
 use crate::resolve::{self, Shown, environment, runtime};
 use crate::run::{Launch, Output, Pipes, Streams, flags, system, writable};
-use crate::stage;
+use crate::stage::{self, Reports};
 use crate::supervise::Signals;
 
 /// A script's interpreter may be a script; further than this the kernel does not go either.
@@ -114,7 +114,7 @@ fn plan(
     programs.show(&mut shown.root, policy)?;
     let cwd = if shown.has_directory(cwd) { cwd } else { Path::new("/") };
     if let Some(host) = bun {
-        let told = stage::Told { cwd, channel: false, announced: false, call: None, shell: true, again: true };
+        let told = stage::Told { cwd, reports: Reports::Nothing, call: None, shell: true, again: true };
         stage::stage(&mut shown.root, &host, policy, &engine, &told)?;
         env.extend(runtime::variables(&engine).map(String::into_bytes));
         env.push(format!("BUN_OPTIONS={}", flags(resolve::eval(policy)).join(" ")).into_bytes());

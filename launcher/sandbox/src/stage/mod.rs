@@ -77,15 +77,24 @@ struct Details<'a> {
     preload: [&'static str; 2],
 }
 
+/// What the preload says through the channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reports {
+    /// Nothing: there is no channel.
+    Nothing,
+    /// An exception that ends the program.
+    Failures,
+    /// Also what is refused. It opens the channel before the program runs.
+    Everything,
+}
+
 /// What the preload is told about this run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Told<'a> {
     /// The program's working directory.
     pub(crate) cwd: &'a Path,
-    /// Whether there is a channel.
-    pub(crate) channel: bool,
-    /// Whether the preload opens the channel at once, and reports what is refused.
-    pub(crate) announced: bool,
+    /// What the preload reports.
+    pub(crate) reports: Reports,
     /// How the function is to be called, if at all.
     pub(crate) call: Option<&'a CallRequest>,
     /// Whether the program uses Bun's shell.
@@ -106,7 +115,7 @@ pub(crate) fn stage(
     let own = table(&rows, policy, engine, told)?;
     let table = if told.again {
         // The program's process is the second of its tree, after init; a later one has no channel and no call.
-        let other = table(&rows, policy, engine, &Told { channel: false, announced: false, call: None, ..*told })?;
+        let other = table(&rows, policy, engine, &Told { reports: Reports::Nothing, call: None, ..*told })?;
         format!("process.pid===2?{own}:{other}")
     } else {
         own
@@ -125,10 +134,11 @@ pub(crate) fn stage(
 
 /// The table for one process, as JSON.
 fn table(rows: &PreloadTable, policy: &ExpandedPolicy, engine: &Engine, told: &Told<'_>) -> Result<String, Error> {
-    let Told { cwd, channel, announced, call, shell, again } = *told;
+    let Told { cwd, reports, call, shell, again } = *told;
+    let announced = reports == Reports::Everything;
     json(&Table {
         v: 1,
-        channel: channel.then_some(3),
+        channel: (reports != Reports::Nothing).then_some(3),
         hello: announced,
         call,
         context: None,
