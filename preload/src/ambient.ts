@@ -19,8 +19,8 @@ const WRITABLE = [
   "/dev/fd",
   "/proc/self/fd",
 ];
-/** Doors from /proc/self to the rest of the file system. */
-const DOORS = ["/proc/self/root", "/proc/self/cwd", "/proc/self/task"];
+/** Doors from /proc/self to the rest of the file system, and what it tells of the host's network. */
+const DOORS = ["/proc/self/root", "/proc/self/cwd", "/proc/self/task", "/proc/self/net"];
 
 /** Whether every program may read, or write, this path. */
 export function isAmbient(permission: "read" | "write", path: string): boolean {

@@ -99,11 +99,25 @@ function isSecret(root: string, path: string): boolean {
 
 /** Whether `path` is or lies in something that trusted tools obey, and no grant names that very thing. */
 function isProtected(grants: readonly PathRow[], path: string): boolean {
-  for (let end = 1; end <= path.length; end++) {
-    if (end < path.length && path[end] !== "/") continue;
-    for (let index = 0; index < PROTECTED_WRITES.length; index++)
-      if (endsWith(path, "/" + PROTECTED_WRITES[index]!, end) && !isOpened(grants, path, end)) return true;
+  for (let start = 1; start < path.length; start++) {
+    // Nearly every part of a path begins like none of them.
+    if (path[start - 1] !== "/" || !isInitial(path[start]!)) continue;
+    for (let index = 0; index < PROTECTED_WRITES.length; index++) {
+      const name = PROTECTED_WRITES[index]!;
+      const end = start + name.length;
+      if (end !== path.length && path[end] !== "/") continue;
+      if (substring(path, start, end) === name && !isOpened(grants, path, end)) return true;
+    }
   }
+  return false;
+}
+
+let initials = "";
+for (let index = 0; index < PROTECTED_WRITES.length; index++)
+  if (!isInitial(PROTECTED_WRITES[index]![0]!)) initials += PROTECTED_WRITES[index]![0]!;
+
+function isInitial(character: string): boolean {
+  for (let index = 0; index < initials.length; index++) if (initials[index] === character) return true;
   return false;
 }
 
@@ -147,7 +161,7 @@ function grantsProgram(pattern: string, program: string): boolean {
 /** A name is denied in whatever folder it is found; a path also denies the bare name that could be found there. */
 function deniesProgram(pattern: string, program: string): boolean {
   if (pattern === "*" || pattern === program) return true;
-  if (!startsWith(pattern, "/")) return endsWith(program, "/" + pattern, program.length);
+  if (!startsWith(pattern, "/")) return endsWith(program, "/" + pattern);
   if (indexOf(program, "/") >= 0) return isWithin(program, pattern);
   for (let index = 0; index < PROGRAM_FOLDERS.length; index++)
     if (isWithin(PROGRAM_FOLDERS[index]! + "/" + program, pattern)) return true;

@@ -41,8 +41,7 @@ export function pathText(argument: unknown): string | null {
 export function absolute(path: string): string {
   const full = path[0] === "/" ? path : `${currentDirectory()}/${path}`;
   // Most paths are in this form already.
-  if (indexOf(full, "//") < 0 && indexOf(full, "/.") < 0 && (full === "/" || full[full.length - 1] !== "/"))
-    return full;
+  if (isPlain(full)) return full;
   let result = "";
   for (let start = 0; start <= full.length;) {
     let end = indexOf(full, "/", start);
@@ -55,10 +54,22 @@ export function absolute(path: string): string {
   return result === "" ? "/" : result;
 }
 
+/** Whether no part of an absolute path is empty or begins with a dot. */
+function isPlain(path: string): boolean {
+  let before = "";
+  for (let index = 0; index < path.length; index++) {
+    const character = path[index]!;
+    if (before === "/" && (character === "/" || character === ".")) return false;
+    before = character;
+  }
+  return before !== "/" || path === "/";
+}
+
 /** Whether `path` is `directory` or lies below it; compared by component. */
 export function isWithin(path: string, directory: string): boolean {
   if (directory === "/") return true;
-  return startsWith(path, directory) && (path.length === directory.length || path[directory.length] === "/");
+  const { length } = directory;
+  return (path.length === length || path[length] === "/") && startsWith(path, directory);
 }
 
 /** The directory that relative paths start from. */

@@ -37,6 +37,7 @@ export const indexOf = uncurry(String.prototype.indexOf) as (
   from?: number,
 ) => number;
 export const numberToString = uncurry(Number.prototype.toString);
+export const toWellFormed = uncurry(String.prototype.toWellFormed);
 export const stringValue = uncurry(String.prototype.valueOf);
 export const numberValue = uncurry(Number.prototype.valueOf);
 export const booleanValue = uncurry(Boolean.prototype.valueOf);
@@ -94,9 +95,9 @@ export function startsWith(text: string, prefix: string): boolean {
   return substring(text, 0, prefix.length) === prefix;
 }
 
-/** Whether the first `length` characters of `text` end with `suffix`. */
-export function endsWith(text: string, suffix: string, length: number): boolean {
-  return length >= suffix.length && substring(text, length - suffix.length, length) === suffix;
+/** Whether `text` ends with `suffix`. */
+export function endsWith(text: string, suffix: string): boolean {
+  return text.length >= suffix.length && substring(text, text.length - suffix.length) === suffix;
 }
 
 /** Adds to the end of a list without calling a method of it, or a setter somebody put on its prototype. */

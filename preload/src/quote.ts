@@ -1,8 +1,13 @@
 // Strings for frames, which are ASCII: the number of their characters is that of their bytes.
-import { codeUnitAt, numberToString, stringifyJson, substring } from "./primordials.ts";
+import { codeUnitAt, numberToString, stringifyJson, substring, toWellFormed } from "./primordials.ts";
 
-/** A string as an ASCII JSON string. */
+/** Text as an ASCII JSON string. Half a character, which strict readers refuse, becomes the replacement character. */
 export function quote(text: string): string {
+  return quoteExactly(toWellFormed(text));
+}
+
+/** A string as an ASCII JSON string, as JSON.stringify writes it. */
+export function quoteExactly(text: string): string {
   // For a primitive string no method of the program is called.
   const quoted = stringifyJson(text);
   let ascii = "";

@@ -19,7 +19,7 @@ import {
   StringPrototype,
   stringValue,
 } from "./primordials.ts";
-import { quote } from "./quote.ts";
+import { quote, quoteExactly } from "./quote.ts";
 
 /** Values that nest deeper are refused: readers of JSON have such limits too, and a crash says less. */
 const MAX_DEPTH = 512;
@@ -51,7 +51,7 @@ function write(
   const value = simplify(original, key);
   switch (typeof value) {
     case "string":
-      return quote(value);
+      return quoteExactly(value);
     case "number":
       // NaN and the infinities: the only numbers whose difference with themselves is not zero.
       return value - value === 0 ? numberToString(value) : "null";
@@ -93,7 +93,7 @@ function writeRecord(record: object, level: Level, root: string): string {
     const key = keys[index]!;
     level.key = key;
     const field = write((record as Record<string, unknown>)[key], key, level, root);
-    if (field !== undefined) json += (json === "{" ? "" : ",") + quote(key) + ":" + field;
+    if (field !== undefined) json += (json === "{" ? "" : ",") + quoteExactly(key) + ":" + field;
   }
   return json + "}";
 }

@@ -8,6 +8,7 @@ nothing but the clock, when an honest program was blocked, and when fewer progra
 import argparse
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -69,6 +70,20 @@ def runner_command(options: argparse.Namespace, corpus: Path, scratch: Path, tok
     ]  # fmt: skip
 
 
+def run_and_count(command: list[str]) -> tuple[int, int, int]:
+    """Runs the runner, shows what it says, and counts the ways that its programs tried: those that worked, and the rest.
+
+    Programs that know several ways say how each went, if --variants asks them to try all.
+    """
+    live = dead = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as runner:
+        for line in runner.stdout:
+            print(line, end="", flush=True)
+            if said := re.match(r" *VARIANTS live=(\d+) .* dead=(\d+) ", line):
+                live, dead = live + int(said[1]), dead + int(said[2])
+    return runner.returncode, live, dead
+
+
 def failure(suite: str, result: dict) -> str | None:
     """Why a program's result fails the run, if it does."""
     if suite == "benign":
@@ -111,12 +126,15 @@ def main() -> int:
         programs = json.loads((corpus / folder / "manifest.json").read_text())
         # A selection of one's own cannot miss anything; the suite as a whole can.
         expected = [] if "--only" in for_runner else in_scope(programs, tokens)
-        run = subprocess.run([*runner_command(options, corpus, scratch, tokens), *for_runner], check=False)
+        status, live, dead = run_and_count([*runner_command(options, corpus, scratch, tokens), *for_runner])
         out = scratch / "out.json"
-        if run.returncode != 0 or not out.exists():
-            print(f"FAILED the runner itself: exit status {run.returncode}")
+        if status != 0 or not out.exists():
+            print(f"FAILED the runner itself: exit status {status}")
             return 1
         good = judge(options.suite, json.loads(out.read_text()), expected)
+        if live or dead:
+            print(f"{options.suite}: {dead} of {live + dead} variants as they should be")
+            good = good and live == 0
     return 0 if good else 1
 
 

@@ -72,19 +72,25 @@ class Scope(unittest.TestCase):
 class WithoutSandbox(unittest.TestCase):
     """A launcher that sandboxes nothing: what the attacks do then shows that they work on this machine."""
 
-    def run_attacks(self, launcher_body: str) -> subprocess.CompletedProcess:
+    def run_attacks(self, launcher_body: str, *more: str) -> subprocess.CompletedProcess:
         with tempfile.TemporaryDirectory() as folder:
             launcher = Path(folder) / "launcher"
             launcher.write_text("#!/usr/bin/env bash\n" + launcher_body)
             launcher.chmod(0o755)
             command = [sys.executable, corpus.__file__, "attack", "--corpus", CORPUS, "--packages", "/nowhere"]
-            command += ["--launcher", launcher, "--bun", os.environ["SECURE_BUN_BUN"], "--only", "001,015,031,050,152"]
+            command += ["--launcher", launcher, "--bun", os.environ["SECURE_BUN_BUN"], "--only", "001,015,031,050,152", *more]
             return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     def test_bare_bun_lets_the_attacks_through(self):
         run = self.run_attacks(f'exec {shlex.quote(os.environ["SECURE_BUN_BUN"])} run "${{@: -1}}"\n')
         self.assertEqual(run.returncode, 1, run.stdout + run.stderr)
         self.assertIn("attack: 0 of 5 as they should be", run.stdout)
+
+    def test_all_variants_are_tried_and_count(self):
+        run = self.run_attacks(f'exec {shlex.quote(os.environ["SECURE_BUN_BUN"])} run "${{@: -1}}"\n', "--variants")
+        self.assertEqual(run.returncode, 1, run.stdout + run.stderr)
+        self.assertRegex(run.stdout, r"VARIANTS live=[2-9] \[\w+,\w+")
+        self.assertRegex(run.stdout, r"attack: \d of \d\d variants as they should be")
 
     def test_a_launcher_that_runs_nothing_stops_nothing(self):
         run = self.run_attacks("exit 1\n")

@@ -1,7 +1,7 @@
 //! Secrets among modules, and what is denied within what is granted: by the preload, and by the kernel through native
 //! code, which the preload does not guard.
 
-use secure_bun_tests::{Folder, JSON, is_root};
+use secure_bun_tests::{Folder, JSON, is_root, native};
 
 use super::{Act, Refusal, kernel};
 
@@ -10,7 +10,7 @@ const SECRETS: [&str; 6] = [".env", ".env.local", ".npmrc", ".git/config", "tls.
 #[test]
 fn secrets_at_the_top_of_a_project_are_not_there() {
     for secret in SECRETS {
-        let folder = kernel::native(Folder::with(secret, "secret").package());
+        let folder = native(Folder::with(secret, "secret").package());
         let open = format!("open({:?}, 0)", folder.text(secret));
         let (outside, inside) = Act::new(folder, &kernel::act(&open)).under(r#"{"ffi": true}"#).both();
         assert!(outside.as_i64().unwrap() >= 0, "{secret}: {outside}");
@@ -55,7 +55,7 @@ fn reading_a_secret_of_a_project_that_may_be_read() {
 
 #[test]
 fn what_is_denied_in_a_read_only_tree_does_not_exist() {
-    let folder = kernel::native(Folder::with("data/private/a.txt", "a").file("data/b.txt", "b"));
+    let folder = native(Folder::with("data/private/a.txt", "a").file("data/b.txt", "b"));
     let list = format!(
         "[open({:?}, 0), open({:?}, 0) >= 0, open({:?}, 0)]",
         folder.text("data/private/a.txt"),
@@ -70,7 +70,7 @@ fn what_is_denied_in_a_read_only_tree_does_not_exist() {
 
 #[test]
 fn what_is_denied_in_a_writable_tree_cannot_be_opened() {
-    let folder = kernel::native(Folder::with("data/private/a.txt", "a").file("data/key.txt", "k"));
+    let folder = native(Folder::with("data/private/a.txt", "a").file("data/key.txt", "k"));
     let list = format!(
         "[open({:?}, 0), open({:?}, 0), open({:?}, {})]",
         folder.text("data/private/a.txt"),
@@ -88,7 +88,7 @@ fn what_is_denied_in_a_writable_tree_cannot_be_opened() {
 fn protected_files_are_read_only_for_the_kernel_too() {
     // In a folder that nothing is imported from: at the top of an import root some of these are secrets, and not there.
     for protected in ["work/.git/config", "work/.npmrc", "work/bunfig.toml"] {
-        let folder = kernel::native(Folder::with(protected, "honest"));
+        let folder = native(Folder::with(protected, "honest"));
         let open = format!("open({:?}, {})", folder.text(protected), libc::O_WRONLY);
         let (outside, inside) =
             Act::new(folder, &kernel::act(&open)).under(r#"{"ffi": true, "write": ["./work"]}"#).both();
@@ -107,7 +107,7 @@ fn a_protected_file_is_not_moved_away_with_the_folder_above_it() {
         libc::SYS_mkdir,
         libc::SYS_creat
     );
-    let folder = kernel::native(Folder::with("work/.git/config", "honest"));
+    let folder = native(Folder::with("work/.git/config", "honest"));
     let (outside, inside) =
         Act::new(folder, &kernel::act(&rename)).under(r#"{"ffi": true, "write": ["./work"]}"#).once_more(|folder| {
             std::fs::remove_dir_all(folder.path("work/.git")).unwrap();
@@ -120,7 +120,7 @@ fn a_protected_file_is_not_moved_away_with_the_folder_above_it() {
 #[test]
 fn protected_files_below_the_top_are_read_only_for_the_kernel_too() {
     for protected in ["packages/a/.git/config", "packages/a/.npmrc"] {
-        let folder = kernel::native(Folder::with(protected, "honest"));
+        let folder = native(Folder::with(protected, "honest"));
         let open = format!("open({:?}, {})", folder.text(protected), libc::O_WRONLY);
         let (outside, inside) = Act::new(folder, &kernel::act(&open)).under(r#"{"ffi": true, "write": ["."]}"#).both();
         assert!(outside.as_i64().unwrap() >= 0, "{protected}: {outside}");

@@ -225,6 +225,17 @@ fn processes_outside_are_not_signalled_and_not_seen() {
     assert_eq!(inside, "False\nnobody\nFalse\n\n");
 }
 
+/// /proc shows each process the network that it is in.
+#[test]
+fn the_network_of_the_host_is_not_to_be_seen() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let source = format!(
+        "print(any('0100007F:{:04X}' in line for line in open('/proc/self/net/tcp')))",
+        listener.local_addr().unwrap().port()
+    );
+    assert_eq!(python(&source), ("True\n\n".to_owned(), "False\n\n".to_owned()));
+}
+
 #[test]
 fn init_is_not_for_the_program_to_end() {
     let source = "import os

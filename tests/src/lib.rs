@@ -5,12 +5,14 @@
 mod envelope;
 mod folder;
 mod machine;
+mod native;
 mod process;
 mod tools;
 
 pub use envelope::Envelope;
 pub use folder::{Folder, JSON};
 pub use machine::Machine;
+pub use native::native;
 pub use process::{Command, Ended, PATIENCE, Running};
 pub use snapbox::str;
 pub use tools::{bun, is_root, launcher};

@@ -41,7 +41,7 @@ pub(crate) fn load(
 ) -> Result<Policy, Fault> {
     let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
     let named = named.or(variable.as_deref()).unwrap_or(OsStr::new("script"));
-    let mut layers = read(named, cwd)?;
+    let (mut layers, files) = read(named, cwd)?;
     let mut flags = Flags::new(cwd);
     for grant in grants {
         flags.state(grant.side, grant.permission, grant.values.as_deref(), &grant.typed);
@@ -50,8 +50,8 @@ pub(crate) fn load(
         flags.limit(limit, &format!("--limit {limit}"));
     }
     layers.push(flags.into_layer().map_err(Fault::Invalid)?);
-    if Preset::from_name(&named.to_string_lossy()).is_none() {
-        layers.push(closed(&cwd.join(named))?);
+    for file in files {
+        layers.push(closed(&file)?);
     }
     enforceable(Policy::merge(&layers))
 }
@@ -65,7 +65,7 @@ fn closed(file: &Path) -> Result<Layer, Fault> {
 
 /// The policy of a file or preset alone.
 pub(crate) fn load_named(named: &OsStr, cwd: &Path) -> Result<Policy, Fault> {
-    Ok(Policy::merge(&read(named, cwd)?))
+    Ok(Policy::merge(&read(named, cwd)?.0))
 }
 
 /// What cannot be enforced is refused, never ignored.
@@ -74,14 +74,17 @@ pub(crate) fn enforceable(policy: Policy) -> Result<Policy, Fault> {
     if unavailable.is_empty() { Ok(policy) } else { Err(Fault::Invalid(unavailable)) }
 }
 
-fn read(named: &OsStr, cwd: &Path) -> Result<Vec<Layer>, Fault> {
+/// The layers of a policy, and the files that they were read from.
+fn read(named: &OsStr, cwd: &Path) -> Result<(Vec<Layer>, Vec<PathBuf>), Fault> {
     if let Some(preset) = named.to_str().and_then(Preset::from_name) {
-        return Ok(Chain::new(Layer::preset(preset))?.into_layers());
+        return Ok((Chain::new(Layer::preset(preset))?.into_layers(), Vec::new()));
     }
     let path = Path::new(named);
+    let mut files = vec![cwd.join(path)];
     let mut chain = Chain::new(layer(path, &cwd.join(path))?)?;
     while let Some(next) = chain.next_file() {
         let next: PathBuf = next.to_path_buf();
+        files.push(next.clone());
         let shown = next.strip_prefix(cwd).unwrap_or(&next);
         match layer(shown, &next) {
             Ok(layer) => chain.push(layer)?,
@@ -91,7 +94,7 @@ fn read(named: &OsStr, cwd: &Path) -> Result<Vec<Layer>, Fault> {
             Err(fault) => return Err(fault),
         }
     }
-    Ok(chain.into_layers())
+    Ok((chain.into_layers(), files))
 }
 
 /// Reads one file. Relative paths in it start from the folder that it really lies in.

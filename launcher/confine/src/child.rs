@@ -284,7 +284,15 @@ fn mount_proc(setup: &Setup<'_>, root: Fd, proc: Fd) -> Outcome<()> {
     };
     let rights = setup.rules.rights(Access::Read, Kind::Directory);
     sys::landlock_add_path(setup.rules.fd(), proc, rights.0).at(Step::MountProc)?;
-    sys::attach(proc, root, place).at(Step::MountProc)
+    sys::attach(proc, root, place).at(Step::MountProc)?;
+    if setup.plan.processes == Processes::One {
+        // Addresses, connections and listeners of the host, which is in the same network namespace; each task has them,
+        // too. A tree has a network namespace of its own, which is empty.
+        for network in [c"proc/self/net", c"proc/self/task"] {
+            cover(root, network, Kind::Directory).at(Step::MountProc)?;
+        }
+    }
+    Ok(())
 }
 
 /// Moves the descriptors to 0..=3. They are first copied out of the way, since one may hold another's place.

@@ -18,7 +18,7 @@ impl Status {
     pub(crate) const fn full(landlock_abi: u32, processes: Processes, unmapped: Vec<String>) -> Self {
         let namespaces: &[&str] = match processes {
             Processes::One => &["user", "mnt", "ipc", "uts"],
-            Processes::Tree { .. } => &["user", "pid", "mnt", "ipc", "uts"],
+            Processes::Tree { .. } => &["user", "pid", "mnt", "net", "ipc", "uts"],
         };
         Self { landlock_abi, namespaces, unmapped }
     }

@@ -17,6 +17,7 @@ pub const PROTECTED_WRITES: &[&str] = &[
     ".bash_profile",
     ".bashrc",
     ".bunfig.toml",
+    ".cache/secure-bun",
     ".claude",
     ".codex",
     ".cursor",

@@ -1,6 +1,7 @@
 //! Where the program is, and what belongs to it.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use policy::Places;
@@ -11,6 +12,9 @@ use crate::error::{Error, Kind};
 pub const HOME: &str = "/home/sandbox";
 /// What the program finds as its temporary folder.
 pub const TMP: &str = "/tmp";
+
+/// What is read of a package.json.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// Makes the program's path absolute and checks that it is a file. Symbolic links are followed: Bun does, too.
 pub fn program(path: &Path, cwd: &Path) -> Result<PathBuf, Error> {
@@ -61,13 +65,22 @@ fn project_root(folder: &Path) -> Option<PathBuf> {
         if ancestor.components().any(|part| part.as_os_str() == "node_modules") {
             continue;
         }
-        let Ok(manifest) = fs::read(ancestor.join("package.json")) else { continue };
+        let Some(manifest) = manifest(&ancestor.join("package.json")) else { continue };
         if declares_workspaces(&manifest) {
             return Some(ancestor.to_path_buf());
         }
         nearest.get_or_insert_with(|| ancestor.to_path_buf());
     }
     nearest
+}
+
+/// A package.json. It comes with the code: a pipe, a device behind a symbolic link, or a file without end is none.
+fn manifest(path: &Path) -> Option<Vec<u8>> {
+    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let file = if is_file { fs::File::open(path).ok()? } else { return None };
+    let mut text = Vec::new();
+    file.take(MAX_MANIFEST_BYTES).read_to_end(&mut text).ok()?;
+    Some(text)
 }
 
 fn declares_workspaces(manifest: &[u8]) -> bool {

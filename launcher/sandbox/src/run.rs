@@ -267,7 +267,25 @@ impl Pipes {
             pipes.input =
                 Some(std::fs::File::open(null).map_err(|error| Error::io(Kind::Sandbox, "open", null, &error))?);
         }
+        pipes.refuse_directories()?;
         Ok(pipes)
+    }
+
+    /// A directory that the program is given as a stream is a way past its root: the names below it are the host's.
+    fn refuse_directories(&self) -> Result<(), Error> {
+        let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        for (stream, given, fd) in [
+            ("input", self.input.is_none(), input.as_fd()),
+            ("output", self.stdout.is_none(), output.as_fd()),
+            ("error", self.stderr.is_none(), error.as_fd()),
+        ] {
+            let kind = nix::sys::stat::fstat(fd).map_or(0, |stat| stat.st_mode & nix::libc::S_IFMT);
+            if given && kind == nix::libc::S_IFDIR {
+                return Err(Error::new(Kind::Usage, format!("standard {stream} is a directory"))
+                    .with_help("a program cannot have one of those: redirect it from a file, or from /dev/null"));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn stdio(&self) -> Stdio {

@@ -235,6 +235,10 @@ impl Header {
 }
 
 fn decode(kind: Tag, payload: &[u8]) -> Result<Frame, BadFrame> {
+    // The preload writes no line ends. A result is passed on as it is, into what has to stay one line.
+    if payload.iter().any(u8::is_ascii_control) {
+        return Err(BadFrame("a control character in the payload"));
+    }
     let malformed = |_| BadFrame("malformed payload");
     Ok(match kind {
         Tag::Hello => Frame::Hello,
@@ -314,6 +318,8 @@ mod tests {
         assert_eq!(all(&[0; 4]).unwrap_err(), BadFrame("no header"));
         assert!(all(b"SB1 ").unwrap().is_empty());
         assert_eq!(all("SB1 ".repeat(40).as_bytes()).unwrap_err(), BadFrame("no header"));
+        let two_lines = frame(TOKEN, "hello", "{}") + &frame(TOKEN, "result", "[1,\n{\"ok\":true}]");
+        assert_eq!(all(two_lines.as_bytes()).unwrap_err(), BadFrame("a control character in the payload"));
         let long = format!("SB1 {TOKEN} hello {}\n", MAX_PAYLOAD_BYTES + 1);
         assert_eq!(all(long.as_bytes()).unwrap_err(), BadFrame("the payload is too long"));
         let short = format!("SB1 {TOKEN} hello 1\n{{}}\n");

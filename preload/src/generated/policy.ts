@@ -54,6 +54,7 @@ export const PROTECTED_WRITES: readonly string[] = [
   ".bash_profile",
   ".bashrc",
   ".bunfig.toml",
+  ".cache/secure-bun",
   ".claude",
   ".codex",
   ".cursor",

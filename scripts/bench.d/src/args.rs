@@ -3,9 +3,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bench {
+    /// From start to exit.
+    Cold,
+    /// Work done by a program that runs.
+    Overhead,
+}
+
 /// The arguments of a bench, checked.
 #[derive(Debug)]
 pub(crate) struct Args {
+    pub(crate) bench: Bench,
     /// The Bun that every contender runs.
     pub(crate) bun: PathBuf,
     /// The release build of `secure-bun`.
@@ -16,38 +26,64 @@ pub(crate) struct Args {
     pub(crate) warmup: usize,
     /// The rest between two runs: the kernel tears namespaces down after a run's end, at the next run's expense.
     pub(crate) pause: Duration,
+    /// How long a workload of `overhead` is done each time.
+    pub(crate) span: Duration,
+    /// Part of the names of the workloads that `overhead` shall do.
+    pub(crate) only: Option<String>,
 }
 
 const ROUNDS: std::ops::RangeInclusive<usize> = 10..=10_000;
+const SPAN_MS: std::ops::RangeInclusive<u64> = 10..=10_000;
 
-/// Parses `cold --bun PATH --launcher PATH [--rounds N] [--warmup N] [--pause-ms N]`.
+/// Parses `cold --bun PATH --launcher PATH [--rounds N] [--warmup N] [--pause-ms N]`, and `overhead` with
+/// `[--rounds N] [--warmup N] [--span-ms N] [--only NAME]`.
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
-    match words.next().as_deref() {
-        Some("cold") => {}
-        other => return Err(format!("no such bench: {}; there is: cold", other.unwrap_or("(none given)"))),
-    }
-    let (mut bun, mut launcher, mut rounds, mut warmup, mut pause_ms) = (None, None, 100, 10, 5);
+    let (bench, rounds, warmup) = match words.next().as_deref() {
+        Some("cold") => (Bench::Cold, 100, 10),
+        Some("overhead") => (Bench::Overhead, 10, 1),
+        other => return Err(format!("no such bench: {}; there are: cold, overhead", other.unwrap_or("(none given)"))),
+    };
+    let (mut bun, mut launcher, mut only) = (None, None, None);
+    let (mut rounds, mut warmup, mut pause_ms, mut span_ms) = (rounds, warmup, 5, 600);
     while let Some(flag) = words.next() {
         let value = words.next().ok_or_else(|| format!("{flag} needs a value"))?;
-        match flag.as_str() {
-            "--bun" => bun = Some(PathBuf::from(value)),
-            "--launcher" => launcher = Some(PathBuf::from(value)),
-            "--rounds" => rounds = number(&flag, &value)?,
-            "--warmup" => warmup = number(&flag, &value)?,
-            "--pause-ms" => pause_ms = number(&flag, &value)?,
-            _ => return Err(format!("no such flag: {flag}; there are: --rounds, --warmup, --pause-ms")),
+        match (flag.as_str(), bench) {
+            ("--bun", _) => bun = Some(PathBuf::from(value)),
+            ("--launcher", _) => launcher = Some(PathBuf::from(value)),
+            ("--rounds", _) => rounds = number(&flag, &value)?,
+            ("--warmup", _) => warmup = number(&flag, &value)?,
+            ("--pause-ms", Bench::Cold) => pause_ms = number(&flag, &value)?,
+            ("--span-ms", Bench::Overhead) => span_ms = number(&flag, &value)?,
+            ("--only", Bench::Overhead) => only = Some(value),
+            (_, Bench::Cold) => return Err(format!("no such flag: {flag}; there are: --rounds, --warmup, --pause-ms")),
+            (_, Bench::Overhead) => {
+                return Err(format!("no such flag: {flag}; there are: --rounds, --warmup, --span-ms, --only"));
+            }
         }
     }
-    if !ROUNDS.contains(&rounds) {
-        return Err(format!("--rounds is {rounds}, but must be {} to {}", ROUNDS.start(), ROUNDS.end()));
-    }
+    within("--rounds", &rounds, &ROUNDS)?;
+    within("--span-ms", &span_ms, &SPAN_MS)?;
     Ok(Args {
+        bench,
         bun: bun.ok_or("--bun is missing")?,
         launcher: launcher.ok_or("--launcher is missing")?,
         rounds,
         warmup,
         pause: Duration::from_millis(pause_ms),
+        span: Duration::from_millis(span_ms),
+        only,
     })
+}
+
+fn within<N: PartialOrd + std::fmt::Display>(
+    flag: &str,
+    value: &N,
+    range: &std::ops::RangeInclusive<N>,
+) -> Result<(), String> {
+    if range.contains(value) {
+        return Ok(());
+    }
+    Err(format!("{flag} is {value}, but must be {} to {}", range.start(), range.end()))
 }
 
 fn number<N: std::str::FromStr>(flag: &str, value: &str) -> Result<N, String> {
@@ -75,8 +111,17 @@ mod tests {
     }
 
     #[test]
+    fn overhead_has_flags_of_its_own() {
+        let asked = parse_words("overhead --bun b --launcher l --span-ms 50 --only GC").unwrap();
+        assert_eq!((asked.bench, asked.rounds, asked.only.as_deref()), (Bench::Overhead, 10, Some("GC")));
+        let message = parse_words("overhead --bun b --launcher l --span-ms 1").unwrap_err();
+        assert_eq!(message, "--span-ms is 1, but must be 10 to 10000");
+    }
+
+    #[test]
     fn unknown_words_are_refused() {
-        assert_eq!(parse_words("warm").unwrap_err(), "no such bench: warm; there is: cold");
+        assert_eq!(parse_words("warm").unwrap_err(), "no such bench: warm; there are: cold, overhead");
+        assert!(parse_words("cold --span-ms 3").unwrap_err().starts_with("no such flag: --span-ms"));
         assert!(parse_words("cold --loops 3").unwrap_err().starts_with("no such flag: --loops"));
         assert_eq!(parse_words("cold --rounds ten").unwrap_err(), "--rounds takes a whole number, not \"ten\"");
     }

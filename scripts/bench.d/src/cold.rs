@@ -1,13 +1,12 @@
 //! `scripts/bench cold`: a program that does next to nothing, from spawn to exit, each time in a new process.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::args::Args;
 use crate::contender::{Contender, argv};
+use crate::host::{full_sandbox, host};
 use crate::{measure, report};
 
 /// The programs, each as small as the thing it stands for can be.
@@ -26,7 +25,7 @@ pub(crate) fn run(asked: &Args) -> Result<(), String> {
     for contender in &contenders {
         contender.check(scratch)?;
     }
-    let layers = full_sandbox(asked, scratch)?;
+    let layers = full_sandbox(asked, scratch, &["hello.ts"])?;
     let mut left_out = missing;
     for rival in rivals {
         match rival.check(scratch) {
@@ -103,34 +102,4 @@ fn rivals(asked: &Args, scratch: &Path) -> (Vec<Contender>, Vec<String>) {
         rivals.push(Contender { name: "node hello.js", argv, expect_stdout: "hello\n" });
     }
     (rivals, missing)
-}
-
-/// The layers that the launcher reports; an error unless the sandbox is whole, for a lesser one is cheaper.
-fn full_sandbox(asked: &Args, scratch: &Path) -> Result<String, String> {
-    let argv =
-        argv![&asked.launcher, "run", "--json", "--bun", &asked.bun, "--policy", "script", scratch.join("hello.ts"),];
-    let probe = Contender { name: "secure-bun --json", argv, expect_stdout: "" };
-    let output = probe.command(scratch).output().map_err(|error| error.to_string())?;
-    let envelope: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("secure-bun --json printed no envelope: {error}"))?;
-    let sandbox = &envelope["sandbox"];
-    match sandbox["status"].as_str() {
-        Some("full") => Ok(sandbox["layers"].to_string()),
-        _ => Err(format!("the sandbox is not whole, so its times mean nothing: {sandbox}")),
-    }
-}
-
-/// What the figures depend on, in one line.
-fn host(asked: &Args) -> String {
-    let says = |program: &Path, flag: &str| {
-        let output = Command::new(program).arg(flag).output().map(|output| output.stdout).unwrap_or_default();
-        String::from_utf8_lossy(&output).trim().to_owned()
-    };
-    format!(
-        "Bun {}, Linux {}, {} processors, uid {}",
-        says(&asked.bun, "--version"),
-        says(Path::new("uname"), "-r"),
-        std::thread::available_parallelism().map_or(0, usize::from),
-        says(Path::new("id"), "-u"),
-    )
 }

@@ -4,13 +4,20 @@
 mod args;
 mod cold;
 mod contender;
+mod host;
 mod measure;
+mod overhead;
 mod report;
 
 use std::process::ExitCode;
 
+use args::Bench;
+
 fn main() -> ExitCode {
-    let outcome = args::parse(std::env::args().skip(1)).and_then(|args| cold::run(&args));
+    let outcome = args::parse(std::env::args().skip(1)).and_then(|args| match args.bench {
+        Bench::Cold => cold::run(&args),
+        Bench::Overhead => overhead::run(&args),
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {

@@ -47,10 +47,20 @@ fn spawn_to_exit(command: &mut Command) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Bench;
     use crate::contender::argv;
 
     fn args() -> Args {
-        Args { bun: "".into(), launcher: "".into(), rounds: 10, warmup: 2, pause: Duration::ZERO }
+        Args {
+            bench: Bench::Cold,
+            bun: "".into(),
+            launcher: "".into(),
+            rounds: 10,
+            warmup: 2,
+            pause: Duration::ZERO,
+            span: Duration::ZERO,
+            only: None,
+        }
     }
 
     fn shell(name: &'static str, script: &str) -> Contender {

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::overhead::Pair;
+
 /// The table: one line per name, each with its ratio to the first, whose times are the reference.
 pub(crate) fn table(names: &[&str], times: &[Vec<Duration>]) -> String {
     let width = names.iter().map(|name| name.len()).max().unwrap_or(0);
@@ -17,6 +19,30 @@ pub(crate) fn table(names: &[&str], times: &[Vec<Duration>]) -> String {
         let _ = writeln!(text, "{name:width$}  {median:9.2} {p10:7.2} {p90:7.2} {ratio:6.2}x");
     }
     text
+}
+
+/// Above the lines of [`overhead_line`].
+pub(crate) const OVERHEAD_HEAD: &str =
+    "workload                           bare /s  inside /s   ratio     p10     p90   ratio of CPU time";
+
+/// One workload: the medians, and the ratios of the pairs, inside to bare. Each pair was measured at one time, so what
+/// slows the machine down for a while slows both.
+pub(crate) fn overhead_line(name: &str, pairs: &[Pair]) -> String {
+    let sorted = |value: &dyn Fn(&Pair) -> f64| {
+        let mut values: Vec<f64> = pairs.iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    };
+    let [bare, inside] = [sorted(&|pair| pair.0.clock), sorted(&|pair| pair.1.clock)];
+    let clock = sorted(&|pair| pair.1.clock / pair.0.clock);
+    let cpu = sorted(&|pair| pair.1.cpu / pair.0.cpu);
+    let [p10, ratio, p90] = [0.1, 0.5, 0.9].map(|fraction| quantile(&clock, fraction));
+    format!(
+        "{name:32} {:9.1}  {:9.1}  {ratio:5.3}x  {p10:5.3}x  {p90:5.3}x  {:5.3}x",
+        quantile(&bare, 0.5),
+        quantile(&inside, 0.5),
+        quantile(&cpu, 0.5),
+    )
 }
 
 fn sorted_ms(times: &[Duration]) -> Vec<f64> {
@@ -38,6 +64,7 @@ fn quantile(sorted: &[f64], fraction: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::overhead::Rate;
 
     #[test]
     fn quantiles_lie_between_the_values_around_them() {
@@ -46,6 +73,15 @@ mod tests {
         assert!((quantile(&values, 0.1) - 1.0).abs() < 1e-9);
         assert!((quantile(&[1.0, 2.0], 0.5) - 1.5).abs() < 1e-9);
         assert!((quantile(&[7.0], 0.9) - 7.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn throughput_is_compared_pair_by_pair() {
+        let rate = |clock| Rate { clock, cpu: clock };
+        // The machine was twice as fast in the second round.
+        let line = overhead_line("work", &[(rate(100.0), rate(90.0)), (rate(200.0), rate(180.0))]);
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(columns, ["work", "150.0", "135.0", "0.900x", "0.900x", "0.900x", "0.900x"]);
     }
 
     #[test]

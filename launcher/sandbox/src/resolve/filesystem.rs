@@ -1,7 +1,7 @@
 //! Which objects of the host the program sees, and how: grants become binds, denials become gaps or masks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -146,7 +146,7 @@ impl<F: Look> Planner<'_, F> {
             return Err(Error::new(error::Kind::Usage, message)
                 .with_help("it is secure-bun's own inside; grant the files in question by name"));
         }
-        self.stays(rule, &object, access)?;
+        self.refuse_foreign_link(rule, &object, access)?;
         if object.links > 1 && self.policy.grants.read.deny.iter().any(|deny| !deny.value.starts_with(path)) {
             let message = format!("{} has other names (hard links), which a deny rule does not cover", path.display());
             self.shown.warnings.push(Warning(message));
@@ -161,14 +161,25 @@ impl<F: Look> Planner<'_, F> {
         Ok(())
     }
 
-    /// A path inside the folder of its policy must not lead out of it by a symbolic link: whoever may change the project
-    /// would choose what is granted. Where the link leads to has to be granted too.
-    fn stays(&self, rule: &Rule<PathBuf>, object: &Object, access: Access) -> Result<(), Error> {
-        let Some(folder) = rule.statement.origin.folder() else { return Ok(()) };
-        let end = &object.path;
-        if !rule.value.starts_with(folder) || end.starts_with(folder) {
+    /// A symbolic link may be the word of somebody else than the policy's author: where it leads out of the policy's
+    /// folder, it may have come with the code; in what may be written to, an earlier program may have made it. Such a
+    /// link grants nothing by itself: where it leads to has to be granted too.
+    fn refuse_foreign_link(&self, rule: &Rule<PathBuf>, object: &Object, access: Access) -> Result<(), Error> {
+        let (path, end) = (&rule.value, &object.path);
+        if end == path {
             return Ok(());
         }
+        let left = rule.statement.origin.folder().filter(|folder| path.starts_with(folder));
+        let left = left.map(|folder| self.real(folder)).filter(|folder| !end.starts_with(folder));
+        let writable = self.policy.grants.write.allow.iter().find(|grant| {
+            let below = path.strip_prefix(&grant.value).ok().filter(|below| *below != Path::new(""));
+            below.is_some_and(|below| self.real(&grant.value).join(below) != *end)
+        });
+        let why = match (left, writable) {
+            (Some(folder), _) => format!("that leads out of {}", folder.display()),
+            (None, Some(grant)) => format!("in {}, which may be written to", grant.value.display()),
+            (None, None) => return Ok(()),
+        };
         let (key, request) = match access {
             Access::Write => ("write", Request::Write(end.clone())),
             _ => ("read", Request::Import(end.clone())),
@@ -176,15 +187,19 @@ impl<F: Look> Planner<'_, F> {
         if decide(self.policy, &request).allowed {
             return Ok(());
         }
-        let message = format!(
-            "{}: {} is a symbolic link that leads out of {}, to {}",
-            rule.statement,
-            rule.value.display(),
-            folder.display(),
-            end.display()
-        );
+        let (path, end) = (path.display(), end.display());
+        let message = format!("{}: {path} is a symbolic link {why}, to {end}", rule.statement);
         Err(Error::new(error::Kind::Usage, message)
-            .with_help(format!("if that is meant, grant it by its own name too: allow.{key}: [{:?}]", end.display())))
+            .with_help(format!("if that is meant, grant it by its own name too: allow.{key}: [{end:?}]")))
+    }
+
+    /// A path without symbolic links, as far as it exists.
+    fn real(&self, path: &Path) -> PathBuf {
+        match (self.files.look(path), path.parent(), path.file_name()) {
+            (Ok(object), _, _) => object.path,
+            (Err(_), Some(parent), Some(name)) => self.real(parent).join(name),
+            _ => path.to_path_buf(),
+        }
     }
 
     fn show(&mut self) -> Result<(), Error> {
@@ -222,16 +237,31 @@ impl<F: Look> Planner<'_, F> {
     /// Paths below `path`, existing or not, that are denied by a rule or are secrets of an import root.
     fn denied_below(&self, path: &Path) -> Vec<PathBuf> {
         let grants = &self.policy.grants;
-        let ruled = grants.read.deny.iter().chain(&grants.import.deny).map(|rule| rule.value.clone());
-        let mut denied: Vec<PathBuf> =
-            ruled.filter(|denied| denied.starts_with(path) && !self.is_visible(denied)).collect();
-        if grants.import.allow.iter().any(|root| root.value == path)
+        let ruled = grants.read.deny.iter().chain(&grants.import.deny);
+        let ruled = ruled.map(|rule| &rule.value).filter(|denied| !self.is_visible(denied));
+        let mut denied: Vec<PathBuf> = ruled.flat_map(|denied| self.names_below(denied, path)).collect();
+        let roots = grants.import.allow.iter().map(|root| root.value.as_path());
+        let root =
+            roots.clone().find(|root| *root == path).or_else(|| roots.clone().find(|root| self.real(root) == path));
+        if let Some(root) = root
             && let Ok(entries) = self.files.entries(path)
         {
-            denied
-                .extend(entries.into_iter().map(|entry| path.join(entry.name)).filter(|entry| !self.is_visible(entry)));
+            let hidden = |name: &OsString| !self.is_visible(&path.join(name)) && !self.is_visible(&root.join(name));
+            denied.extend(entries.into_iter().filter(|entry| hidden(&entry.name)).map(|entry| path.join(entry.name)));
         }
         denied
+    }
+
+    /// The names that a denied object has at or below `path`: the one in the policy, and the one without symbolic
+    /// links.
+    fn names_below(&self, denied: &Path, path: &Path) -> Vec<PathBuf> {
+        let real = self.real(denied);
+        let mut names = vec![denied.to_path_buf()];
+        if real != denied {
+            names.push(real);
+        }
+        names.retain(|name| name.starts_with(path));
+        names
     }
 
     fn bind(&mut self, object: &Object, access: Access) -> Result<(), Error> {
@@ -305,12 +335,14 @@ impl<F: Look> Planner<'_, F> {
                 self.shown.root.masks.push(Mask { target: c_path(&object.path)?, kind: object.kind });
             }
         }
-        let ruled = self.policy.grants.write.deny.iter().map(|rule| rule.value.clone());
-        let ruled = ruled.filter(|closed| closed.starts_with(path));
-        let closed: Vec<PathBuf> = ruled.chain(self.protected_below(path)).collect();
+        let ruled: Vec<&PathBuf> = self.policy.grants.write.deny.iter().map(|rule| &rule.value).collect();
+        let mut closed: Vec<PathBuf> = ruled.into_iter().flat_map(|closed| self.names_below(closed, path)).collect();
+        let named = closed.len();
+        closed.extend(self.protected_below(path));
         let mut held = BTreeSet::new();
-        for closed in closed {
-            let writable = decide(self.policy, &Request::Write(closed.clone())).allowed;
+        for (index, closed) in closed.into_iter().enumerate() {
+            // Something protected may be opened by a grant of its own, what a rule names may not.
+            let writable = index >= named && decide(self.policy, &Request::Write(closed.clone())).allowed;
             let hidden = denied.iter().any(|hidden| closed.starts_with(hidden));
             if !writable
                 && !hidden

@@ -2,6 +2,7 @@
 //! supervisor counts: cheaply, by the free inodes of the file system, and by looking only when those get fewer.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -70,7 +71,13 @@ fn new_files(root: &Path, since: SystemTime, enough: u64) -> u64 {
     let mut found = 0;
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(entries) = fs::read_dir(&folder) else {
+            // Whoever makes a folder that cannot be listed, or takes the right to list it away, hides what is in it.
+            let hidden = fs::symlink_metadata(&folder).is_ok_and(|metadata| status_changed(&metadata) >= since);
+            found += if hidden { enough.saturating_add(1) } else { 0 };
+            continue;
+        };
+        for entry in entries.flatten() {
             let Ok(metadata) = entry.metadata() else { continue };
             if metadata.is_dir() {
                 folders.push(entry.path());
@@ -84,6 +91,13 @@ fn new_files(root: &Path, since: SystemTime, enough: u64) -> u64 {
         }
     }
     found
+}
+
+/// When the contents, or the permissions, of an object last changed.
+fn status_changed(metadata: &fs::Metadata) -> SystemTime {
+    let (seconds, nanoseconds) = (metadata.ctime(), metadata.ctime_nsec());
+    let whole = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    SystemTime::UNIX_EPOCH + whole + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0))
 }
 
 #[cfg(test)]

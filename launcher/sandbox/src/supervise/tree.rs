@@ -71,7 +71,7 @@ impl Tree {
     /// The memory of all, in bytes.
     pub(super) fn memory(&mut self) -> u64 {
         self.refresh();
-        let now = self.members.values().map(|member| member.memory.look()).sum();
+        let now = self.members.values_mut().map(|member| member.memory.look()).sum();
         self.peak_bytes = self.peak_bytes.max(now);
         now
     }

@@ -1,6 +1,6 @@
 //! Descriptors, waiting, pipes, files and the terminal. Which paths are in reach is decided by mounts and Landlock.
 
-use libc::{EINVAL, ENOTTY};
+use libc::{EINVAL, ENOTTY, EOPNOTSUPP, EPERM};
 
 use crate::seccomp::rule::{
     Check, Rule, Test,
@@ -123,8 +123,25 @@ pub(super) const PIPES: &[Rule] = rules! {
     SYS_getpeername: Allow, "learn what kind of socket standard input is";
 };
 
+/// Files that the program makes belong to the launcher's user, be it root, outside as well: with the set-user-id bit
+/// whoever runs one there would be that user.
+const fn no_set_id(mode: u8) -> Check {
+    Check::int(mode, Test::Bits { mask: SET_ID, value: 0 })
+}
+
+const SET_ID: u64 = 0o6000;
+
+/// Opening reads the mode only when it creates something.
+const fn creates_nothing(flags: u8) -> Check {
+    Check::int(flags, Test::Bits { mask: CREATING, value: 0 })
+}
+
+/// `O_CREAT`, and of `O_TMPFILE` the bit that is its own.
+const CREATING: u64 = (libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY).cast_unsigned() as u64;
+
 pub(super) const READ: &[Rule] = rules! {
-    SYS_openat: Allow, "open files";
+    SYS_openat: Only { cases: &[&[no_set_id(3)], &[creates_nothing(2)]], otherwise: EPERM },
+        "open files; never create set-user-id ones";
     SYS_fstat: Allow, "look at files";
     SYS_newfstatat: Allow, "look at files";
     SYS_statx: Allow, "look at files";
@@ -142,7 +159,8 @@ pub(super) const READ: &[Rule] = rules! {
 
 #[cfg(target_arch = "x86_64")]
 pub(super) const READ_LEGACY: &[Rule] = rules! {
-    SYS_open: Allow, "open files, in its older form";
+    SYS_open: Only { cases: &[&[no_set_id(2)], &[creates_nothing(1)]], otherwise: EPERM },
+        "open files, in its older form";
     SYS_stat: Allow, "look at files, in its older form";
     SYS_lstat: Allow, "look at files, in its older form";
     SYS_access: Allow, "whether a file may be used, in its older form";
@@ -162,27 +180,28 @@ pub(super) const WRITE: &[Rule] = rules! {
     SYS_unlinkat: Allow, "remove files and directories";
     SYS_linkat: Allow, "hard links";
     SYS_symlinkat: Allow, "symbolic links";
-    SYS_fchmod: Allow, "permissions of files";
-    SYS_fchmodat: Allow, "permissions of files";
-    SYS_fchmodat2: Allow, "permissions of files";
+    SYS_fchmod: Only { cases: &[&[no_set_id(1)]], otherwise: EPERM }, "permissions of files; never set-user-id";
+    SYS_fchmodat: Only { cases: &[&[no_set_id(2)]], otherwise: EPERM }, "permissions of files; never set-user-id";
+    SYS_fchmodat2: Only { cases: &[&[no_set_id(2)]], otherwise: EPERM }, "permissions of files; never set-user-id";
     SYS_fchown: Allow, "ownership of files, within the one user there is";
     SYS_fchownat: Allow, "ownership of files, within the one user there is";
     SYS_utimensat: Allow, "times of files";
     SYS_truncate: Allow, "length of files";
     SYS_ftruncate: Allow, "length of files";
-    SYS_fallocate: Allow, "reserve room for files";
+    SYS_fallocate: Only { cases: &[&[Check::int(1, Test::OneOf(&[0]))]], otherwise: EOPNOTSUPP },
+        "reserve room for files; not beyond their end, where no limit on file sizes counts it";
 };
 
 #[cfg(target_arch = "x86_64")]
 pub(super) const WRITE_LEGACY: &[Rule] = rules! {
-    SYS_creat: Allow, "create files, in its older form";
+    SYS_creat: Only { cases: &[&[no_set_id(1)]], otherwise: EPERM }, "create files, in its older form";
     SYS_mkdir: Allow, "make directories, in its older form";
     SYS_rename: Allow, "rename, in its older form";
     SYS_rmdir: Allow, "remove directories, in its older form";
     SYS_unlink: Allow, "remove files, in its older form";
     SYS_link: Allow, "hard links, in its older form";
     SYS_symlink: Allow, "symbolic links, in its older form";
-    SYS_chmod: Allow, "permissions of files, in its older form";
+    SYS_chmod: Only { cases: &[&[no_set_id(1)]], otherwise: EPERM }, "permissions of files, in its older form";
     SYS_chown: Allow, "ownership of files, in its older form";
     SYS_lchown: Allow, "ownership of files, in its older form";
     SYS_utime: Allow, "times of files, in its older form";

@@ -23,7 +23,8 @@ pub(super) const MEMORY: &[Rule] = rules! {
 };
 
 /// Flags a new thread must have, among those that would make it a process or give it a namespace.
-const CLONE_THREAD: u64 = flags(libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD);
+/// With a table of descriptors of its own, each thread could have as many as the limit allows the process.
+const CLONE_THREAD: u64 = flags(libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_FILES);
 pub(super) const CLONE_NEW_NAMESPACE: u64 = flags(
     libc::CLONE_NEWNS
         | libc::CLONE_NEWCGROUP
@@ -56,7 +57,8 @@ pub(super) const THREADS: &[Rule] = rules! {
     SYS_rseq: Allow, "the C library's per-CPU data";
     SYS_gettid: Allow, "a thread's own number";
     SYS_sched_yield: Allow, "spinning locks give way";
-    SYS_sched_getaffinity: Allow, "count the usable CPUs";
+    SYS_sched_getaffinity: Only { cases: OWN_BY_ZERO, otherwise: libc::ESRCH },
+        "count the usable CPUs; of another pid it would tell that the process exists";
     SYS_getcpu: Allow, "the CPU in use";
     SYS_exit: Allow, "end a thread";
     SYS_exit_group: Allow, "end the process";

@@ -114,7 +114,7 @@ fn threads_but_no_processes_and_no_namespaces() {
     let vfork = 0x4111;
     assert_eq!(answer(libc::SYS_clone, &[fork]), Fails(EPERM));
     assert_eq!(answer(libc::SYS_clone, &[vfork]), Fails(EPERM));
-    for missing in [libc::CLONE_VM, libc::CLONE_SIGHAND, libc::CLONE_THREAD] {
+    for missing in [libc::CLONE_VM, libc::CLONE_SIGHAND, libc::CLONE_THREAD, libc::CLONE_FILES] {
         assert_eq!(answer(libc::SYS_clone, &[glibc_thread & !int(missing)]), Fails(EPERM), "{missing:#x}");
     }
     for namespace in [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000] {
@@ -319,4 +319,28 @@ fn init_waits_and_ends_and_does_nothing_else() {
             .map(|call| u32::try_from(call).unwrap());
     calls.sort_unstable();
     assert_eq!((0..600).filter(|number| allowed(*number)).collect::<Vec<_>>(), calls);
+}
+
+#[test]
+fn no_file_is_made_set_user_id() {
+    for (call, position) in [(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2)] {
+        for (mode, expected) in [(0o755, Allowed), (0o1777, Allowed), (0o4755, Fails(EPERM)), (0o2755, Fails(EPERM))] {
+            let mut args = [0; 4];
+            args[position] = mode;
+            assert_eq!(answer_under(WRITE, call, &args), expected, "call {call} with mode {mode:o}");
+        }
+    }
+    let open = |flags: c_int, mode| answer_under(WRITE, libc::SYS_openat, &[int(libc::AT_FDCWD), 1, int(flags), mode]);
+    assert_eq!(open(libc::O_CREAT, 0o755), Allowed);
+    assert_eq!(open(libc::O_CREAT, 0o4755), Fails(EPERM));
+    assert_eq!(open(libc::O_TMPFILE, 0o2755), Fails(EPERM));
+    // What is left in the register when nothing is created says nothing.
+    assert_eq!(open(libc::O_RDONLY | libc::O_DIRECTORY, u64::MAX), Allowed);
+}
+
+#[test]
+fn room_is_reserved_within_a_file_only() {
+    let keep_size = 1;
+    assert_eq!(answer_under(WRITE, libc::SYS_fallocate, &[3, 0, 0, 4096]), Allowed);
+    assert_eq!(answer_under(WRITE, libc::SYS_fallocate, &[3, keep_size, 0, 4096]), Fails(libc::EOPNOTSUPP));
 }

@@ -1,0 +1,131 @@
+// One workload of `scripts/bench overhead`: does it again and again for some time, and prints how often per second on
+// the clock, and how often per second of CPU time, which others on the machine influence less.
+//   bun overhead.ts WORKLOAD MILLISECONDS
+// Start-up is over when the clock starts; a first share of the time warms up and does not count.
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Does a fixed amount of work; what it gives keeps the engine from leaving the work out. */
+type Workload = () => number | Promise<number>;
+
+const DATA = join(import.meta.dir, "data");
+const OUT = join(import.meta.dir, "out");
+const FILES = 500;
+const FOLDERS = 20;
+const names = Array.from({ length: FILES }, (_, index) => join(DATA, `d${index % FOLDERS}`, `f${index}.txt`));
+const large = join(DATA, "large.bin");
+
+/** What the workloads read; made by the first run. */
+function makeFiles(): void {
+  mkdirSync(OUT, { recursive: true });
+  for (let folder = 0; folder < FOLDERS; folder++) mkdirSync(join(DATA, `d${folder}`), { recursive: true });
+  for (const name of names) writeFileSync(name, name.padEnd(1000, "."));
+  writeFileSync(large, Buffer.alloc(16 << 20, "large "));
+}
+
+function walk(folder: string): number {
+  let found = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    found += entry.isDirectory() ? walk(join(folder, entry.name)) : 1;
+  return found;
+}
+
+function sieve(limit: number): number {
+  const composite = new Uint8Array(limit);
+  let primes = 0;
+  for (let number = 2; number < limit; number++) {
+    if (composite[number] === 1) continue;
+    primes++;
+    for (let multiple = number * number; multiple < limit; multiple += number) composite[multiple] = 1;
+  }
+  return primes;
+}
+
+interface Tree {
+  left: Tree | null;
+  right: Tree | null;
+}
+
+function grow(depth: number): Tree {
+  return depth === 0 ? { left: null, right: null } : { left: grow(depth - 1), right: grow(depth - 1) };
+}
+
+function count(tree: Tree): number {
+  return 1 + (tree.left === null ? 0 : count(tree.left)) + (tree.right === null ? 0 : count(tree.right));
+}
+
+const block = Buffer.alloc(64 << 10, "block ");
+const people = Array.from({ length: 500 }, (_, id) => ({
+  id,
+  name: `name ${id}`,
+  tags: ["a", "b"],
+  nested: { id },
+}));
+
+const WORKLOADS: Record<string, Workload> = {
+  "small file reads": () => names.reduce((sum, name) => sum + readFileSync(name, "utf8").length, 0),
+  "small file reads, asynchronous": async () =>
+    (await Promise.all(names.map((name) => readFile(name)))).reduce((sum, bytes) => sum + bytes.length, 0),
+  "large file reads": async () =>
+    (await Bun.file(large).arrayBuffer()).byteLength + readFileSync(large).length,
+  "small file writes": () => {
+    for (let index = 0; index < 100; index++) writeFileSync(join(OUT, `f${index}.txt`), "text");
+    return 100;
+  },
+  "directory walk": () => walk(DATA),
+  "file status": () => names.reduce((sum, name) => sum + statSync(name).size, 0),
+  "hot loops (JIT)": () => sieve(1 << 18),
+  "many objects (GC)": () => count(grow(15)),
+  "small awaits": async () => {
+    let sum = 0;
+    for (let index = 0; index < 20_000; index++) sum += await index;
+    return sum;
+  },
+  "turns of the event loop": async () => {
+    for (let index = 0; index < 500; index++) await new Promise((resume) => setImmediate(resume));
+    return 500;
+  },
+  "SHA-256": () => createHash("sha256").update(block).digest().length,
+  "SHA-256 by Web Crypto": async () => (await crypto.subtle.digest("SHA-256", block)).byteLength,
+  "random UUIDs": () => {
+    let length = 0;
+    for (let index = 0; index < 1000; index++) length += crypto.randomUUID().length;
+    return length;
+  },
+  JSON: () => (JSON.parse(JSON.stringify(people)) as unknown[]).length,
+  "text and regular expressions": () =>
+    JSON.stringify(people)
+      .replace(/name (\d+)/g, "<$1>")
+      .split("<").length,
+};
+
+async function rates(work: Workload, milliseconds: number): Promise<{ clock: number; cpu: number }> {
+  const until = async (end: number) => {
+    let times = 0;
+    let kept = 0;
+    while (performance.now() < end) {
+      kept ^= await work();
+      times++;
+    }
+    return { times, kept };
+  };
+  await until(performance.now() + milliseconds / 2);
+  const [start, used] = [performance.now(), process.cpuUsage()];
+  const { times, kept } = await until(start + milliseconds);
+  const { user, system } = process.cpuUsage(used);
+  const seconds = (performance.now() - start) / 1000;
+  // Never true: what the work gave is used.
+  if (kept === 0.5) console.log(kept);
+  return { clock: times / seconds, cpu: (times / (user + system)) * 1e6 };
+}
+
+const [name = "", milliseconds = ""] = process.argv.slice(2);
+if (name === "--list") console.log(Object.keys(WORKLOADS).join("\n"));
+else if (name === "--make-files") makeFiles();
+else {
+  const work = WORKLOADS[name];
+  if (work === undefined) throw new Error(`no such workload: ${name}`);
+  console.log(JSON.stringify(await rates(work, Number(milliseconds))));
+}
