@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn memory_that_is_touched_is_seen() {
-        let memory = Memory::of(std::process::id()).unwrap();
+        let mut memory = Memory::of(std::process::id()).unwrap();
         let before = memory.look();
         let block = vec![1u8; 64 << 20];
         assert!(memory.look() >= before + (60 << 20), "{before}");
