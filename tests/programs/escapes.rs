@@ -31,7 +31,7 @@ fn libraries() -> Vec<PathBuf> {
     paths
 }
 
-fn library(name: &str) -> PathBuf {
+pub(crate) fn library(name: &str) -> PathBuf {
     let is_it = |path: &PathBuf| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name));
     libraries().into_iter().find(is_it).unwrap_or_else(|| panic!("a shell has {name}"))
 }

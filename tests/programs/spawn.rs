@@ -56,6 +56,25 @@ print(asyncio.run(main()), list(ThreadPoolExecutor(3).map(str, range(3))), sqlit
     the_same_inside(&project().file("main.py", source), &["python3", "main.py"], |command| command);
 }
 
+/// Its packages may hold native code.
+#[test]
+fn python_of_a_virtual_environment() {
+    let folder = project().file("main.py", "import sys, package; print(sys.prefix, package.loaded)");
+    let made = folder.program("/usr/bin/python3".as_ref()).words(["-m", "venv", "--without-pip", "venv"]).end();
+    assert_eq!(made.code(), 0, "{made}");
+    let lib = std::fs::read_dir(folder.path("venv/lib")).unwrap().next().unwrap().unwrap().path();
+    let package = lib.strip_prefix(folder.path("")).unwrap().join("site-packages/package");
+    let package = package.to_str().unwrap().to_owned();
+    let source = "import ctypes, os\nloaded = ctypes.CDLL(os.path.dirname(__file__) + '/native.so') is not None\n";
+    let folder = folder
+        .file(&format!("{package}/__init__.py"), source)
+        .file(&format!("{package}/native.so"), std::fs::read(super::escapes::library("libc")).unwrap());
+    the_same_inside(&folder, &["venv/bin/python", "main.py"], |command| command);
+    let command = ["spawn", "--allow-write=.", "--", "venv/bin/python", "main.py"];
+    let written = folder.secure_bun(command).end();
+    assert!(written.code() == 1 && written.stderr().contains("failed to map segment"), "{written}");
+}
+
 #[test]
 fn node_with_modules_workers_and_files() {
     let source = "

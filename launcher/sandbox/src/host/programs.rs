@@ -102,13 +102,25 @@ impl Footprint {
         Ok(())
     }
 
-    /// The standard library and the installed packages; of a virtual environment, also those of its base.
+    /// The standard library and the installed packages.
     fn add_python(&mut self, name: &str, prefix: &Path) -> Result<(), Error> {
         let own = prefix.join("lib").join(name);
         self.add_folder(&own, Access::Load)?;
         self.add_folder(&prefix.join("lib/python3"), Access::Load)?;
         if prefix == Path::new("/usr") {
             self.add_folder(&Path::new("/usr/local/lib").join(name), Access::Load)?;
+        }
+        Ok(())
+    }
+
+    /// The packages of a virtual environment, where `path` is the link to Python in one.
+    pub(crate) fn add_environment(&mut self, path: &Path) -> Result<(), Error> {
+        let Some(prefix) = path.parent().and_then(Path::parent) else { return Ok(()) };
+        if !prefix.join("pyvenv.cfg").is_file() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(prefix.join("lib")).into_iter().flatten().flatten() {
+            self.add_folder(&entry.path().join("site-packages"), Access::Load)?;
         }
         Ok(())
     }

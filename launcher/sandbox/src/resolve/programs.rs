@@ -120,7 +120,7 @@ impl Programs {
             if is_denied(policy, file) {
                 return Err(refuse(&format!("is run by {}, which the policy denies", file.display())));
             }
-            if policy.grants.write.allow.iter().any(|grant| file.starts_with(&grant.value)) {
+            if is_written(policy, file) {
                 return Err(refuse(&format!("needs {}, which the program may write to", file.display()))
                     .with_help("a program that can be changed from inside is no longer the one that was granted"));
             }
@@ -129,6 +129,10 @@ impl Programs {
             let rule = rule.map_or_else(|| "the command".to_owned(), |rule| rule.statement.to_string());
             self.interpreters.push(Interpreter { rule, script: path.to_path_buf(), program: name.clone() });
             self.name(&name, found);
+        }
+        // What may be written to is not mapped executable: there, packages with native code do not load.
+        if !is_written(policy, path) {
+            self.footprint.add_environment(path)?;
         }
         self.name(path, found);
         Ok(())
@@ -244,6 +248,10 @@ impl Programs {
         unite(root);
         Ok(())
     }
+}
+
+fn is_written(policy: &ExpandedPolicy, path: &Path) -> bool {
+    policy.grants.write.allow.iter().any(|grant| path.starts_with(&grant.value))
 }
 
 fn is_denied(policy: &ExpandedPolicy, program: &Path) -> bool {
