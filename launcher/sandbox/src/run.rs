@@ -329,7 +329,7 @@ fn plan(
     let mut root = Root::default();
     runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
     let mut shown = resolve::filesystem(policy, &resolve::look::RealFiles, root, dropped)?;
-    let programs = Programs::granted(policy)?;
+    let programs = Programs::granted(policy, host.cache.clone())?;
     let (processes, path) = (programs.processes(policy), programs.path());
     let again = matches!(processes, Processes::Tree { again: true });
     programs.show(&mut shown.root, policy)?;

@@ -87,7 +87,7 @@ fn plan(
     pipes: &Pipes,
 ) -> Result<(Plan, Vec<Warning>), Error> {
     let started = Started::of(command, &job.command, &job.arguments)?;
-    let mut programs = Programs::granted(policy)?;
+    let mut programs = Programs::granted(policy, host::cache())?;
     let again = programs.holds(&started.path);
     let processes = match programs.processes(policy) {
         Processes::Tree { .. } => Processes::Tree { again },

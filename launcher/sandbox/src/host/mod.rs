@@ -3,6 +3,7 @@
 mod cache;
 mod elf;
 mod find;
+mod known;
 mod libraries;
 pub(crate) mod loader_cache;
 mod probe;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub use cache::Cache;
 pub use find::find;
+pub(crate) use known::Use;
 pub use libraries::Library;
 pub(crate) use programs::{Footprint, interpreter, is_executable};
 pub use record::BunRecord;
@@ -54,11 +56,17 @@ impl Host {
     pub fn discover(search: &Search) -> Result<Self, Error> {
         let identity = identity();
         let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-        let cache = Cache::open(std::env::var_os("XDG_CACHE_HOME").as_deref().map(Path::new), home.as_deref());
+        let cache = cache();
         let path = find(search)?;
         let bun = BunRecord::load_or_make(&path, cache.as_ref(), identity)?;
         Ok(Self { bun, identity, cache, home })
     }
+}
+
+/// The place for what is expensive to find out.
+pub(crate) fn cache() -> Option<Cache> {
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    Cache::open(std::env::var_os("XDG_CACHE_HOME").as_deref().map(Path::new), home.as_deref())
 }
 
 /// Whom a program will run as when we start it.
