@@ -79,7 +79,7 @@ impl Programs {
         for rule in &policy.grants.run.allow {
             programs.some = true;
             match &rule.value {
-                ProgramRule::Any => programs.add_system()?,
+                ProgramRule::Any => programs.add_system(),
                 // The sandbox's own Bun is there already.
                 ProgramRule::Name(name) if name == "bun" => {}
                 ProgramRule::Name(name) => {
@@ -185,7 +185,7 @@ impl Programs {
         programs.iter().try_for_each(|path| self.add(path, Some(rule), policy))
     }
 
-    fn add_system(&mut self) -> Result<(), Error> {
+    fn add_system(&mut self) {
         self.any = true;
         for folder in SYSTEM {
             let folder = Path::new(folder);
@@ -198,7 +198,6 @@ impl Programs {
             self.footprint.parts.folders.insert(alternatives.to_path_buf(), Use::Read);
         }
         self.folders.extend(PROGRAM_FOLDERS.iter().skip(1).map(PathBuf::from));
-        Ok(())
     }
 
     /// Which processes the sandbox needs.
