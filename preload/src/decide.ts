@@ -2,8 +2,8 @@
 // run the cases of launcher/policy/cases/decisions.json.
 import type { PathRow, Permission, PreloadTable } from "./generated/policy.ts";
 import { PROGRAM_FOLDERS, PROTECTED_WRITES, SECRET_PATTERNS } from "./generated/policy.ts";
-import { isWithin } from "./paths.ts";
-import { endsWith, indexOf, numberFrom, startsWith, substring } from "./primordials.ts";
+import { folderOf, isWithin } from "./paths.ts";
+import { indexOf, numberFrom, startsWith, substring } from "./primordials.ts";
 
 export interface Verdict {
   readonly allowed: boolean;
@@ -161,7 +161,7 @@ function grantsProgram(pattern: string, program: string): boolean {
 /** A name is denied in whatever folder it is found; a path also denies the bare name that could be found there. */
 function deniesProgram(pattern: string, program: string): boolean {
   if (pattern === "*" || pattern === program) return true;
-  if (!startsWith(pattern, "/")) return endsWith(program, "/" + pattern);
+  if (!startsWith(pattern, "/")) return program === `${folderOf(program)}/${pattern}`;
   return isWithin(program, pattern) || isFoundWithin(program, pattern);
 }
 

@@ -28,6 +28,7 @@ def arguments() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--packages", type=Path, required=True, help="node_modules of the honest programs")
     parser.add_argument("--launcher", required=True)
     parser.add_argument("--bun", required=True)
+    parser.add_argument("--without", help="what takes namespaces away: run as where there are none")
     parser.add_argument("--deny-eval", action="store_true", help="run benign programs under policies without eval")
     return parser.parse_known_args()
 
@@ -39,6 +40,11 @@ def skipped(options: argparse.Namespace) -> set[str]:
         tokens |= set(SCOPE["needs_root"])
     if options.suite == "benign" and options.deny_eval:
         tokens |= set(SCOPE["needs_eval"])
+    if options.without:
+        exceptions = SCOPE["needs_namespaces"]
+        tokens |= set(exceptions[options.suite])
+        if options.suite == "benign" and os.geteuid() == 0:
+            tokens |= set(exceptions["benign_as_root"])
     return tokens
 
 
@@ -49,10 +55,13 @@ def in_scope(programs: list[dict], tokens: set[str]) -> list[str]:
 
 def runner_command(options: argparse.Namespace, corpus: Path, scratch: Path, tokens: set[str]) -> list[str]:
     """The runner of the suite with the launcher's command lines filled in."""
-    secure_bun = f"{shlex.quote(options.launcher)} run --bun {shlex.quote(options.bun)}"
+    around = f"{shlex.quote(options.without)} namespaces " if options.without else ""
+    secure_bun = f"{around}{shlex.quote(options.launcher)} run --bun {shlex.quote(options.bun)}"
     adapter = [sys.executable, str(corpus / "to_secure_bun.py")]
     if options.deny_eval:
         adapter.insert(1, str(HERE / "deny_eval.py"))
+    if options.without:
+        adapter.insert(1, str(HERE / "landlock_alone.py"))
     if options.suite == "attack":
         # run.py tells policies from categories by a prefix ("net" is both); run_benign.py knows no prefix.
         runner, tokens = "run.py", {t if ":" in t or t.isdigit() else "policy:" + t for t in tokens}

@@ -19,6 +19,26 @@ provide_launcher() {
   bun=$("$ROOT/scripts/bun")
 }
 
+# Sets options and the rest of the arguments, for those that scripts/attack and scripts/benign share.
+parse_arguments() {
+  who=self
+  options=()
+  while [[ ${1:-} == --as-user || ${1:-} == --without-namespaces ]]; do
+    if [[ $1 == --as-user ]]; then who=user; else options+=(--without "$(emulator)"); fi
+    shift
+  done
+  options+=("$@")
+}
+
+# The path of the program that makes this machine one that lacks something.
+emulator() {
+  choose_target
+  at_root cargo build --quiet --locked -p secure-bun-tests --bin without >&2
+  local binary
+  binary=$(release_binary without)
+  printf '%s\n' "${binary%/release/without}/debug/without"
+}
+
 # run_corpus SUITE self|user [corpus.py's options and the runner's…]
 run_corpus() {
   local suite=$1 who=$2 prefix=()

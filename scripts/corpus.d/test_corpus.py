@@ -66,6 +66,9 @@ class Scope(unittest.TestCase):
         self.assertLessEqual(set(corpus.SCOPE["needs_eval"]), ids["benign"])
         self.assertLessEqual(set(corpus.SCOPE["needs_root"]) | set(corpus.SCOPE["timeout_is_fine"]), ids["attack"])
         self.assertLessEqual(set(corpus.SCOPE["success_is_fine"]), ids["attack"])
+        exceptions = corpus.SCOPE["needs_namespaces"]
+        self.assertLessEqual(set(exceptions["attack"]), ids["attack"] | policies)
+        self.assertLessEqual(set(exceptions["benign"]) | set(exceptions["benign_as_root"]), ids["benign"] | policies)
 
 
 @unittest.skipUnless("SECURE_BUN_BUN" in os.environ, "scripts/test provides Bun")

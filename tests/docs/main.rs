@@ -27,6 +27,11 @@ fn readme() {
 }
 
 #[test]
+fn deployment() {
+    hold(&Page::read("docs/deployment.md"));
+}
+
+#[test]
 fn exit_codes_and_envelope() {
     hold(&Page::read("docs/exit-codes-and-envelope.md"));
 }
@@ -61,9 +66,18 @@ fn no_page_is_forgotten() {
     let mut pages = names("docs");
     pages.sort();
     // Those that a test above holds, and those without commands.
-    let known =
-        ["errors", "exit-codes-and-envelope.md", "how-it-works.md", "limits.md", "performance.md", "programs.md"];
-    assert_eq!(pages, known);
+    assert_eq!(
+        pages,
+        [
+            "deployment.md",
+            "errors",
+            "exit-codes-and-envelope.md",
+            "how-it-works.md",
+            "limits.md",
+            "performance.md",
+            "programs.md"
+        ]
+    );
 }
 
 /// What lies in a folder of the checkout.

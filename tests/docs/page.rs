@@ -36,7 +36,14 @@ pub(crate) enum Block {
 }
 
 /// Every page with commands, besides those of the error codes.
-const PAGES: [&str; 4] = ["README.md", "docs/exit-codes-and-envelope.md", "docs/how-it-works.md", "docs/limits.md"];
+const PAGES: [&str; 6] = [
+    "README.md",
+    "docs/deployment.md",
+    "docs/exit-codes-and-envelope.md",
+    "docs/how-it-works.md",
+    "docs/limits.md",
+    "docs/programs.md",
+];
 
 impl Page {
     pub(crate) fn all() -> impl Iterator<Item = Self> {

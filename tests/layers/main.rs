@@ -2,10 +2,20 @@
 //! by a seccomp filter around the launcher that answers for the kernel.
 #![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes the snapshots")]
 
+mod host_view;
+mod nested;
+mod older_landlock;
+mod relaxed;
+
 use std::path::Path;
 
 use secure_bun_tests::{Folder, str};
 use snapbox::data::Inline;
+
+/// The body of a function for an expression over `call`, `text` and `open`.
+fn act(expression: &str) -> String {
+    format!("{{ const {{ call, text, open }} = await import('./native.ts'); return {expression}; }}")
+}
 
 const WITHOUT: &str = env!("CARGO_BIN_EXE_without");
 
@@ -57,13 +67,13 @@ secure-bun: help: the kernel has no Landlock, or it is off: use Linux 6.2 or new
 fn a_landlock_that_is_new_enough() {
     nothing_runs_without(
         "landlock-new-enough",
-        str![[r"
+        str![[r#"
 exit code 125
 --- stderr
-secure-bun: error: the sandbox cannot be established: asking the kernel for Landlock failed: [..] (os error 95)
-secure-bun: help: the kernel has no Landlock, or it is off: use Linux 6.2 or newer with `landlock` in CONFIG_LSM or in the boot parameter `lsm=`; in a container, allow the landlock_* system calls in its seccomp profile; `secure-bun doctor` tries each layer
+secure-bun: error: the sandbox cannot be established: asking the kernel for Landlock failed: its version is older than 3
+secure-bun: help: Linux 6.2 or newer is needed (Landlock ABI 3); `secure-bun doctor` tries each layer
 
-"]],
+"#]],
     );
 }
 
@@ -131,7 +141,7 @@ fn the_mount_calls() {
 exit code 125
 --- stderr
 secure-bun: error: the sandbox cannot be established: opening an object that the sandbox shows failed for "[BUN]": Operation not permitted (os error 1)
-secure-bun: help: Linux 5.12 or newer is needed; in a container, a seccomp profile that allows mounting (open_tree, mount_setattr, move_mount, fsopen, pivot_root); `secure-bun doctor` tries each layer
+secure-bun: help: Linux 5.12 or newer is needed, and for root CAP_SYS_ADMIN, without which secure-bun can be started as an unprivileged user; in a container, a seccomp profile that allows mounting (open_tree, mount_setattr, move_mount, fsopen, pivot_root); `secure-bun doctor` tries each layer
 
 "#]],
     );
@@ -159,7 +169,7 @@ fn the_call_that_makes_mounts_read_only() {
 exit code 125
 --- stderr
 secure-bun: error: the sandbox cannot be established: opening an object that the sandbox shows failed for "[BUN]": Function not implemented (os error 38)
-secure-bun: help: Linux 5.12 or newer is needed; in a container, a seccomp profile that allows mounting (open_tree, mount_setattr, move_mount, fsopen, pivot_root); `secure-bun doctor` tries each layer
+secure-bun: help: Linux 5.12 or newer is needed, and for root CAP_SYS_ADMIN, without which secure-bun can be started as an unprivileged user; in a container, a seccomp profile that allows mounting (open_tree, mount_setattr, move_mount, fsopen, pivot_root); `secure-bun doctor` tries each layer
 
 "#]],
     );
@@ -225,13 +235,13 @@ secure-bun: help: raise the hard limit of open files above 1001: `ulimit -Hn`; i
 fn the_right_to_name_the_host() {
     nothing_runs_without(
         "host-name",
-        str![[r"
+        str![[r#"
 exit code 125
 --- stderr
 secure-bun: error: the sandbox cannot be established: setting the host name failed: Operation not permitted (os error 1)
-secure-bun: help: `secure-bun doctor` tries each layer
+secure-bun: help: in a systemd service, `ProtectHostname=no`; in a container, a seccomp profile that allows sethostname; `secure-bun doctor` tries each layer
 
-"]],
+"#]],
     );
 }
 

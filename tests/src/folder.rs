@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -54,6 +55,13 @@ impl Folder {
     #[must_use]
     pub fn folder(self, path: &str) -> Self {
         fs::create_dir_all(self.path(path)).expect("a folder");
+        self
+    }
+
+    /// Which every user may enter.
+    #[must_use]
+    pub fn open_to_all(self) -> Self {
+        fs::set_permissions(self.root.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
         self
     }
 

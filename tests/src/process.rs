@@ -211,6 +211,13 @@ impl Running {
         assert!(self.stdout.wait_for(text), "no {text:?}; standard error: {}", self.stderr.text());
     }
 
+    /// The first line that it prints on standard output.
+    #[track_caller]
+    pub fn line(&self) -> String {
+        self.says("\n");
+        self.stdout.text().lines().next().unwrap_or_default().to_owned()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill(self.pid, signal).expect("it is still running");

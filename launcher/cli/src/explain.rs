@@ -130,9 +130,10 @@ fn signal_name(signal: i32) -> String {
 fn limit_failure(reached: Reached) -> Failure {
     let key = reached.limit.name();
     let (name, unit) = words_of(reached.limit);
+    let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
     let Reached { value, allowed, .. } = reached;
     let message = format!(
-        "the {name} limit of {allowed} {unit} is exceeded ({value} {unit}). To allow more: limits.{key}: {}",
+        "the {name} limit of {allowed}{unit} is exceeded ({value}{unit}). To allow more: limits.{key}: {}",
         allowed.saturating_mul(2)
     );
     Failure {
@@ -202,9 +203,9 @@ pub(crate) fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
         stderr: outcome.stderr.into(),
         truncated: outcome.truncated,
         sandbox: Sandbox {
-            status: "full",
+            status: if outcome.status.missing().is_empty() { "full" } else { "partial" },
             layers: Layers {
-                landlock: format!("abi{}", outcome.status.landlock_abi),
+                landlock: outcome.status.landlock_abi.map_or_else(|| "none".to_owned(), |abi| format!("abi{abi}")),
                 seccomp: "enforced",
                 namespaces: outcome.status.namespaces.to_vec(),
                 network: "none",

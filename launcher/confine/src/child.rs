@@ -8,23 +8,18 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::error::{Error, Step};
-use crate::landlock::{Rights, Rules};
+use crate::landlock::Rules;
 use crate::layout::{Entry, What};
-use crate::plan::{Access, Bind, INSIDE_ID, Identity, Kind, Plan, Processes};
+use crate::plan::{Access, Bind, INSIDE_ID, Identity, Kind, Plan, Processes, Root};
 use crate::seccomp::{EXEC_FD, Filter};
 use crate::start::mount_flags;
 use crate::sys::{self, Errno, Exec, Extent, Fd, MountFlags, Resource};
 
-/// Everything the child needs, made by the parent.
+/// Everything the child needs in either view, made by the parent.
 pub(crate) struct Setup<'a> {
     pub(crate) plan: &'a Plan,
-    pub(crate) rules: &'a Rules,
-    /// Detached mounts of the binds, opened by root; empty where the child opens them itself.
-    pub(crate) sources: &'a [OwnedFd],
-    pub(crate) entries: &'a [Entry],
-    pub(crate) maps: IdMaps,
-    pub(crate) root_size: &'a CStr,
-    pub(crate) tmpfs_sizes: Vec<CString>,
+    /// Where the host has Landlock.
+    pub(crate) rules: Option<&'a Rules>,
     pub(crate) exec: &'a Exec<'a>,
     /// What the filter asks of the one exec.
     pub(crate) exec_key: u64,
@@ -33,6 +28,18 @@ pub(crate) struct Setup<'a> {
     pub(crate) parent: Parent,
     /// Where the child says what went wrong.
     pub(crate) failure: Cell<Option<Error>>,
+}
+
+/// Everything the child needs for a root file system of its own.
+pub(crate) struct PrivateSetup<'a, 's> {
+    pub(crate) setup: Setup<'s>,
+    pub(crate) root: &'a Root,
+    /// Detached mounts of the binds, opened by root; empty where the child opens them itself.
+    pub(crate) sources: &'a [OwnedFd],
+    pub(crate) entries: &'a [Entry],
+    pub(crate) maps: IdMaps,
+    pub(crate) root_size: &'a CStr,
+    pub(crate) tmpfs_sizes: Vec<CString>,
 }
 
 /// The launcher, as its child can know it.
@@ -74,35 +81,35 @@ impl<T> At<T> for Result<T, Errno> {
 }
 
 /// The child's whole life: the program, or an exit that leaves the reason with the parent.
-pub(crate) fn run(setup: &Setup<'_>) -> ! {
-    let Err(failure) = steps(setup);
-    setup.failure.set(Some(failure));
-    sys::exit_now(125)
+pub(crate) fn run(private: &PrivateSetup<'_, '_>) -> ! {
+    let Err(failure) = steps(private);
+    private.setup.leave(failure)
 }
 
-fn steps(setup: &Setup<'_>) -> Outcome<Infallible> {
-    enclose(setup)?;
-    become_program(setup)
+fn steps(private: &PrivateSetup<'_, '_>) -> Outcome<Infallible> {
+    enclose(private)?;
+    private.setup.take_along()?;
+    private.setup.become_program()
 }
 
 /// Moves the calling process into the sandbox's file system, for good, and ties it to the launcher.
-pub(crate) fn enclose(setup: &Setup<'_>) -> Outcome<()> {
-    let plan = setup.plan;
-    map_user(&setup.maps)?;
+pub(crate) fn enclose(private: &PrivateSetup<'_, '_>) -> Outcome<()> {
+    let setup = &private.setup;
+    map_user(&private.maps)?;
     // The program's umask is the usual one whatever the launcher's: the skeleton must be passable.
     sys::set_umask(0o022);
 
     // Sources are opened while the host's file system is still in place, before anything hides it.
     let mut opened = [Fd(-1); MOST_BINDS];
-    let sources = open_sources(setup, &mut opened)?;
-    let proc = open_proc(plan.processes)?;
+    let sources = open_sources(private, &mut opened)?;
+    let proc = open_proc(setup.plan.processes)?;
 
     // /proc is the one directory that every host has and that we need no longer.
     let open = MountFlags { read_only: false, no_exec: true, devices: false };
-    let root = sys::tmpfs(setup.root_size, c"65536", c"0755", open).at(Step::MakeRoot)?;
+    let root = sys::tmpfs(private.root_size, c"65536", c"0755", open).at(Step::MakeRoot)?;
     sys::attach(root, Fd::CWD, c"/proc").at(Step::MakeRoot)?;
-    sys::landlock_add_path(setup.rules.fd(), root, Rules::listing().0).at(Step::LandlockRule(0))?;
-    lay_out(setup, root, sources)?;
+    setup.allow(root, Access::List, Kind::Directory, Step::LandlockRule(0))?;
+    lay_out(private, root, sources)?;
     mount_proc(setup, root, proc)?;
 
     sys::enter_directory(root).at(Step::PivotRoot)?;
@@ -111,39 +118,63 @@ pub(crate) fn enclose(setup: &Setup<'_>) -> Outcome<()> {
     sys::restrict_mount(Fd::CWD, c"/", sealed, None).at(Step::PivotRoot)?;
 
     sys::set_hostname(c"sandbox").at(Step::SetHostname)?;
-    sys::change_directory(&plan.program.cwd).at(Step::EnterDirectory)?;
-
-    sys::set_parent_death_signal(libc::SIGKILL).at(Step::TieToParent)?;
-    let orphaned = match setup.parent {
-        Parent::Pid(pid) => sys::parent_pid() != pid,
-        Parent::Descriptor(pidfd) => sys::has_ended(pidfd),
-    };
-    if orphaned {
-        // It died before the tie; a program without its launcher must not start.
-        return Err(Error { step: Step::TieToParent, errno: Errno(libc::ESRCH), path: None });
-    }
-    sys::no_new_privileges().at(Step::NoNewPrivileges)
+    setup.tie()
 }
 
-/// Takes up what the program inherits, restricts itself, and becomes the program.
-pub(crate) fn become_program(setup: &Setup<'_>) -> Outcome<Infallible> {
-    let plan = setup.plan;
-    hand_over_stdio(plan)?;
-    // The program's descriptor is the only one so high, and no later one can be: the filter lets exactly this one run.
-    let program = sys::open_path(Fd::CWD, &plan.program.path).at(Step::OpenProgram)?;
-    sys::duplicate_to(program, Fd(EXEC_FD), true).at(Step::OpenProgram)?;
-    let first_unwanted = if plan.stdio.channel.is_some() { Fd(4) } else { Fd(3) };
-    sys::close_on_exec_from(first_unwanted).at(Step::CloseDescriptors)?;
-    set_limits(plan)?;
-
-    sys::landlock_restrict_self(setup.rules.fd()).at(Step::LandlockRestrict)?;
-    sys::reset_signals().at(Step::ResetSignals)?;
-    // Last, since it forbids nearly all of the above.
-    if let Some(filter) = setup.filter.take() {
-        filter.patch_pid(sys::pid());
-        sys::load_filter(filter.program()).at(Step::LoadFilter)?;
+impl Setup<'_> {
+    /// Ends the child, with the reason left for the parent.
+    pub(crate) fn leave(&self, failure: Error) -> ! {
+        self.failure.set(Some(failure));
+        sys::exit_now(125)
     }
-    sys::exec(Fd(EXEC_FD), setup.exec, setup.exec_key).at(Step::Exec)
+
+    /// Lets the program use an object, as far as Landlock has a say.
+    pub(crate) fn allow(&self, object: Fd, access: Access, kind: Kind, step: Step) -> Outcome<()> {
+        let Some(rules) = self.rules else { return Ok(()) };
+        sys::landlock_add_path(rules.fd(), object, rules.rights(access, kind).0).at(step)
+    }
+
+    /// Enters the working directory, and ties the calling process to the launcher.
+    pub(crate) fn tie(&self) -> Outcome<()> {
+        sys::change_directory(&self.plan.program.cwd).at(Step::EnterDirectory)?;
+        sys::set_parent_death_signal(libc::SIGKILL).at(Step::TieToParent)?;
+        let orphaned = match self.parent {
+            Parent::Pid(pid) => sys::parent_pid() != pid,
+            Parent::Descriptor(pidfd) => sys::has_ended(pidfd),
+        };
+        if orphaned {
+            // It died before the tie; a program without its launcher must not start.
+            return Err(Error { step: Step::TieToParent, errno: Errno(libc::ESRCH), path: None });
+        }
+        sys::no_new_privileges().at(Step::NoNewPrivileges)
+    }
+
+    /// Puts what the program inherits at its numbers. The program itself gets the only one so high, and no later one
+    /// can be: the filter lets exactly this one run.
+    pub(crate) fn take_along(&self) -> Outcome<()> {
+        hand_over_stdio(self.plan)?;
+        let program = sys::open_path(Fd::CWD, &self.plan.program.path).at(Step::OpenProgram)?;
+        sys::duplicate_to(program, Fd(EXEC_FD), true).at(Step::OpenProgram)
+    }
+
+    /// Gives up everything that is left, and becomes the program.
+    pub(crate) fn become_program(&self) -> Outcome<Infallible> {
+        let plan = self.plan;
+        let first_unwanted = if plan.stdio.channel.is_some() { Fd(4) } else { Fd(3) };
+        sys::close_on_exec_from(first_unwanted).at(Step::CloseDescriptors)?;
+        set_limits(plan)?;
+
+        if let Some(rules) = self.rules {
+            sys::landlock_restrict_self(rules.fd()).at(Step::LandlockRestrict)?;
+        }
+        sys::reset_signals().at(Step::ResetSignals)?;
+        // Last, since it forbids nearly all of the above.
+        if let Some(filter) = self.filter.take() {
+            filter.patch_pid(sys::pid());
+            sys::load_filter(filter.program()).at(Step::LoadFilter)?;
+        }
+        sys::exec(Fd(EXEC_FD), self.exec, self.exec_key).at(Step::Exec)
+    }
 }
 
 /// Becomes the one user of the new user namespace. `setgroups` has to be denied before the group map may be written
@@ -166,8 +197,8 @@ pub(crate) fn map_user(maps: &IdMaps) -> Outcome<()> {
     Ok(())
 }
 
-fn open_sources<'o>(setup: &Setup<'_>, opened: &'o mut [Fd; MOST_BINDS]) -> Outcome<&'o [Fd]> {
-    let binds = &setup.plan.root.binds;
+fn open_sources<'o>(setup: &PrivateSetup<'_, '_>, opened: &'o mut [Fd; MOST_BINDS]) -> Outcome<&'o [Fd]> {
+    let binds = &setup.root.binds;
     for (index, (bind, place)) in binds.iter().zip(opened.iter_mut()).enumerate() {
         *place = match setup.sources.get(index) {
             Some(source) => Fd(source.as_raw_fd()),
@@ -186,9 +217,10 @@ pub(crate) fn open_bind(bind: &Bind) -> Result<Fd, Errno> {
     if object == bind.object { Ok(fd) } else { Err(Errno::ESTALE) }
 }
 
-fn lay_out(setup: &Setup<'_>, root: Fd, sources: &[Fd]) -> Outcome<()> {
-    let plan_root = &setup.plan.root;
-    for (index, entry) in setup.entries.iter().enumerate() {
+fn lay_out(private: &PrivateSetup<'_, '_>, root: Fd, sources: &[Fd]) -> Outcome<()> {
+    let (setup, plan_root) = (&private.setup, private.root);
+    for (index, entry) in private.entries.iter().enumerate() {
+        let rule = Step::LandlockRule(index);
         let step = Step::LayOut(index);
         let path = entry.path.as_c_str();
         match entry.what {
@@ -198,7 +230,7 @@ fn lay_out(setup: &Setup<'_>, root: Fd, sources: &[Fd]) -> Outcome<()> {
                 if let Some(file) = plan_root.files.get(n) {
                     sys::create_file(root, path, 0o444, &file.contents).at(step)?;
                     let fd = sys::open_path(root, path).at(step)?;
-                    allow(setup, fd, setup.rules.rights(Access::Read, Kind::File), index)?;
+                    setup.allow(fd, Access::Read, Kind::File, rule)?;
                     sys::close(fd);
                 }
             }
@@ -209,15 +241,15 @@ fn lay_out(setup: &Setup<'_>, root: Fd, sources: &[Fd]) -> Outcome<()> {
             }
             What::Bind(n) => {
                 if let (Some(bind), Some(source)) = (plan_root.binds.get(n), sources.get(n)) {
-                    allow(setup, *source, setup.rules.rights(bind.access, bind.kind), index)?;
+                    setup.allow(*source, bind.access, bind.kind, rule)?;
                     sys::attach(*source, root, path).at(step)?;
                 }
             }
             What::Tmpfs(n) => {
-                if let Some(size) = setup.tmpfs_sizes.get(n) {
+                if let Some(size) = private.tmpfs_sizes.get(n) {
                     let flags = MountFlags { read_only: false, no_exec: true, devices: false };
                     let mount = sys::tmpfs(size, c"65536", c"0700", flags).at(step)?;
-                    allow(setup, mount, setup.rules.rights(Access::Write, Kind::Directory), index)?;
+                    setup.allow(mount, Access::Write, Kind::Directory, rule)?;
                     sys::attach(mount, root, path).at(step)?;
                     sys::close(mount);
                 }
@@ -230,10 +262,6 @@ fn lay_out(setup: &Setup<'_>, root: Fd, sources: &[Fd]) -> Outcome<()> {
         }
     }
     Ok(())
-}
-
-fn allow(setup: &Setup<'_>, object: Fd, rights: Rights, index: usize) -> Outcome<()> {
-    sys::landlock_add_path(setup.rules.fd(), object, rights.0).at(Step::LandlockRule(index))
 }
 
 /// Mounts an object without permissions over `path`: it can be neither opened nor listed.
@@ -282,10 +310,9 @@ fn mount_proc(setup: &Setup<'_>, root: Fd, proc: Fd) -> Outcome<()> {
         }
         Processes::Tree { .. } => c"proc",
     };
-    let rights = setup.rules.rights(Access::Read, Kind::Directory);
-    sys::landlock_add_path(setup.rules.fd(), proc, rights.0).at(Step::MountProc)?;
+    setup.allow(proc, Access::Read, Kind::Directory, Step::MountProc)?;
     sys::attach(proc, root, place).at(Step::MountProc)?;
-    if setup.plan.processes == Processes::One {
+    if matches!(setup.plan.processes, Processes::One) {
         // Addresses, connections and listeners of the host, which is in the same network namespace; each task has them,
         // too. A tree has a network namespace of its own, which is empty.
         for network in [c"proc/self/net", c"proc/self/task"] {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::landlock::LEAST_ABI;
 use crate::sys::Errno;
 
 /// What was being done. One variant per step of [`crate::start`], in its order.
@@ -166,6 +167,10 @@ impl Error {
                 "in a container, allow the landlock_* system calls in its seccomp profile; more than 16 nested \
                  Landlock domains are not possible"
             }
+            Step::DropUser => {
+                "root's programs run as user and group 65534: root needs CAP_SETUID and CAP_SETGID for that, and a user \
+                 namespace around it has to map 65534; or start secure-bun as an unprivileged user"
+            }
             Step::Clone if self.errno.0 == libc::ENOSPC || self.errno.0 == libc::EUSERS => {
                 "the number of user namespaces is limited: raise it with `sysctl user.max_user_namespaces=10000`"
             }
@@ -183,7 +188,8 @@ impl Error {
                  mount_setattr, move_mount, fsopen, pivot_root)"
             }
             Step::OpenSource(_) if unsupported || self.errno == Errno(libc::EPERM) => {
-                "Linux 5.12 or newer is needed; in a container, a seccomp profile that allows mounting (open_tree, \
+                "Linux 5.12 or newer is needed, and for root CAP_SYS_ADMIN, without which secure-bun can be started as an \
+                 unprivileged user; in a container, a seccomp profile that allows mounting (open_tree, \
                  mount_setattr, move_mount, fsopen, pivot_root)"
             }
             Step::IdMap => {
@@ -199,6 +205,9 @@ impl Error {
                  profile that allows ptrace; `sysctl kernel.yama.ptrace_scope` must be below 3"
             }
             Step::LoadFilter if unsupported || self.errno.0 == libc::EINVAL => "the kernel lacks CONFIG_SECCOMP_FILTER",
+            Step::SetHostname => {
+                "in a systemd service, `ProtectHostname=no`; in a container, a seccomp profile that allows sethostname"
+            }
             Step::OpenSource(_) if self.errno == Errno::ESTALE => {
                 "it was replaced while the sandbox was being made: run again"
             }
@@ -216,6 +225,9 @@ impl fmt::Display for Error {
         write!(f, "{} failed", self.step.what())?;
         if let Some(path) = &self.path {
             write!(f, " for {path:?}")?;
+        }
+        if (self.step, self.errno) == (Step::LandlockVersion, Errno::TOO_OLD) {
+            return write!(f, ": its version is older than {LEAST_ABI}");
         }
         write!(f, ": {}", self.errno)
     }

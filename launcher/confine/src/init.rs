@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::child::{self, At, Outcome, Parent, Setup};
+use crate::child::{self, At, Outcome, Parent, PrivateSetup};
 use crate::error::{Error, Step};
 use crate::plan::Plan;
 use crate::seccomp::Filter;
@@ -19,8 +19,8 @@ use crate::sys::{self, Change, Child, CloneFlags, Errno, Fd, Memory, MountFlags,
 const TREE_NAMESPACES: CloneFlags = CloneFlags(NAMESPACES.0 | libc::CLONE_NEWPID | libc::CLONE_NEWNET);
 
 /// What init has from the launcher.
-struct Init<'a> {
-    setup: Setup<'a>,
+struct Init<'a, 's> {
+    private: PrivateSetup<'a, 's>,
     /// Whether the program's own file stays executable.
     again: bool,
     /// For the program, which is made on it: init itself runs on another.
@@ -36,16 +36,16 @@ struct Init<'a> {
 }
 
 /// Starts init, and it the program. On failure nothing has run and nothing is left behind.
-pub(crate) fn start(mut setup: Setup<'_>, again: bool, stack: &mut Stack) -> Result<Child, Error> {
+pub(crate) fn start(mut private: PrivateSetup<'_, '_>, again: bool, stack: &mut Stack) -> Result<Child, Error> {
     let at = |step: Step| move |errno| Error { step, errno, path: None };
-    let (identity, namespaces) = (setup.plan.identity, TREE_NAMESPACES);
+    let (identity, namespaces) = (private.setup.plan.identity, TREE_NAMESPACES);
     let own = sys::open_pidfd(sys::pid()).map(sys::own).map_err(at(Step::TieToParent))?;
-    setup.parent = Parent::Descriptor(Fd(own.as_raw_fd()));
+    private.setup.parent = Parent::Descriptor(Fd(own.as_raw_fd()));
     let pipe = std::io::pipe().map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EMFILE)));
     let (told, ready) = pipe.map_err(at(Step::Clone))?;
     let ready = OwnedFd::from(ready);
     let init = Init {
-        setup,
+        private,
         again,
         stack: Cell::new(Some(Stack::new().map_err(at(Step::Clone))?)),
         ready: Fd(ready.as_raw_fd()),
@@ -67,14 +67,14 @@ pub(crate) fn start(mut setup: Setup<'_>, again: bool, stack: &mut Stack) -> Res
     Ok(child)
 }
 
-fn run(init: &Init<'_>) -> ! {
+fn run(init: &Init<'_, '_>) -> ! {
     match establish(init) {
         Ok(program) => serve(init, program),
         Err(failure) => fail(init, &failure),
     }
 }
 
-fn fail(init: &Init<'_>, failure: &Error) -> ! {
+fn fail(init: &Init<'_, '_>, failure: &Error) -> ! {
     // The one that failed first knows why; what the other sees is a consequence.
     if init.failure.get().is_none() {
         init.failure.set((failure.step, failure.errno));
@@ -83,8 +83,8 @@ fn fail(init: &Init<'_>, failure: &Error) -> ! {
 }
 
 /// The sandbox, the program in it, and then the restrictions of init itself.
-fn establish(init: &Init<'_>) -> Outcome<u32> {
-    child::enclose(&init.setup)?;
+fn establish(init: &Init<'_, '_>) -> Outcome<u32> {
+    child::enclose(&init.private)?;
     // Not earlier: the files below /proc/self of a process that nobody may look into belong to root, its id maps too.
     sys::set_dumpable(false).at(Step::Fork)?;
     // A signal that is ignored never comes, blocked or not: SIGCHLD least of all may be.
@@ -94,7 +94,7 @@ fn establish(init: &Init<'_>) -> Outcome<u32> {
     let program = sys::clone_in(CloneFlags(0), Memory::Copied, &mut stack, run_program, init).at(Step::Fork)?.pid;
     hold(program)?;
     if !init.again {
-        seal(init.setup.plan)?;
+        seal(init.private.setup.plan)?;
     }
     sys::let_go(program).at(Step::Hold)?;
     sys::write_all(init.ready, b"1").at(Step::Fork)?;
@@ -106,8 +106,10 @@ fn establish(init: &Init<'_>) -> Outcome<u32> {
 }
 
 /// The program's life before it is one. It stops at its exec, before the first instruction of the program.
-fn run_program(init: &Init<'_>) -> ! {
-    let Err(failure) = sys::trace_me().at(Step::Hold).and_then(|()| child::become_program(&init.setup));
+fn run_program(init: &Init<'_, '_>) -> ! {
+    let setup = &init.private.setup;
+    let taken = sys::trace_me().at(Step::Hold).and_then(|()| setup.take_along());
+    let Err(failure) = taken.and_then(|()| setup.become_program());
     fail(init, &failure)
 }
 
@@ -129,7 +131,7 @@ fn seal(plan: &Plan) -> Outcome<()> {
     sys::restrict_mount(Fd::CWD, &plan.program.path, flags, None).at(Step::Seal)
 }
 
-fn serve(init: &Init<'_>, program: u32) -> ! {
+fn serve(init: &Init<'_, '_>, program: u32) -> ! {
     loop {
         let Some(signal) = sys::next_signal() else { continue };
         if signal.number == libc::SIGCHLD {

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use landlock::{ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, Scope};
 
 use crate::error::{Error, Step};
-use crate::plan::{Access, Kind};
+use crate::plan::{Access, Kind, Need};
 use crate::sys::{self, Errno, Fd};
 
 /// The oldest ABI that covers truncation; older ones would leave a granted file's contents open to it.
@@ -27,17 +27,23 @@ pub(crate) struct Rights(pub(crate) u64);
 
 impl Rules {
     /// Makes a ruleset that handles every right of the host's ABI: all of the file system, all TCP, signals and
-    /// abstract sockets.
-    pub(crate) fn new() -> Result<Self, Error> {
-        let version = sys::landlock_abi().map_err(|errno| Error { step: Step::LandlockVersion, errno, path: None })?;
-        let abi = match version.min(KNOWN_ABI) {
-            0..LEAST_ABI => {
-                return Err(Error { step: Step::LandlockVersion, errno: Errno(libc::EOPNOTSUPP), path: None });
-            }
-            3 => ABI::V3,
-            4 => ABI::V4,
-            5 => ABI::V5,
-            6 => ABI::V6,
+    /// abstract sockets. `None` where the host has none and `need` allows that.
+    pub(crate) fn new(need: Need) -> Result<Option<Self>, Error> {
+        let failed = |errno| Error { step: Step::LandlockVersion, errno, path: None };
+        let version = match (sys::landlock_abi(), need) {
+            (Ok(version), _) => version,
+            (Err(_), Need::IfAvailable) => 0,
+            (Err(errno), Need::Required) => return Err(failed(errno)),
+        };
+        let abi = match (version.min(KNOWN_ABI), need) {
+            (0..LEAST_ABI, Need::Required) => return Err(failed(Errno::TOO_OLD)),
+            (0, Need::IfAvailable) => return Ok(None),
+            (1, _) => ABI::V1,
+            (2, _) => ABI::V2,
+            (3, _) => ABI::V3,
+            (4, _) => ABI::V4,
+            (5, _) => ABI::V5,
+            (6, _) => ABI::V6,
             _ => ABI::V7,
         };
         let created = (|| {
@@ -55,7 +61,7 @@ impl Rules {
         let refused = |errno| Error { step: Step::LandlockRuleset, errno, path: None };
         let ruleset = created.map_err(|_| refused(Errno(libc::EOPNOTSUPP)))?;
         let ruleset = Option::<OwnedFd>::from(ruleset).ok_or_else(|| refused(Errno(libc::EOPNOTSUPP)))?;
-        Ok(Self { ruleset, abi, version })
+        Ok(Some(Self { ruleset, abi, version }))
     }
 
     /// The kernel's ABI version.
@@ -72,6 +78,7 @@ impl Rules {
     pub(crate) fn rights(&self, access: Access, kind: Kind) -> Rights {
         let read = AccessFs::ReadFile | AccessFs::ReadDir;
         let rights: BitFlags<AccessFs> = match access {
+            Access::List => AccessFs::ReadDir.into(),
             // Mapping a file executable is the mount's to allow; to Landlock it is reading.
             Access::Read | Access::Load => read,
             Access::Execute => read | AccessFs::Execute,
@@ -87,9 +94,75 @@ impl Rules {
         };
         Rights((rights & known).bits())
     }
+}
 
-    /// The right to list directories only, for the skeleton of the root.
-    pub(crate) fn listing() -> Rights {
-        Rights(BitFlags::from(AccessFs::ReadDir).bits())
+/// What an older Landlock leaves out, and what keeps it from the program all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// What is left out.
+    pub what: &'static str,
+    /// The first ABI that covers it.
+    pub since: u32,
+    /// What covers it here.
+    pub covered_by: Cover,
+}
+
+/// What covers a gap of Landlock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cover {
+    /// The system call filter, always.
+    Filter,
+    /// Mounts that are read-only, where the program has a root file system of its own.
+    Mounts,
+}
+
+/// What each ABI brought, and what this launcher has beside it.
+const HISTORY: [Gap; 6] = [
+    Gap { what: "files", since: 1, covered_by: Cover::Mounts },
+    Gap { what: "renames between directories", since: 2, covered_by: Cover::Mounts },
+    Gap { what: "truncation", since: LEAST_ABI, covered_by: Cover::Mounts },
+    Gap { what: "TCP", since: 4, covered_by: Cover::Filter },
+    Gap { what: "commands of devices", since: 5, covered_by: Cover::Filter },
+    Gap { what: "signals and abstract sockets", since: 6, covered_by: Cover::Filter },
+];
+
+/// What a Landlock of this ABI, 0 for none, leaves to the other layers. What only mounts cover is why a program in the
+/// host's view needs [`LEAST_ABI`], and why less than that is not what a policy gets unless it says so.
+pub fn gaps(abi: u32) -> impl Iterator<Item = Gap> {
+    HISTORY.into_iter().filter(move |gap| abi < gap.since)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_abi_lacks_is_covered_by_the_filter_from_the_least_one_on() {
+        let covers = |abi| gaps(abi).map(|gap| gap.covered_by).collect::<Vec<_>>();
+        assert_eq!(covers(0), [[Cover::Mounts; 3], [Cover::Filter; 3]].concat());
+        assert_eq!(covers(1), [[Cover::Mounts; 2].as_slice(), &[Cover::Filter; 3]].concat());
+        assert_eq!(covers(2), [[Cover::Mounts; 1].as_slice(), &[Cover::Filter; 3]].concat());
+        assert_eq!(covers(LEAST_ABI), [Cover::Filter; 3]);
+        assert_eq!(covers(4), [Cover::Filter; 2]);
+        assert_eq!(covers(5), [Cover::Filter; 1]);
+        assert_eq!(covers(6), []);
+        assert_eq!(covers(KNOWN_ABI), []);
+    }
+
+    #[test]
+    fn the_filter_refuses_what_an_older_landlock_leaves_to_it() {
+        let refused =
+            crate::seccomp::describe(&crate::seccomp::Options { write: true, tty: true, ..Default::default() });
+        let verdict = |call| refused.iter().find(|line| line.call == call).map(|line| line.action);
+        // TCP and abstract sockets: there are no sockets but pairs. Commands of devices: a list of harmless ones.
+        assert_eq!(verdict("socket"), Some(crate::seccomp::Action::Refuse(libc::EAFNOSUPPORT)));
+        assert_eq!(verdict("ioctl"), Some(crate::seccomp::Action::AllowSome(libc::ENOTTY)));
+        // Signals: to oneself.
+        for call in ["kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"] {
+            assert_eq!(verdict(call), Some(crate::seccomp::Action::AllowSome(libc::EPERM)), "{call}");
+        }
+        for call in ["tkill", "pidfd_send_signal"] {
+            assert!(!matches!(verdict(call), Some(crate::seccomp::Action::Allow)), "{call}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 mod child;
 mod error;
+mod host_view;
 mod init;
 mod landlock;
 mod layout;
@@ -17,10 +18,10 @@ mod status;
 mod sys;
 
 pub use error::{Error, Layer, Step};
-pub use landlock::LEAST_ABI;
+pub use landlock::{Cover, Gap, LEAST_ABI, gaps};
 pub use plan::{
-    Access, Bind, File, INSIDE_ID, Identity, Kind, Link, Mask, Plan, ProcessLimits, Processes, Program, Root, Stdio,
-    Tmpfs,
+    Access, Bind, File, Grant, INSIDE_ID, Identity, Kind, Link, Mask, Need, Plan, ProcessLimits, Processes, Program,
+    Root, Stdio, Tmpfs, View,
 };
 pub use start::{Started, start};
 pub use status::Status;

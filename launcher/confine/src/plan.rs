@@ -10,8 +10,10 @@ use crate::seccomp;
 pub struct Plan {
     /// Whom the program runs as.
     pub identity: Identity,
-    /// What its file system holds.
-    pub root: Root,
+    /// What it sees of files.
+    pub view: View,
+    /// Whether it may run where the host's Landlock is too old or missing.
+    pub landlock: Need,
     /// Limits that the kernel keeps per process.
     pub limits: ProcessLimits,
     /// Which system calls exist for it.
@@ -24,8 +26,39 @@ pub struct Plan {
     pub stdio: Stdio,
 }
 
-/// Whom the program runs as. Inside it is always user and group [`INSIDE_ID`] of a user namespace of its own, without
-/// capabilities.
+/// What a program sees of files.
+#[derive(Debug)]
+pub enum View {
+    /// A root file system of its own, in namespaces of its own.
+    Private(Root),
+    /// The host's, without namespaces: Landlock lets these be opened and nothing else.
+    Host(Vec<Grant>),
+}
+
+/// Whether a layer has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing runs without it.
+    Required,
+    /// It is used as far as the host has it.
+    IfAvailable,
+}
+
+/// An object of the host that Landlock lets a program use at its own place.
+#[derive(Debug)]
+pub struct Grant {
+    /// Its path, absolute and free of symbolic links.
+    pub path: CString,
+    /// What stood at that path when the plan was made; a different object there is an error.
+    pub object: crate::FileId,
+    /// Directory or not.
+    pub kind: Kind,
+    /// What the program may do with it.
+    pub access: Access,
+}
+
+/// Whom the program runs as. With a root file system of its own it is always user and group [`INSIDE_ID`] of a user
+/// namespace of its own; it never has capabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// The launcher's own, unprivileged, user.
@@ -94,6 +127,8 @@ pub enum Kind {
 /// What the program may do with an object and what is below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
+    /// List directories.
+    List,
     /// List directories, read files.
     Read,
     /// The same, and map them executable: libraries.

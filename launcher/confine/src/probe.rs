@@ -8,14 +8,14 @@ use std::os::fd::AsRawFd;
 use crate::child::{At, IdMaps, Outcome, map_user};
 use crate::error::{Error, Step};
 use crate::landlock::Rules;
-use crate::plan::Identity;
+use crate::plan::{Identity, Need};
 use crate::seccomp::{self, Filter};
 use crate::start;
 use crate::sys::{self, CloneFlags, Extent, Fd, Memory, MountFlags, Resource, Stack};
 
-/// Enforces an empty Landlock ruleset on a child. The kernel's ABI version.
-pub fn landlock() -> Result<u32, Error> {
-    let rules = Rules::new()?;
+/// Enforces an empty Landlock ruleset on a child. The kernel's ABI version; 0 where it has none and `need` allows that.
+pub fn landlock(need: Need) -> Result<u32, Error> {
+    let Some(rules) = Rules::new(need)? else { return Ok(0) };
     in_child(None, || {
         sys::no_new_privileges().at(Step::NoNewPrivileges)?;
         sys::landlock_restrict_self(rules.fd()).at(Step::LandlockRestrict)
@@ -35,6 +35,11 @@ pub fn namespaces(identity: Identity) -> Result<(), Error> {
 /// Mounts a root file system in such namespaces and moves into it.
 pub fn mounts(identity: Identity) -> Result<(), Error> {
     const SEALED: MountFlags = MountFlags { read_only: true, no_exec: true, devices: false };
+    if let Identity::Dropped { uid, gid } = identity {
+        // What root shows to a program it opens itself, and it maps its owners.
+        start::map_root_to(uid, gid, &mut Stack::new().at(Step::Clone)?)?;
+        sys::own(sys::clone_tree(Fd::CWD, c"/", Extent::Alone).at(Step::OpenSource(0))?);
+    }
     let maps = IdMaps::new(identity);
     in_child(Some(identity), || {
         map_user(&maps)?;
@@ -51,10 +56,19 @@ pub fn mounts(identity: Identity) -> Result<(), Error> {
     })
 }
 
+/// Becomes the user who takes the programs that root starts, without namespaces.
+pub fn other_user(identity: Identity) -> Result<(), Error> {
+    let Identity::Dropped { uid, gid } = identity else { return Ok(()) };
+    in_child(None, || {
+        sys::clear_groups().at(Step::DropUser)?;
+        sys::set_ids(uid, gid).at(Step::DropUser)
+    })
+}
+
 /// Shows the owner of what is in `folder` as another user, as root does for the programs that it starts.
 pub fn id_mapped_mount(folder: &CStr, uid: u32, gid: u32) -> Result<(), Error> {
     let mut stack = Stack::new().at(Step::Clone)?;
-    let namespace = sys::user_namespace_mapping_root_to(uid, gid, &mut stack).at(Step::IdMap)?;
+    let namespace = start::map_root_to(uid, gid, &mut stack)?;
     let mount = sys::own(sys::clone_tree(Fd::CWD, folder, Extent::Alone).at(Step::OpenSource(0))?);
     let flags = MountFlags { read_only: true, no_exec: true, devices: false };
     sys::restrict_mount(Fd(mount.as_raw_fd()), c"", flags, Some(Fd(namespace.as_raw_fd()))).at(Step::IdMap)

@@ -4,15 +4,16 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::child::{self, IdMaps, Parent, Setup};
+use crate::child::{self, IdMaps, Parent, PrivateSetup, Setup};
 use crate::error::{Error, Step};
+use crate::host_view;
 use crate::init;
 use crate::landlock::Rules;
 use crate::layout;
-use crate::plan::{Access, Bind, Identity, Plan, Processes};
+use crate::plan::{Access, Bind, Identity, Need, Plan, Processes, Root, View};
 use crate::seccomp::{self, Filter};
 use crate::status::Status;
-use crate::sys::{self, Child, CloneFlags, Exec, Fd, Memory, MountFlags, Stack};
+use crate::sys::{self, Child, CloneFlags, Exec, Fd, Memory, MountFlags, NoMapping, Stack};
 
 /// A program that runs in its sandbox.
 #[derive(Debug)]
@@ -26,53 +27,83 @@ pub struct Started {
 pub(crate) const NAMESPACES: CloneFlags =
     CloneFlags(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS);
 
-/// Establishes the sandbox of `plan` and runs its program in it. On success every layer is in force; on failure
-/// nothing has run and nothing is left behind.
+/// Establishes the sandbox of `plan` and runs its program in it. On success every layer that the plan asks for is in
+/// force; on failure nothing has run and nothing is left behind.
 ///
 /// The caller should have one thread: the program dies with the thread that called this.
 pub fn start(plan: &Plan) -> Result<Started, Error> {
-    let rules = Rules::new()?;
     let at = |step: Step| move |errno| Error { step, errno, path: None };
+    let rules = match &plan.view {
+        View::Private(_) => Rules::new(plan.landlock)?,
+        // Nothing else guards files there.
+        View::Host(_) => Rules::new(Need::Required)?,
+    };
     sys::raise_open_files(u64::from(seccomp::EXEC_FD.unsigned_abs()) + 1).map_err(at(Step::RaiseOpenFiles))?;
     let mut stack = Stack::new().map_err(at(Step::Clone))?;
-    let sources = match plan.identity {
-        Identity::Own { .. } => Sources::default(),
-        Identity::Dropped { uid, gid } => open_sources(&plan.root.binds, uid, gid, &mut stack)?,
-    };
-    let size = CString::new(root_bytes(plan).to_string()).unwrap_or_default();
-    let tmpfs_sizes =
-        plan.root.tmpfs.iter().map(|tmpfs| CString::new(tmpfs.bytes.to_string()).unwrap_or_default()).collect();
-    let entries = layout::entries(&plan.root);
     let exec =
         Exec::new(plan.program.argv.iter().map(CString::as_c_str), plan.program.env.iter().map(CString::as_c_str));
     let exec_key = sys::random().map_err(at(Step::LoadFilter))?;
     let mut filter = Filter::new(&plan.filter, exec_key);
     let setup = Setup {
         plan,
-        rules: &rules,
-        sources: &sources.mounts,
-        entries: &entries,
-        maps: IdMaps::new(plan.identity),
-        root_size: &size,
-        tmpfs_sizes,
+        rules: rules.as_ref(),
         exec: &exec,
         exec_key,
         filter: Cell::new(Some(&mut filter)),
         parent: Parent::Pid(sys::pid()),
         failure: Cell::new(None),
     };
-    let child = match plan.processes {
-        Processes::One => alone(&setup, &mut stack),
-        Processes::Tree { again } => init::start(setup, again, &mut stack),
+    let landlock_abi = rules.as_ref().map(Rules::version);
+    match &plan.view {
+        View::Private(root) => {
+            let (child, unmapped) = start_in_private_view(setup, root, &mut stack)?;
+            Ok(Started { child, status: Status { landlock_abi, namespaces: names(plan.processes), unmapped } })
+        }
+        View::Host(grants) => {
+            let child = host_view::start(&setup, grants, &mut stack)?;
+            Ok(Started { child, status: Status { landlock_abi, namespaces: &[], unmapped: Vec::new() } })
+        }
+    }
+}
+
+const fn names(processes: Processes) -> &'static [&'static str] {
+    match processes {
+        Processes::One => &["user", "mnt", "ipc", "uts"],
+        Processes::Tree { .. } => &["user", "pid", "mnt", "net", "ipc", "uts"],
+    }
+}
+
+fn start_in_private_view(setup: Setup<'_>, root: &Root, stack: &mut Stack) -> Result<(Child, Vec<String>), Error> {
+    let plan = setup.plan;
+    let sources = match plan.identity {
+        Identity::Own { .. } => Sources::default(),
+        Identity::Dropped { uid, gid } => open_sources(&root.binds, uid, gid, stack)?,
     };
-    let child = child.map_err(|failure| name_path(failure, plan, &entries))?;
-    Ok(Started { child, status: Status::full(rules.version(), plan.processes, sources.unmapped) })
+    let size = CString::new(root_bytes(root).to_string()).unwrap_or_default();
+    let tmpfs_sizes =
+        root.tmpfs.iter().map(|tmpfs| CString::new(tmpfs.bytes.to_string()).unwrap_or_default()).collect();
+    let entries = layout::entries(root);
+    let private = PrivateSetup {
+        setup,
+        root,
+        sources: &sources.mounts,
+        entries: &entries,
+        maps: IdMaps::new(plan.identity),
+        root_size: &size,
+        tmpfs_sizes,
+    };
+    let child = match plan.processes {
+        Processes::One => alone(&private, stack),
+        Processes::Tree { again } => init::start(private, again, stack),
+    };
+    let child = child.map_err(|failure| name_path(failure, plan, root, &entries))?;
+    Ok((child, sources.unmapped))
 }
 
 /// Starts the program as our child.
-fn alone(setup: &Setup<'_>, stack: &mut Stack) -> Result<Child, Error> {
-    let child = clone(setup.plan.identity, NAMESPACES, Memory::Borrowed, stack, child::run, setup)?;
-    match setup.failure.take() {
+fn alone(private: &PrivateSetup<'_, '_>, stack: &mut Stack) -> Result<Child, Error> {
+    let child = clone(private.setup.plan.identity, NAMESPACES, Memory::Borrowed, stack, child::run, private)?;
+    match private.setup.failure.take() {
         None => Ok(child),
         Some(failure) => {
             // It has left already; what it says is in `failure`.
@@ -107,14 +138,21 @@ pub(crate) fn clone<T>(
     child
 }
 
+/// A user namespace for mounts that show what is root's as `uid`'s.
+pub(crate) fn map_root_to(uid: u32, gid: u32, stack: &mut Stack) -> Result<OwnedFd, Error> {
+    sys::user_namespace_mapping_root_to(uid, gid, stack).map_err(|missing| match missing {
+        NoMapping::Namespace(errno) => Error { step: Step::Clone, errno, path: None },
+        NoMapping::Ids(errno) => Error { step: Step::DropUser, errno, path: None },
+    })
+}
+
 /// Opens every source with root's rights, which the child no longer has.
 fn open_sources(binds: &[Bind], uid: u32, gid: u32, stack: &mut Stack) -> Result<Sources, Error> {
     let mut id_map: Option<OwnedFd> = None;
     let mut sources = Sources::default();
     for (index, bind) in binds.iter().enumerate() {
         if bind.map_owner && id_map.is_none() {
-            let namespace = sys::user_namespace_mapping_root_to(uid, gid, stack);
-            id_map = Some(namespace.map_err(|errno| Error { step: Step::Clone, errno, path: None })?);
+            id_map = Some(map_root_to(uid, gid, stack)?);
         }
         let failed = |step| move |errno| Error { step, errno, path: Some(display(&bind.source)) };
         let source = child::open_bind(bind).map(sys::own).map_err(failed(Step::OpenSource(index)))?;
@@ -149,23 +187,23 @@ struct Sources {
 /// What a bind's mount forbids.
 pub(crate) const fn mount_flags(access: Access) -> MountFlags {
     MountFlags {
-        read_only: matches!(access, Access::Read | Access::Load | Access::Execute),
+        read_only: matches!(access, Access::List | Access::Read | Access::Load | Access::Execute),
         no_exec: !matches!(access, Access::Load | Access::Execute),
         devices: matches!(access, Access::Device),
     }
 }
 
 /// The root holds the launcher's own files and mount points; a page each is room enough.
-fn root_bytes(plan: &Plan) -> u64 {
-    let files: usize = plan.root.files.iter().map(|file| file.contents.len() + 8192).sum();
-    let places = (plan.root.binds.len() + plan.root.directories.len() + 64) * 8192;
+fn root_bytes(root: &Root) -> u64 {
+    let files: usize = root.files.iter().map(|file| file.contents.len() + 8192).sum();
+    let places = (root.binds.len() + root.directories.len() + 64) * 8192;
     u64::try_from(files + places).unwrap_or(u64::MAX)
 }
 
 /// Names the path that a failed step was about.
-fn name_path(mut failure: Error, plan: &Plan, entries: &[layout::Entry]) -> Error {
+fn name_path(mut failure: Error, plan: &Plan, root: &Root, entries: &[layout::Entry]) -> Error {
     failure.path = match failure.step {
-        Step::OpenSource(n) => plan.root.binds.get(n).map(|bind| display(&bind.source)),
+        Step::OpenSource(n) => root.binds.get(n).map(|bind| display(&bind.source)),
         Step::LandlockRule(n) | Step::LayOut(n) => entries.get(n).map(|entry| format!("/{}", display(&entry.path))),
         Step::EnterDirectory => Some(display(&plan.program.cwd)),
         Step::OpenProgram | Step::Seal | Step::Exec => Some(display(&plan.program.path)),
@@ -174,6 +212,6 @@ fn name_path(mut failure: Error, plan: &Plan, entries: &[layout::Entry]) -> Erro
     failure
 }
 
-fn display(path: &CStr) -> String {
+pub(crate) fn display(path: &CStr) -> String {
     path.to_string_lossy().into_owned()
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::decide::{Decision, decide};
 use crate::grants::{Entry, Grants, Rules, Switch};
 use crate::guard::{is_import_root, opens, protected_above};
-use crate::limits::Limits;
+use crate::limits::{Limits, Setting};
 use crate::pattern::Pattern;
 use crate::places::ExpandedPolicy;
 use crate::request::Request;
@@ -94,18 +94,16 @@ impl Ceiling {
     fn tighten(&self, narrowed: &mut ExpandedPolicy) {
         let (outer, inner) = (&self.outer, &self.inner);
         narrowed.kernel.namespaces.extend_from_slice(&outer.kernel.namespaces);
-        if let (Some(outer), Some(require)) = (&outer.kernel.require, &mut narrowed.kernel.require) {
-            match (&outer.value, &mut require.value) {
-                (Require::All, own) => *own = Require::All,
-                (Require::Listed(theirs), Require::Listed(own)) => own.extend(theirs),
-                (Require::Listed(_), Require::All) => {}
-            }
-        } else {
-            // Saying nothing requires all.
-            narrowed.kernel.require = None;
-        }
+        // Saying nothing requires all.
+        let all = Require::All;
+        let theirs = outer.kernel.require.as_ref().map_or(&all, |require| &require.value);
+        let ours = inner.kernel.require.as_ref().map_or(&all, |require| &require.value);
+        let required = theirs.with(ours);
+        let stated = inner.kernel.require.as_ref().or(outer.kernel.require.as_ref());
+        narrowed.kernel.require = stated.map(|stated| Setting { value: required, origin: stated.origin.clone() });
         debug_assert!(
-            Protection::ALL.iter().all(|layer| !outer.kernel.requires(*layer) || narrowed.kernel.requires(*layer))
+            Protection::ALL.iter().all(|layer| !(outer.kernel.requires(*layer) || inner.kernel.requires(*layer))
+                || narrowed.kernel.requires(*layer))
         );
         if outer.kernel.audit.is_some() {
             narrowed.kernel.audit.clone_from(&outer.kernel.audit);

@@ -44,7 +44,8 @@ words! {
 }
 
 words! {
-    /// A layer of protection that a policy can require.
+    /// A layer of protection that a policy can require. The namespaces come together: a host has all of those that a
+    /// program needs, or none.
     Protection {
         /// The user namespace.
         User = "user",
@@ -60,11 +61,12 @@ words! {
         Uts = "uts",
         /// Landlock.
         Landlock = "landlock",
-        /// The system call filter.
+        /// The system call filter, with no_new_privs. It is required whatever a policy says: nothing else stands
+        /// between a program and the kernel.
         Seccomp = "seccomp",
-        /// Resource limits of a process.
+        /// Resource limits of a process. Required whatever a policy says: the one exec rests on them.
         Rlimits = "rlimits",
-        /// Control groups.
+        /// A control group that holds the memory limit. Where it is not listed, looking at memory all the time will do.
         Cgroup = "cgroup",
     }
 }
@@ -96,8 +98,29 @@ words! {
 pub enum Require {
     /// Every layer that this policy uses.
     All,
-    /// These alone; others are used where the host has them.
+    /// These, and those that no policy can do without; others are used where the host has them.
     Listed(Vec<Protection>),
+}
+
+impl Require {
+    fn names(&self, protection: Protection) -> bool {
+        match (protection, self) {
+            (Protection::Seccomp | Protection::Rlimits, _) => true,
+            (_, Self::All) => protection != Protection::Cgroup,
+            (_, Self::Listed(list)) => list.contains(&protection),
+        }
+    }
+
+    /// What either of the two requires.
+    pub(crate) fn with(&self, other: &Self) -> Self {
+        let required = |protection: &&Protection| self.names(**protection) || other.names(**protection);
+        let list: Vec<Protection> = Protection::ALL.iter().filter(required).copied().collect();
+        if Protection::ALL.iter().all(|protection| list.contains(protection) == Self::All.names(*protection)) {
+            Self::All
+        } else {
+            Self::Listed(list)
+        }
+    }
 }
 
 /// What a policy says about the kernel's layers.
@@ -120,10 +143,15 @@ impl KernelSettings {
 
     /// Whether nothing runs where the host lacks `protection`.
     pub fn requires(&self, protection: Protection) -> bool {
-        match &self.require {
-            None | Some(Setting { value: Require::All, .. }) => true,
-            Some(Setting { value: Require::Listed(list), .. }) => list.contains(&protection),
-        }
+        let listed = Namespace::from_name(protection.name()).is_some_and(|namespace| self.lists(namespace));
+        listed || self.require.as_ref().map_or(&Require::All, |require| &require.value).names(protection)
+    }
+
+    /// Whether nothing runs where the host cannot give a program namespaces and a root file system of its own.
+    pub fn requires_namespaces(&self) -> bool {
+        [Protection::User, Protection::Mnt, Protection::Pid, Protection::Net, Protection::Ipc, Protection::Uts]
+            .into_iter()
+            .any(|namespace| self.requires(namespace))
     }
 
     /// Whether the policy lists `namespace`, whatever its grants need.

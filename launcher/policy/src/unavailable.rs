@@ -2,8 +2,9 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::grants::{Entry, Rules};
+use crate::limits::Setting;
 use crate::policy::Policy;
-use crate::settings::{Audit, Namespace, Require};
+use crate::settings::{Audit, Namespace, Protection, Require};
 use crate::source::Origin;
 
 /// The statements of `policy` that this version cannot enforce. Denying one of these is fine: all of it is denied.
@@ -25,15 +26,17 @@ pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
         let name = audit.value.name();
         found.push(not_yet(&format!("kernel.audit \"{name}\""), &audit.origin));
     }
-    // It is not made for a program that has no sockets; relaxing is for hosts that lack a layer. Using all layers and
-    // saying nothing would be another policy than the one that was written.
+    // It is not made for a program that has no sockets. Saying nothing would be another policy than the one that was
+    // written.
     let missing = policy.kernel.namespaces.iter().find(|listed| listed.value == Namespace::Net);
     if let Some(namespace) = missing {
         let name = namespace.value.name();
         found.push(not_yet(&format!("kernel.namespaces \"{name}\""), &namespace.origin));
     }
-    if let Some(require) = policy.kernel.require.as_ref().filter(|require| require.value != Require::All) {
-        found.push(not_yet("kernel.require of single layers", &require.origin));
+    if let Some(Setting { value: Require::Listed(layers), origin }) = &policy.kernel.require
+        && let Some(layer) = layers.iter().find(|layer| **layer == Protection::Net)
+    {
+        found.push(not_yet(&format!("kernel.require \"{}\"", layer.name()), origin));
     }
     found
 }

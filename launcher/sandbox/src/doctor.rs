@@ -5,18 +5,21 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use confine::{Access, Identity, Root, probe};
+use confine::{Access, Identity, Need, Root, probe};
 use nix::sys::utsname::uname;
-use policy::{Chain, Layer, Policy, Preset};
+use policy::{Chain, Layer, Policy, Preset, Source};
 use serde::Serialize;
 
 use crate::errand::Runner;
 use crate::error::{DOCTOR, Error, Kind, c_path};
 use crate::host::{self, Host, Search};
+use crate::layers::Layers;
 use crate::outcome::Ending;
 use crate::resolve::look::{Look, RealFiles};
 use crate::resolve::runtime;
 use crate::run::{Job, Output, run};
+use crate::supervise::CGROUP_REMEDY;
+use crate::surroundings::Surroundings;
 
 /// The version that secure-bun is made for and tested with.
 pub const TESTED_BUN: &str = "1.4.5";
@@ -64,9 +67,11 @@ struct Lack {
     remedy: Option<String>,
 }
 
-impl From<confine::Error> for Lack {
-    fn from(error: confine::Error) -> Self {
-        Self { remedy: error.remedy().map(str::to_owned), detail: error.to_string() }
+impl Lack {
+    /// What a host of these surroundings lacks.
+    fn of(error: &confine::Error, around: Surroundings) -> Self {
+        let remedy = around.remedy(error).or_else(|| error.remedy());
+        Self { remedy: remedy.map(str::to_owned), detail: error.to_string() }
     }
 }
 
@@ -98,15 +103,21 @@ fn untried(why: &str) -> Lack {
 /// Tries each layer by really using it, for programs in the folder `cwd`. The caller should have one thread.
 pub fn examine(search: &Search, cwd: &Path) -> Examination {
     let identity = host::identity();
-    let landlock = probe::landlock().map(abi).map_err(Lack::from);
+    let around = Surroundings::look();
+    let lack = |error| Lack::of(&error, around);
+    let landlock = probe::landlock(Need::Required).map(abi).map_err(lack);
+    let namespaces = probe::namespaces(identity).map(|()| "user, mnt, ipc, uts".to_owned()).map_err(lack);
+    let mounts = probe::mounts(identity).map(|()| "a root file system of its own".to_owned()).map_err(lack);
+    let filter = probe::system_call_filter().map(|count| format!("a filter of {count} instructions")).map_err(lack);
+    let limits = probe::resource_limits().map(|()| "resource limits can be set".to_owned()).map_err(lack);
     let mut checks = vec![
         kernel(),
         tried("user", "runs the programs, without any rights", Ok(user(identity))),
         tried("landlock", "guards once more what is granted", landlock),
-        tried("namespaces", "separate users, mounts, shared memory and host name", namespaces(identity)),
-        tried("mounts", "leave out what is not granted", mounts(identity)),
-        tried("seccomp", "takes away most system calls", seccomp()),
-        tried("limits", "bound files, descriptors and tasks", limits()),
+        tried("namespaces", "separate users, mounts, shared memory and host name", namespaces),
+        tried("mounts", "leave out what is not granted", mounts),
+        tried("seccomp", "takes away most system calls", filter),
+        tried("limits", "bound files, descriptors and tasks", limits),
     ];
     if all_there(&checks) {
         checks.extend(with_bun(search, cwd));
@@ -115,8 +126,25 @@ pub fn examine(search: &Search, cwd: &Path) -> Examination {
         let found = host::find(search).map(|path| format!("{}, not tried", path.display()));
         checks.push(tried("bun", RUNS, found.map_err(Lack::from)));
         checks.push(tried("program", TOGETHER, Err(untried("a layer is missing"))));
+        checks.extend(partial(search, &checks));
     }
     Examination { can_run: all_there(&checks), checks }
+}
+
+/// Whether programs run under policies that do not require what is missing.
+fn partial(search: &Search, checks: &[Check]) -> Option<Check> {
+    let missing = |name| checks.iter().any(|check| check.name == name && check.state == State::Missing);
+    let require = match (missing("namespaces") || missing("mounts"), missing("landlock")) {
+        _ if missing("seccomp") || missing("limits") => return None,
+        (true, false) => r#"{"kernel": {"require": ["landlock"]}}"#,
+        (false, true) => r#"{"kernel": {"require": ["user", "mnt", "ipc", "uts"]}}"#,
+        _ => return None,
+    };
+    call(search, require).is_ok().then(|| {
+        let detail = "a function was called without what is missing".to_owned();
+        let remedy = format!("{require} in a policy, after docs/deployment.md, which says what is lost");
+        noted("partial", "policies that do not require every layer", detail, Some(&remedy))
+    })
 }
 
 fn all_there(checks: &[Check]) -> bool {
@@ -125,7 +153,7 @@ fn all_there(checks: &[Check]) -> bool {
 
 /// What takes a Bun and all of the layers.
 fn with_bun(search: &Search, cwd: &Path) -> Vec<Check> {
-    let host = match Host::discover(search) {
+    let host = match Host::discover(search, host::identity(), Layers::ALL) {
         Ok(host) => host,
         Err(error) => {
             let program = Err(untried("there is no Bun that starts"));
@@ -134,7 +162,7 @@ fn with_bun(search: &Search, cwd: &Path) -> Vec<Check> {
     };
     let mut checks = vec![bun(&host), cache(&host)];
     checks.push(tried("folder", "programs in the working directory can load their modules", folder(&host, cwd)));
-    match call(search) {
+    match call(search, "{}") {
         Ok(called) => {
             checks.push(memory(called.memory_control));
             let start = called.start.as_secs_f64() * 1e3;
@@ -179,26 +207,6 @@ fn abi(version: u32) -> String {
     format!("ABI {version}: {more}")
 }
 
-fn namespaces(identity: Identity) -> Result<String, Lack> {
-    probe::namespaces(identity)?;
-    Ok("user, mnt, ipc, uts".to_owned())
-}
-
-fn mounts(identity: Identity) -> Result<String, Lack> {
-    probe::mounts(identity)?;
-    Ok("a root file system of its own".to_owned())
-}
-
-fn seccomp() -> Result<String, Lack> {
-    let instructions = probe::system_call_filter()?;
-    Ok(format!("a filter of {instructions} instructions"))
-}
-
-fn limits() -> Result<String, Lack> {
-    probe::resource_limits()?;
-    Ok("resource limits can be set".to_owned())
-}
-
 fn bun(host: &Host) -> Check {
     let record = &host.bun;
     let hash = record.sha256.get(..16).unwrap_or_default();
@@ -234,7 +242,8 @@ fn folder(host: &Host, cwd: &Path) -> Result<String, Lack> {
     let dropped = match host.identity {
         Identity::Own { .. } => false,
         Identity::Dropped { uid, gid } => {
-            probe::id_mapped_mount(&c_path(&found.path)?, uid, gid)?;
+            probe::id_mapped_mount(&c_path(&found.path)?, uid, gid)
+                .map_err(|error| Lack::of(&error, Surroundings::default()))?;
             true
         }
     };
@@ -242,7 +251,8 @@ fn folder(host: &Host, cwd: &Path) -> Result<String, Lack> {
     root.binds.push(runtime::bind(&found, c_path(Path::new(SHOWN))?, Access::Read, dropped)?);
     let script = "/run/secure-bun/look.js";
     root.files.push(confine::File { target: c_path(Path::new(script))?, contents: SCRIPT.into() });
-    let runner = Runner { bun: &host.bun.path, libraries: &host.bun.libraries, identity: host.identity };
+    let runner =
+        Runner { bun: &host.bun.path, libraries: &host.bun.libraries, identity: host.identity, layers: host.layers };
     let arguments: Vec<&str> = runtime::flags(false).chain([script, SHOWN]).collect();
     let said = runner.run(root, &arguments)?;
     match said.trim().parse::<usize>() {
@@ -270,7 +280,7 @@ fn memory(control: Option<&'static str>) -> Check {
             "memory",
             PURPOSE,
             "by looking at it all the time, so that a program may get some MB further".to_owned(),
-            Some("for an exact limit, let secure-bun make control groups with the memory controller (cgroups(7))"),
+            Some(&format!("for an exact limit, {CGROUP_REMEDY}")),
         ),
     }
 }
@@ -281,17 +291,19 @@ struct Called {
     memory_control: Option<&'static str>,
 }
 
-/// Calls a function under the narrowest preset, as `secure-bun run` does.
-fn call(search: &Search) -> Result<Called, Lack> {
+/// Calls a function under the narrowest preset and what `policy` says besides, as `secure-bun run` does.
+fn call(search: &Search, policy: &str) -> Result<Called, Lack> {
     let lack = |what: String| Lack { detail: what, remedy: None };
     let (_folder, program) =
         function_file().map_err(|error| lack(format!("cannot write a program to try: {error}")))?;
     let layers = Chain::new(Layer::preset(Preset::Function)).map(Chain::into_layers);
-    let layers = layers.map_err(|_| lack("the preset `function` cannot be read".to_owned()))?;
+    let preset = layers.map_err(|_| lack("the preset `function` cannot be read".to_owned()))?;
+    let besides = Layer::parse(&Source::file("doctor", "/doctor"), policy.as_bytes());
+    let besides = besides.map_err(|_| lack("the doctor's own policy cannot be read".to_owned()))?;
     let job = Job {
         program,
         arguments: Vec::new(),
-        policy: Policy::merge(&layers),
+        policy: Policy::merge(preset.iter().chain([&besides])),
         search: search.clone(),
         variables: Vec::new(),
         input: Some("[6,7]".to_owned()),
@@ -328,7 +340,7 @@ mod tests {
     #[test]
     fn what_is_missing_keeps_its_remedy() {
         let error = confine::Error { step: confine::Step::Clone, errno: confine::Errno(28), path: None };
-        let check = tried("namespaces", "x", Err(error.into()));
+        let check = tried("namespaces", "x", Err(Lack::of(&error, Surroundings::default())));
         assert_eq!(check.state, State::Missing);
         assert!(check.remedy.unwrap().contains("user.max_user_namespaces"));
     }

@@ -8,14 +8,17 @@ pub mod doctor;
 mod errand;
 pub mod error;
 pub mod host;
+pub mod layers;
 pub mod outcome;
 pub mod package;
 pub mod places;
 pub mod resolve;
 pub mod run;
+mod scratch;
 pub mod spawn;
 mod stage;
 pub mod supervise;
+mod surroundings;
 
 pub use error::Error;
 pub use outcome::{Ending, Outcome};

@@ -34,15 +34,16 @@ pub fn program(path: &Path, cwd: &Path) -> Result<PathBuf, Error> {
     Ok(found)
 }
 
-/// The places that the policy's variables stand for when `program`, a canonical path, is run from `cwd`.
-pub fn places(program: &Path, cwd: &Path, home: Option<&Path>) -> Places {
+/// The places that the policy's variables stand for when `program`, a canonical path, is run from `cwd` with `tmp` for
+/// its temporary files.
+pub fn places(program: &Path, cwd: &Path, home: Option<&Path>, tmp: &Path) -> Places {
     let folder = program.parent().unwrap_or(Path::new("/"));
     let home = home.map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
     let root = project_root(folder).filter(|root| !is_shared(root, &home));
     Places {
         program: folder.to_path_buf(),
         project: vec![root.unwrap_or_else(|| program.to_path_buf())],
-        tmp: TMP.into(),
+        tmp: tmp.into(),
         home,
         cwd: cwd.to_path_buf(),
     }
@@ -139,7 +140,7 @@ mod tests {
     fn a_home_folder_with_a_package_json_is_not_a_project() {
         let home = tree(&[("package.json", "{}"), ("a.ts", "")]);
         let program = home.path().join("a.ts");
-        assert_eq!(places(&program, home.path(), Some(home.path())).project, [program]);
+        assert_eq!(places(&program, home.path(), Some(home.path()), Path::new(TMP)).project, [program]);
     }
 
     #[test]

@@ -7,18 +7,21 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use confine::{Identity, Plan, Processes, Program, Root, Stdio, seccomp};
+use confine::seccomp::{self, Files};
+use confine::{Layer, Plan, Processes, Program, Stdio, View};
 use policy::{ExpandedPolicy, Policy};
 
 use crate::error::{Error, Kind, Warning, c_path, text};
-use crate::host::{Host, Search};
+use crate::host::{self, Host, Search};
+use crate::layers::Layers;
 use crate::outcome::{Exit, Outcome, Usage};
 use crate::places;
-use crate::resolve::programs::{self, Programs};
-use crate::resolve::{self, Shown, environment, runtime};
+use crate::resolve::seen::Seen;
+use crate::resolve::{self, Shown, environment, programs, runtime};
+use crate::scratch::Scratch;
 use crate::stage::CALL_MARKER;
-use crate::stage::{self, CallRequest, Reports};
-use crate::supervise::{Pipe, Running, Sample, Signals, Sink, supervise};
+use crate::stage::{self, CallRequest, Stage};
+use crate::supervise::{ControlGroup, Pipe, Running, Sample, Signals, Sink, supervise};
 
 /// A program to run, and how.
 #[derive(Debug)]
@@ -62,10 +65,14 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         .map_err(|error| Error::new(Kind::Usage, format!("there is no working directory: {error}")))?;
     let program = places::program(&job.program, &cwd)?;
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    let places = places::places(&program, &cwd, home.as_deref());
+    let identity = host::identity();
+    let layers = Layers::choose(&job.policy.kernel, identity)?;
+    let scratch = (layers.files == Files::Host).then(|| Scratch::make(identity)).transpose()?;
+    let tmp = scratch.as_ref().map_or_else(|| places::TMP.into(), Scratch::tmp);
+    let places = places::places(&program, &cwd, home.as_deref(), &tmp);
     let policy = job.policy.expand(&places);
     let search = Search { untrusted: writable(&policy), ..job.search.clone() };
-    let host = Host::discover(&search)?;
+    let host = Host::discover(&search, identity, layers)?;
 
     let signals = Signals::block().map_err(|error| system("block signals", &error))?;
     let begun = Instant::now();
@@ -79,10 +86,11 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         channel: true,
         input_is_taken: job.input_is_taken,
     })?;
-    let target = Target { program: &program, cwd: &cwd, words };
+    let target = Target { program: &program, cwd: &cwd, words, scratch: scratch.as_ref() };
     let (plan, shown) = plan(job, &host, &policy, target, call.as_ref(), &pipes)?;
     let reported = job.denials || job.output == Output::Capture;
-    Launch { plan, policy, pipes, signals, begun, warnings: shown.warnings, announced, reported }.through()
+    let scratch_tmp = scratch.as_ref().map(Scratch::tmp);
+    Launch { plan, policy, pipes, signals, begun, warnings: shown.warnings, scratch_tmp, announced, reported }.through()
 }
 
 /// A plan, and what its run needs besides.
@@ -93,6 +101,8 @@ pub(crate) struct Launch {
     pub(crate) signals: Signals,
     pub(crate) begun: Instant,
     pub(crate) warnings: Vec<Warning>,
+    /// Its temporary folder, where that lies on a file system of the host.
+    pub(crate) scratch_tmp: Option<PathBuf>,
     /// Whether a preload speaks before the program does.
     pub(crate) announced: bool,
     /// Whether what it uses is told at the end.
@@ -102,15 +112,18 @@ pub(crate) struct Launch {
 impl Launch {
     /// Starts the program and looks after it to its end.
     pub(crate) fn through(self) -> Result<Outcome, Error> {
-        let Self { plan, policy, pipes, signals, begun, mut warnings, announced, reported } = self;
+        let Self { plan, policy, pipes, signals, begun, mut warnings, scratch_tmp, announced, reported } = self;
+        let group = ControlGroup::required(&policy)?;
         let started = confine::start(&plan)?;
+        let group = group.map(|group| group.with(&started.child)).transpose()?;
         let start = begun.elapsed();
+        warnings.extend(weakened(&started.status));
         warnings.extend(started.status.unmapped.iter().map(|path| {
             Warning(format!(
                 "{path} lies on a file system that cannot map owners: what only root may read there is refused"
             ))
         }));
-        let has_tmp = !plan.root.tmpfs.is_empty();
+        let has_tmp = matches!(&plan.view, View::Private(root) if !root.tmpfs.is_empty());
         drop(plan);
         let counted = pipes.stdout.is_some() && pipes.stderr.is_some();
 
@@ -118,7 +131,9 @@ impl Launch {
             child: started.child,
             started: Instant::now(),
             limits: policy.limits,
+            group,
             writable: writable(&policy),
+            scratch_tmp,
             stdout: pipes.stdout.map(|(reader, _, sink)| Pipe { reader, sink }),
             stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
             channel: pipes.channel.map(|(reader, _)| reader),
@@ -159,6 +174,19 @@ impl Launch {
             warnings,
         })
     }
+}
+
+/// One line about the layers that a run had to do without, as its policy allows.
+fn weakened(status: &confine::Status) -> Option<Warning> {
+    let name = |layer| match (layer, status.landlock_abi) {
+        (Layer::Landlock, None) => "Landlock",
+        (Layer::Landlock, Some(_)) => "a Landlock that is new enough",
+        _ => "namespaces (the program sees names and attributes of the host's files, not their contents)",
+    };
+    let missing: Vec<&str> = status.missing().into_iter().map(name).collect();
+    (!missing.is_empty()).then(|| {
+        Warning(format!("the sandbox is partial, as kernel.require allows: without {}", missing.join(" and ")))
+    })
 }
 
 pub(crate) fn system(what: &str, error: &std::io::Error) -> Error {
@@ -313,6 +341,8 @@ struct Target<'a> {
     program: &'a Path,
     cwd: &'a Path,
     words: Words,
+    /// Our folder on the host, where the program sees the host's files.
+    scratch: Option<&'a Scratch>,
 }
 
 fn plan(
@@ -323,25 +353,23 @@ fn plan(
     call: Option<&CallRequest>,
     pipes: &Pipes,
 ) -> Result<(Plan, Shown), Error> {
-    let Target { program, cwd, words } = target;
-    let dropped = matches!(host.identity, Identity::Dropped { .. });
+    let Target { program, cwd, words, scratch } = target;
     let engine = resolve::engine(policy);
-    let mut root = Root::default();
-    runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
-    let mut shown = resolve::filesystem(policy, &resolve::look::RealFiles, root, dropped)?;
-    let programs = Programs::granted(policy, host.cache.clone())?;
-    let (processes, path) = (programs.processes(policy), programs.path());
-    let again = matches!(processes, Processes::Tree { again: true });
-    programs.show(&mut shown.root, policy)?;
     let folder = program.parent().unwrap_or(Path::new("/"));
-    let cwd = if shown.has_directory(cwd) { cwd } else { folder };
-    let reports = if is_announced(job, call) { Reports::Everything } else { Reports::Failures };
-    let told = stage::Told { cwd, reports, call, shell: words.shell, again };
-    stage::stage(&mut shown.root, host, policy, &engine, &told)?;
-
-    let flags = flags(resolve::eval(policy));
+    let mut seen = match scratch {
+        None => Seen::own(host, policy)?,
+        Some(scratch) => Seen::of_host(host, policy, folder, scratch)?,
+    };
+    let again = matches!(seen.processes, Processes::Tree { again: true });
+    let cwd = if seen.shown.has_directory(cwd) { cwd } else { folder };
+    let channel = if is_announced(job, call) { stage::Channel::Announced } else { stage::Channel::OnDemand };
+    let told = stage::Told { cwd, channel, call, shell: words.shell, again };
+    let stage = scratch.map_or(Stage::Own(&mut seen.shown.root), Stage::Host);
+    let flags = flags(&stage.preloads()?, resolve::eval(policy));
+    stage::stage(stage, host, policy, &engine, &told)?;
+    let folders = environment::Folders { path: &seen.path, home: &seen.home, tmp: &seen.tmp };
     let outside = std::env::vars_os();
-    let mut env = environment::environment(policy, outside, &job.variables, &path)?;
+    let mut env = environment::environment(policy, outside, &job.variables, folders)?;
     env.extend(runtime::variables(&engine).map(String::into_bytes));
     let arguments = if again {
         // Any Bun that the program starts gets the same flags, unless it takes them away: the kernel's rules stay.
@@ -352,29 +380,31 @@ fn plan(
     };
     let plan = Plan {
         identity: host.identity,
-        root: std::mem::take(&mut shown.root),
-        limits: resolve::process_limits(policy, processes),
+        view: seen.take_view(),
+        landlock: host.layers.landlock,
+        limits: resolve::process_limits(policy, seen.processes, host.layers.files),
         filter: seccomp::Options {
-            write: shown.writable,
+            write: seen.shown.writable,
             tty: pipes.has_terminal(),
             deny_new_executable_memory: !engine.jit,
+            files: host.layers.files,
             run: programs::grants_any(policy),
         },
         program: Program {
-            path: runtime::BUN.to_owned(),
+            path: seen.bun,
             argv: arguments,
             env: env.into_iter().map(runtime::c_string).collect::<Result<_, _>>()?,
             cwd: c_path(cwd)?,
         },
-        processes,
+        processes: seen.processes,
         stdio: pipes.stdio(),
     };
-    Ok((plan, shown))
+    Ok((plan, seen.shown))
 }
 
 /// What makes Bun ours: its flags, and the preloads.
-pub(crate) fn flags(eval: bool) -> Vec<String> {
-    let preloads = stage::PRELOADS.iter().map(|preload| format!("--preload={preload}"));
+pub(crate) fn flags(preloads: &[String], eval: bool) -> Vec<String> {
+    let preloads = preloads.iter().map(|preload| format!("--preload={preload}"));
     runtime::flags(eval).map(str::to_owned).chain(preloads).collect()
 }
 

@@ -6,17 +6,19 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use confine::{Identity, Plan, Processes, Program, Root, seccomp};
+use confine::seccomp::{self, Files};
+use confine::{Identity, Plan, Processes, Program, Root, View};
 use policy::{ExpandedPolicy, Policy, Request, SANDBOX_PROGRAMS, decide};
 
 use crate::error::{Error, Kind, Warning, c_path};
 use crate::host::{self, Host, Search, interpreter};
+use crate::layers::Layers;
 use crate::outcome::Outcome;
 use crate::places;
 use crate::resolve::programs::{self, Programs};
 use crate::resolve::{self, Shown, environment, runtime};
 use crate::run::{Launch, Output, Pipes, Streams, flags, system, writable};
-use crate::stage::{self, Reports};
+use crate::stage::{self, Stage};
 use crate::supervise::Signals;
 
 /// A script's interpreter may be a script; further than this the kernel does not go either.
@@ -46,6 +48,12 @@ pub fn spawn(job: &Spawn) -> Result<Outcome, Error> {
     let cwd = std::env::current_dir()
         .map_err(|error| Error::new(Kind::Usage, format!("there is no working directory: {error}")))?;
     let home = std::env::var_os("HOME").map(PathBuf::from);
+    let identity = host::identity();
+    let layers = Layers::choose(&job.policy.kernel, identity)?;
+    if layers.files == Files::Host {
+        return Err(Error::new(Kind::Sandbox, "other programs than Bun need namespaces, which are missing here")
+            .with_help("`secure-bun doctor` says why"));
+    }
     let policy = job.policy.expand(&places::places_of_folder(&cwd, home.as_deref()));
     let command = find(&job.command, &cwd, job.search.path.as_ref())?;
 
@@ -58,9 +66,9 @@ pub fn spawn(job: &Spawn) -> Result<Outcome, Error> {
         channel: false,
         input_is_taken: false,
     })?;
-    let (plan, warnings) = plan(job, &policy, &command, &cwd, &pipes)?;
+    let (plan, warnings) = plan(job, &policy, (identity, layers), Target { command: &command, cwd: &cwd }, &pipes)?;
     let reported = job.reported || job.output == Output::Capture;
-    Launch { plan, policy, pipes, signals, begun, warnings, announced: false, reported }.through()
+    Launch { plan, policy, pipes, signals, begun, warnings, scratch_tmp: None, announced: false, reported }.through()
 }
 
 /// Where the command is. The user has typed it, so it is theirs to say; what can be changed from inside is refused later.
@@ -79,11 +87,17 @@ fn find(command: &OsString, cwd: &Path, path: Option<&OsString>) -> Result<PathB
     })
 }
 
+/// The command and where it is run from.
+struct Target<'a> {
+    command: &'a Path,
+    cwd: &'a Path,
+}
+
 fn plan(
     job: &Spawn,
     policy: &ExpandedPolicy,
-    command: &Path,
-    cwd: &Path,
+    (identity, layers): (Identity, Layers),
+    Target { command, cwd }: Target<'_>,
     pipes: &Pipes,
 ) -> Result<(Plan, Vec<Warning>), Error> {
     let started = Started::of(command, &job.command, &job.arguments)?;
@@ -97,12 +111,12 @@ fn plan(
     programs.add_command(command, policy)?;
 
     let engine = resolve::engine(policy);
-    let mut env = environment::environment(policy, std::env::vars_os(), &job.variables, &path)?;
+    let folders = environment::Folders { path: &path, home: Path::new(places::HOME), tmp: Path::new(places::TMP) };
+    let mut env = environment::environment(policy, std::env::vars_os(), &job.variables, folders)?;
     let mut root = Root::default();
-    let identity = host::identity();
     let bun = decide(policy, &Request::Run(Path::new(SANDBOX_PROGRAMS).join("bun"))).allowed;
     let bun = if bun {
-        let host = Host::discover(&Search { untrusted: writable(policy), ..job.search.clone() })?;
+        let host = Host::discover(&Search { untrusted: writable(policy), ..job.search.clone() }, identity, layers)?;
         runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
         Some(host)
     } else {
@@ -114,20 +128,24 @@ fn plan(
     programs.show(&mut shown.root, policy)?;
     let cwd = if shown.has_directory(cwd) { cwd } else { Path::new("/") };
     if let Some(host) = bun {
-        let told = stage::Told { cwd, reports: Reports::Nothing, call: None, shell: true, again: true };
-        stage::stage(&mut shown.root, &host, policy, &engine, &told)?;
+        let told = stage::Told { cwd, channel: stage::Channel::Closed, call: None, shell: true, again: true };
+        let stage = Stage::Own(&mut shown.root);
+        let flags = flags(&stage.preloads()?, resolve::eval(policy));
+        stage::stage(stage, &host, policy, &engine, &told)?;
         env.extend(runtime::variables(&engine).map(String::into_bytes));
-        env.push(format!("BUN_OPTIONS={}", flags(resolve::eval(policy)).join(" ")).into_bytes());
+        env.push(format!("BUN_OPTIONS={}", flags.join(" ")).into_bytes());
     }
     let Shown { root, warnings, writable, .. } = shown;
     let plan = Plan {
         identity,
-        root,
-        limits: resolve::process_limits(policy, processes),
+        view: View::Private(root),
+        landlock: layers.landlock,
+        limits: resolve::process_limits(policy, processes, layers.files),
         filter: seccomp::Options {
             write: writable,
             tty: pipes.has_terminal(),
             deny_new_executable_memory: !engine.jit,
+            files: layers.files,
             run: programs::grants_any(policy),
         },
         program: Program {

@@ -155,7 +155,7 @@ pub struct Exit {
 /// What was enforced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sandbox {
-    /// `full`: every layer that the policy requires is in force.
+    /// `full`: every layer is in force; `partial`: one that the policy does not require is missing.
     pub status: &'static str,
     /// The layers.
     pub layers: Layers,
@@ -164,11 +164,11 @@ pub struct Sandbox {
 /// The layers of a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Layers {
-    /// `abiN`.
+    /// `abiN`, or `none`.
     pub landlock: String,
     /// `enforced`.
     pub seccomp: &'static str,
-    /// The namespaces of its own.
+    /// The namespaces of its own; none where it has the host's view.
     pub namespaces: Vec<&'static str>,
     /// `none`: there are no sockets.
     pub network: &'static str,

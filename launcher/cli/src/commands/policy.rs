@@ -42,7 +42,8 @@ fn check(policy: &OsStr, cwd: &Path) -> ExitCode {
         Err(fault) => return report::fault(&fault),
     };
     let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
-    let expanded = loaded.expand(&places::places(&cwd.join("program.ts"), cwd, home.as_deref()));
+    let expanded =
+        loaded.expand(&places::places(&cwd.join("program.ts"), cwd, home.as_deref(), Path::new(places::TMP)));
     match secure_bun::interpreters(&expanded) {
         Ok(interpreters) => {
             for Interpreter { rule, script, program } in interpreters {
@@ -81,7 +82,7 @@ fn why(policy: &OsStr, program: Option<&Path>, permission: &str, resource: Optio
         Err(error) => return usage(&error.message, error.help.as_deref()),
     };
     let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
-    let expanded = policy.expand(&places::places(&program, cwd, home.as_deref()));
+    let expanded = policy.expand(&places::places(&program, cwd, home.as_deref(), Path::new(places::TMP)));
     let decision = policy::decide(&expanded, &request);
     if decision.allowed {
         return print(&format!("allowed by {}\n", decision.rule));

@@ -44,6 +44,18 @@ pub struct Options {
     pub deny_new_executable_memory: bool,
     /// Other programs may be started. Which ones, mounts and Landlock decide; whom they may signal, the pid namespace.
     pub run: bool,
+    /// Which files the program sees.
+    pub files: Files,
+}
+
+/// Which files a program sees, whatever it may do with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Files {
+    /// Those of a root file system of its own.
+    #[default]
+    Own,
+    /// The host's, with nothing but Landlock before them.
+    Host,
 }
 
 /// A filter, ready to be loaded.

@@ -9,8 +9,12 @@ use core::fmt;
 pub struct Errno(pub i32);
 
 impl Errno {
+    /// What the kernel has of it is too old.
+    pub(crate) const TOO_OLD: Self = Self(libc::EPROTONOSUPPORT);
     /// The operation is not permitted.
     pub const EPERM: Self = Self(libc::EPERM);
+    /// Permission is denied.
+    pub const EACCES: Self = Self(libc::EACCES);
     /// There is no such file or directory.
     pub const ENOENT: Self = Self(libc::ENOENT);
     /// The entry is there already.

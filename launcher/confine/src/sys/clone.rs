@@ -1,9 +1,11 @@
 //! A child that shares the parent's memory until it runs its program.
 
 use core::ffi::c_void;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::call::{Errno, int, raw};
+use super::fd::{Fd, open_path};
 use super::identity::set_signal_mask;
 use super::shared::Shared;
 
@@ -18,6 +20,8 @@ pub struct Child {
     pub pid: u32,
     /// Its pidfd (pidfd_open(2)): readable when it has ended.
     pub pidfd: OwnedFd,
+    /// Its entries in /proc, where Landlock rules depend on them.
+    proc_entries: Vec<OwnedFd>,
     /// Where it leaves how the program ended, if it is the init of a tree and not the program itself.
     pub(crate) program: Option<Shared<i32>>,
 }
@@ -53,6 +57,17 @@ impl Child {
         let fd = int(self.pidfd.as_raw_fd());
         // SAFETY: a null siginfo asks for the ordinary one; the descriptor is open.
         let _ = unsafe { raw(libc::SYS_pidfd_send_signal, [fd, int(signal), 0, 0, 0, 0]) };
+    }
+
+    /// Holds on to what is at `paths` below /proc/self for the child, as long as this value lives: an entry that nobody
+    /// uses may be forgotten and made anew, and a rule that allows the old one is not about the new one.
+    pub(crate) fn with_own_entries(mut self, paths: &[&CStr]) -> Self {
+        let own = format!("/proc/{}/", self.pid);
+        let path = |path: &&CStr| CString::new(path.to_string_lossy().replace("/proc/self/", &own)).ok();
+        // It may have ended already; then nobody looks there.
+        let opened = |path: CString| open_path(Fd::CWD, &path).map(super::fd::own).ok();
+        self.proc_entries = paths.iter().filter_map(path).filter_map(opened).collect();
+        self
     }
 
     /// Waits for its end and forgets it. May be called once.
@@ -150,5 +165,5 @@ pub(crate) fn clone_in<T>(
     let pid = u32::try_from(pid).map_err(|_| failure)?;
     // SAFETY: the kernel just opened this descriptor for us alone.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Child { pid, pidfd, program: None })
+    Ok(Child { pid, pidfd, proc_entries: Vec::new(), program: None })
 }

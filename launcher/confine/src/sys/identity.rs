@@ -54,6 +54,19 @@ pub(crate) fn clear_groups() -> Result<(), Errno> {
     Ok(())
 }
 
+/// Gives up every capability, inheritable and ambient ones included (capset(2)).
+pub(crate) fn drop_capabilities() -> Result<(), Errno> {
+    /// `_LINUX_CAPABILITY_VERSION_3`, and the calling thread.
+    const HEADER: [u32; 2] = [0x2008_0522, 0];
+    /// Effective, permitted and inheritable ones, twice 32 of them.
+    const NONE: [u32; 6] = [0; 6];
+    let mut header = HEADER;
+    let (header, none) = (header.as_mut_ptr() as usize, NONE.as_ptr() as usize);
+    // SAFETY: the kernel reads a header of two words, which it may correct, and two sets of three words.
+    unsafe { raw(libc::SYS_capset, [header, none, 0, 0, 0, 0]) }?;
+    Ok(())
+}
+
 /// Whether others of the same user may look into this address space: `/proc/PID` belongs to the user when they may,
 /// to root when not (`PR_SET_DUMPABLE`).
 pub(crate) fn set_dumpable(dumpable: bool) -> Result<(), Errno> {

@@ -13,8 +13,16 @@ fn errno(error: &std::io::Error) -> Errno {
     Errno(error.raw_os_error().unwrap_or(libc::EINVAL))
 }
 
+/// Why there is no such namespace.
+pub(crate) enum NoMapping {
+    /// It could not be made.
+    Namespace(Errno),
+    /// It was made, but the ids could not be mapped.
+    Ids(Errno),
+}
+
 /// Makes a user namespace in which id 0 stands for `uid` and `gid` of ours. Needs CAP_SETUID and CAP_SETGID.
-pub(crate) fn user_namespace_mapping_root_to(uid: u32, gid: u32, stack: &mut Stack) -> Result<OwnedFd, Errno> {
+pub(crate) fn user_namespace_mapping_root_to(uid: u32, gid: u32, stack: &mut Stack) -> Result<OwnedFd, NoMapping> {
     extern "C" fn wait_for_the_end(parent: *mut c_void) -> i32 {
         let expected = parent as usize;
         let tied = set_parent_death_signal(libc::SIGKILL).is_ok();
@@ -29,7 +37,7 @@ pub(crate) fn user_namespace_mapping_root_to(uid: u32, gid: u32, stack: &mut Sta
     // SAFETY: the child runs on a stack of its own, makes raw system calls only and touches no memory of ours.
     let child = unsafe { libc::clone(wait_for_the_end, stack.top(), flags, pid() as usize as *mut c_void) };
     if child < 0 {
-        return Err(errno(&std::io::Error::last_os_error()));
+        return Err(NoMapping::Namespace(errno(&std::io::Error::last_os_error())));
     }
     let namespace = (|| {
         fs::write(format!("/proc/{child}/uid_map"), format!("0 {uid} 1\n"))?;
@@ -40,5 +48,5 @@ pub(crate) fn user_namespace_mapping_root_to(uid: u32, gid: u32, stack: &mut Sta
     let _ = unsafe { raw(libc::SYS_kill, [int(child), int(libc::SIGKILL), 0, 0, 0, 0]) };
     // SAFETY: null pointers: neither status nor usage is wanted.
     let _ = unsafe { raw(libc::SYS_wait4, [int(child), 0, 0, 0, 0, 0]) };
-    namespace.map_err(|error| errno(&error))
+    namespace.map_err(|error| NoMapping::Ids(errno(&error)))
 }

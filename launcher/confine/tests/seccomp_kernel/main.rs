@@ -5,14 +5,15 @@ mod files;
 mod probe;
 mod processes;
 
-use confine::seccomp::{Action, Options, describe};
+use confine::seccomp::{Action, Files, Options, describe};
 use libc::{c_int, c_long};
 use probe::{
     Outcome::{Failed, Returned},
     call, inside, outside,
 };
 
-const NOTHING: Options = Options { write: false, tty: false, deny_new_executable_memory: false, run: false };
+const NOTHING: Options =
+    Options { write: false, tty: false, deny_new_executable_memory: false, run: false, files: Files::Own };
 const WRITE: Options = Options { write: true, ..NOTHING };
 const TTY: Options = Options { tty: true, ..NOTHING };
 const NO_JIT: Options = Options { deny_new_executable_memory: true, ..NOTHING };

@@ -143,7 +143,7 @@ fn a_file_that_cannot_be_read_is_reported_where_it_is_asked_for() {
 fn what_cannot_be_enforced_yet_is_named_never_ignored() {
     let text = r#"{
   "net": "example.com:443", "listen": 3000, "fetch": "https://example.com/", "host": "db.*", "secrets": "KEY",
-  "trust": { "signers": ["key"], "required": true }, "kernel": { "audit": "ebpf", "namespaces": ["user", "net"], "require": ["seccomp"] }
+  "trust": { "signers": ["key"], "required": true }, "kernel": { "audit": "ebpf", "namespaces": ["user", "net"], "require": ["seccomp", "net"] }
 }"#;
     let found: Vec<String> = unavailable(&policy(text)).iter().map(|problem| problem.message().to_owned()).collect();
     assert_eq!(
@@ -158,7 +158,7 @@ fn what_cannot_be_enforced_yet_is_named_never_ignored() {
             "trust.required is not available yet",
             "kernel.audit \"ebpf\" is not available yet",
             "kernel.namespaces \"net\" is not available yet",
-            "kernel.require of single layers is not available yet",
+            "kernel.require \"net\" is not available yet",
         ]
     );
     let first = &unavailable(&policy(text))[0];

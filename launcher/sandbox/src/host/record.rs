@@ -14,6 +14,7 @@ use super::libraries::{self, Library};
 use super::probe;
 use crate::errand::Runner;
 use crate::error::{Error, Kind};
+use crate::layers::Layers;
 
 /// A Bun binary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +62,12 @@ impl FileIdentity {
 
 impl BunRecord {
     /// What the cache knows about the Bun at `path`, or else what a close look finds.
-    pub(super) fn load_or_make(path: &Path, cache: Option<&Cache>, user: confine::Identity) -> Result<Self, Error> {
+    pub(super) fn load_or_make(
+        path: &Path,
+        cache: Option<&Cache>,
+        user: confine::Identity,
+        layers: Layers,
+    ) -> Result<Self, Error> {
         let identity = FileIdentity::of(path)?;
         let key = identity.key("bun");
         if let Some(cache) = cache
@@ -74,7 +80,7 @@ impl BunRecord {
             return Ok(record);
         }
         let libraries = libraries::libraries(path)?;
-        let version = probe::version(Runner { bun: path, libraries: &libraries, identity: user })?;
+        let version = probe::version(Runner { bun: path, libraries: &libraries, identity: user, layers })?;
         let record = Self { path: path.to_path_buf(), identity, sha256: hash(path)?, version, libraries };
         if let (Some(cache), Ok(text)) = (cache, serde_json::to_vec(&record)) {
             // A full disk costs time at the next start, no more.

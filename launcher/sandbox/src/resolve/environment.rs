@@ -2,11 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 use policy::{ExpandedPolicy, Request, decide};
 
 use crate::error::{Error, Kind};
-use crate::places::{HOME, TMP};
 
 /// Harmless settings of terminal and language that pass without a grant; LC_* do, too.
 const PASSING: [&str; 6] = ["TZ", "LANG", "TERM", "COLUMNS", "NO_COLOR", "FORCE_COLOR"];
@@ -30,16 +30,28 @@ fn is_commanding(name: &[u8]) -> bool {
     COMMANDING.iter().any(|prefix| name.starts_with(prefix.as_bytes()))
 }
 
+/// What the program finds as its own folders.
+#[derive(Clone, Copy, Debug)]
+pub struct Folders<'a> {
+    /// Where programs are looked up.
+    pub path: &'a str,
+    /// Its home.
+    pub home: &'a Path,
+    /// Its temporary files.
+    pub tmp: &'a Path,
+}
+
 /// The program's variables as `NAME=value`: `outside` as far as the policy lets it in, then `given` by the user.
 /// `path` is where programs are looked up inside.
 pub fn environment(
     policy: &ExpandedPolicy,
     outside: impl Iterator<Item = (OsString, OsString)>,
     given: &[(OsString, OsString)],
-    path: &str,
+    folders: Folders<'_>,
 ) -> Result<Vec<Vec<u8>>, Error> {
+    let Folders { path, home, tmp } = folders;
     let mut variables: Vec<(OsString, OsString)> =
-        vec![("PATH".into(), path.into()), ("HOME".into(), HOME.into()), ("TMPDIR".into(), TMP.into())];
+        vec![("PATH".into(), path.into()), ("HOME".into(), home.into()), ("TMPDIR".into(), tmp.into())];
     let fixed = variables.len();
     for (name, value) in outside {
         let bytes = name.as_bytes();
@@ -94,9 +106,13 @@ mod tests {
         })
     }
 
+    fn folders() -> Folders<'static> {
+        Folders { path: "/bin", home: Path::new("/home/sandbox"), tmp: Path::new("/tmp") }
+    }
+
     fn seen(text: &str, outside: &[(&str, &str)]) -> Vec<String> {
         let outside = outside.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        let variables = environment(&policy(text), outside, &[], "/bin").unwrap();
+        let variables = environment(&policy(text), outside, &[], folders()).unwrap();
         variables.into_iter().skip(3).map(|variable| String::from_utf8(variable).unwrap()).collect()
     }
 
@@ -121,7 +137,7 @@ mod tests {
     #[test]
     fn a_given_variable_that_commands_bun_is_an_error() {
         let given = [("BUN_JSC_useShadowRealm".into(), "1".into())];
-        let error = environment(&policy("{}"), std::iter::empty(), &given, "/bin").unwrap_err();
+        let error = environment(&policy("{}"), std::iter::empty(), &given, folders()).unwrap_err();
         assert_eq!(error.kind, Kind::Usage);
     }
 }

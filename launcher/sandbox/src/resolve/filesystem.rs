@@ -54,6 +54,18 @@ pub fn filesystem(policy: &ExpandedPolicy, files: &impl Look, root: Root, droppe
     Ok(plan.shown)
 }
 
+/// What `policy` grants of the host's own view, where the temporary folder is an ordinary one.
+pub(super) fn granted(policy: &ExpandedPolicy, files: &impl Look) -> Result<Shown, Error> {
+    let mut plan = Planner { policy, files, dropped: false, shown: Shown::default(), wanted: BTreeMap::new() };
+    if let Some(rule) = policy.grants.write.allow.iter().find(|rule| rule.value == Path::new(TMP)) {
+        let message = format!("{}: {TMP} is the host's here and stays closed: use os.tmpdir()", rule.statement);
+        plan.shown.warnings.push(Warning(message));
+    }
+    plan.collect()?;
+    plan.show()?;
+    Ok(plan.shown)
+}
+
 struct Planner<'a, F> {
     policy: &'a ExpandedPolicy,
     files: &'a F,

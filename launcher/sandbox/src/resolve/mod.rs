@@ -2,11 +2,14 @@
 
 pub mod environment;
 mod filesystem;
+pub mod host_view;
 pub mod look;
 pub mod programs;
 pub mod runtime;
+pub(crate) mod seen;
 
 use confine::Processes;
+use confine::seccomp::Files;
 use policy::ExpandedPolicy;
 
 pub use filesystem::{Shown, filesystem};
@@ -16,7 +19,7 @@ use runtime::Engine;
 const MB: u64 = 1 << 20;
 
 /// Limits that the kernel keeps per process.
-pub fn process_limits(policy: &ExpandedPolicy, processes: Processes) -> confine::ProcessLimits {
+pub fn process_limits(policy: &ExpandedPolicy, processes: Processes, files: Files) -> confine::ProcessLimits {
     let limits = policy.limits;
     // The init of a tree is a task as well, but none of the program's.
     let init = u64::from(matches!(processes, Processes::Tree { .. }));
@@ -24,7 +27,8 @@ pub fn process_limits(policy: &ExpandedPolicy, processes: Processes) -> confine:
         // The supervisor ends the tree to the millisecond; the kernel's whole seconds are there in case it cannot.
         cpu_s: limits.cpu_ms.map(|ms| ms.div_ceil(1000) + 1),
         file_bytes: limits.file_mb.map(|mb| mb * MB),
-        tasks: limits.threads.map(|tasks| tasks + init),
+        // Without a user namespace the kernel would count all tasks of the user; the supervisor counts then.
+        tasks: limits.threads.filter(|_| files == Files::Own).map(|tasks| tasks + init),
         open_files: limits.open_files.unwrap_or(confine::seccomp::EXEC_FD.unsigned_abs().into()),
     }
 }

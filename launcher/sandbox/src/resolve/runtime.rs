@@ -13,7 +13,7 @@ use crate::host::Library;
 pub const BUN: &CStr = c"/run/secure-bun/bin/bun";
 
 /// Harmless device nodes.
-const DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/urandom"];
+pub(super) const DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/urandom"];
 
 /// Switches of the JavaScript engine that a policy decides about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

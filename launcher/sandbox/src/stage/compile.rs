@@ -6,9 +6,11 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use confine::seccomp::Files;
 use confine::{Access, File, Identity, Root};
 
 use crate::errand::Runner;
+use crate::error::{Error, Kind};
 use crate::host::{Cache, Host};
 use crate::resolve::look::{Look, Object, RealFiles};
 use crate::resolve::runtime;
@@ -23,8 +25,22 @@ pub(super) fn compiled(host: &Host) -> Option<Object> {
     if let Ok(found) = RealFiles.look(&folder) {
         return Some(found);
     }
+    if host.layers.files == Files::Host {
+        // Bun writes to a folder of the cache, which must not be closed to the program's user for that.
+        return None;
+    }
     make(host, cache, &folder).ok()?;
     RealFiles.look(&folder).ok()
+}
+
+/// Reads the compiled guards, and hands each file to `stage`.
+pub(super) fn copy(folder: &Path, stage: impl Fn(&str, &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    for name in FILES {
+        let path = folder.join(name);
+        let contents = fs::read(&path).map_err(|error| Error::io(Kind::Sandbox, "read", &path, &error))?;
+        stage(name, &contents)?;
+    }
+    Ok(())
 }
 
 /// Bytecode fits one Bun binary and one text only.
@@ -55,7 +71,8 @@ fn make(host: &Host, cache: &Cache, folder: &Path) -> io::Result<()> {
     let mut root = Root::default();
     root.binds.push(runtime::bind(&found, c"/out".to_owned(), Access::Write, dropped).map_err(other)?);
     root.files.push(File { target: c"/in/preload.js".to_owned(), contents: super::GUARDS.into() });
-    let runner = Runner { bun: &host.bun.path, libraries: &host.bun.libraries, identity: host.identity };
+    let runner =
+        Runner { bun: &host.bun.path, libraries: &host.bun.libraries, identity: host.identity, layers: host.layers };
     let words = ["build", "--target=bun", "--minify", "--bytecode", "--format=cjs", "/in/preload.js", "--outdir=/out"];
     let said = runner.run(root, &words).map_err(other)?;
     let files: Vec<PathBuf> = FILES.iter().map(|name| making.path().join(name)).collect();

@@ -12,16 +12,49 @@ use serde::Serialize;
 use crate::error::{Error, Kind, c_path, text};
 use crate::host::Host;
 use crate::resolve::runtime::{self, Engine};
+use crate::scratch::Scratch;
 
 /// The guards, built from `preload/src` (scripts/generate).
 pub(crate) const GUARDS: &str = include_str!("../../../../preload/dist/preload.js");
 
-const POLICY_PATH: &str = "/run/secure-bun/policy.js";
-const GUARDS_FOLDER: &str = "/run/secure-bun/guards";
-const GUARDS_PATH: &str = "/run/secure-bun/guards/preload.js";
+/// Where the staged files are in a root file system of the program's own.
+const OWN_FOLDER: &str = "/run/secure-bun";
+const POLICY: &str = "policy.js";
+const GUARDS_FOLDER: &str = "guards";
+const GUARDS_FILE: &str = "guards/preload.js";
 
-/// The modules that Bun loads before the program, in order.
-pub(crate) const PRELOADS: [&str; 2] = [POLICY_PATH, GUARDS_PATH];
+/// Where the files are staged.
+#[derive(Debug)]
+pub(crate) enum Stage<'a> {
+    /// In a root file system of the program's own.
+    Own(&'a mut Root),
+    /// In a folder of the host.
+    Host(&'a Scratch),
+}
+
+impl Stage<'_> {
+    /// The modules that Bun loads before the program, in order.
+    pub(crate) fn preloads(&self) -> Result<[String; 2], Error> {
+        let folder = match self {
+            Self::Own(_) => Path::new(OWN_FOLDER).to_path_buf(),
+            Self::Host(scratch) => scratch.staged(),
+        };
+        let folder = text(&folder)?;
+        Ok([format!("{folder}/{POLICY}"), format!("{folder}/{GUARDS_FILE}")])
+    }
+
+    fn file(&mut self, name: &str, contents: Vec<u8>) -> Result<(), Error> {
+        match self {
+            Self::Own(root) => {
+                root.files.push(File { target: c_path(&Path::new(OWN_FOLDER).join(name))?, contents });
+            }
+            Self::Host(scratch) => {
+                scratch.stage(name, &contents)?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// The line on standard output after which everything belongs to the call. A program that prints it itself only sends
 /// more of its own output to standard error.
@@ -74,18 +107,7 @@ struct Details<'a> {
     cwd: &'a str,
     policy: &'a PreloadTable,
     report: bool,
-    preload: [&'static str; 2],
-}
-
-/// What the preload says through the channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reports {
-    /// Nothing: there is no channel.
-    Nothing,
-    /// An exception that ends the program.
-    Failures,
-    /// Also what is refused. It opens the channel before the program runs.
-    Everything,
+    preload: [String; 2],
 }
 
 /// What the preload is told about this run.
@@ -93,8 +115,8 @@ pub(crate) enum Reports {
 pub(crate) struct Told<'a> {
     /// The program's working directory.
     pub(crate) cwd: &'a Path,
-    /// What the preload reports.
-    pub(crate) reports: Reports,
+    /// Whether and when the preload speaks to the launcher.
+    pub(crate) channel: Channel,
     /// How the function is to be called, if at all.
     pub(crate) call: Option<&'a CallRequest>,
     /// Whether the program uses Bun's shell.
@@ -103,42 +125,65 @@ pub(crate) struct Told<'a> {
     pub(crate) again: bool,
 }
 
-/// Puts the preload's files into `root`.
+/// The preload's way to speak to the launcher.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Channel {
+    /// It opens the channel before the program runs, and reports what is refused.
+    Announced,
+    /// It opens the channel when there is something to say.
+    OnDemand,
+    /// It has none.
+    Closed,
+}
+
+/// Puts the preload's files on the stage.
 pub(crate) fn stage(
-    root: &mut Root,
+    mut stage: Stage<'_>,
     host: &Host,
     policy: &ExpandedPolicy,
     engine: &Engine,
     told: &Told<'_>,
 ) -> Result<(), Error> {
     let rows = policy::preload_table(policy);
-    let own = table(&rows, policy, engine, told)?;
+    let preloads = stage.preloads()?;
+    let own = table(&rows, policy, engine, told, &preloads)?;
     let table = if told.again {
         // The program's process is the second of its tree, after init; a later one has no channel and no call.
-        let other = table(&rows, policy, engine, &Told { reports: Reports::Nothing, call: None, ..*told })?;
+        let other = table(&rows, policy, engine, &Told { channel: Channel::Closed, call: None, ..*told }, &preloads)?;
         format!("process.pid===2?{own}:{other}")
     } else {
         own
     };
     // The pragma tells Bun that there is nothing to transpile.
     let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={table};\n").into_bytes();
-    root.files.push(File { target: c_path(Path::new(POLICY_PATH))?, contents });
-    match compile::compiled(host) {
-        Some(folder) => {
-            root.binds.push(runtime::bind(&folder, c_path(Path::new(GUARDS_FOLDER))?, Access::Read, false)?);
+    stage.file(POLICY, contents)?;
+    match (compile::compiled(host), &mut stage) {
+        (Some(folder), Stage::Own(root)) => {
+            let target = c_path(&Path::new(OWN_FOLDER).join(GUARDS_FOLDER))?;
+            root.binds.push(runtime::bind(&folder, target, Access::Read, false)?);
         }
-        None => root.files.push(File { target: c_path(Path::new(GUARDS_PATH))?, contents: GUARDS.into() }),
+        // The program may be a user who cannot come to the cache.
+        (Some(folder), Stage::Host(scratch)) => compile::copy(&folder.path, |name, contents| {
+            scratch.stage(&format!("{GUARDS_FOLDER}/{name}"), contents).map(drop)
+        })?,
+        (None, stage) => stage.file(GUARDS_FILE, GUARDS.into())?,
     }
     Ok(())
 }
 
 /// The table for one process, as JSON.
-fn table(rows: &PreloadTable, policy: &ExpandedPolicy, engine: &Engine, told: &Told<'_>) -> Result<String, Error> {
-    let Told { cwd, reports, call, shell, again } = *told;
-    let announced = reports == Reports::Everything;
+fn table(
+    rows: &PreloadTable,
+    policy: &ExpandedPolicy,
+    engine: &Engine,
+    told: &Told<'_>,
+    preloads: &[String; 2],
+) -> Result<String, Error> {
+    let Told { cwd, channel, call, shell, again } = *told;
+    let announced = matches!(channel, Channel::Announced);
     json(&Table {
         v: 1,
-        channel: (reports != Reports::Nothing).then_some(3),
+        channel: (!matches!(channel, Channel::Closed)).then_some(3),
         hello: announced,
         call,
         context: None,
@@ -155,7 +200,7 @@ fn table(rows: &PreloadTable, policy: &ExpandedPolicy, engine: &Engine, told: &T
         },
         // Another Bun needs them, and has its environment from this one.
         env_hide: if again { Vec::new() } else { runtime::variable_names(engine).collect() },
-        details: json(&Details { cwd: text(cwd)?, policy: rows, report: announced, preload: PRELOADS })?,
+        details: json(&Details { cwd: text(cwd)?, policy: rows, report: announced, preload: preloads.clone() })?,
     })
 }
 

@@ -7,8 +7,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::tree::below;
+use confine::Child;
+use policy::{ExpandedPolicy, Protection};
 
+use super::tree::below;
+use crate::error::{Error, Kind};
+
+/// Where control groups are mounted.
+const HIERARCHY: &str = "/sys/fs/cgroup";
 /// What our groups are called, before the launcher's process id.
 const PREFIX: &str = "secure-bun-";
 
@@ -43,14 +49,64 @@ impl Version {
     }
 }
 
+/// The group of a program whose policy requires one: there before the program is.
+#[derive(Debug)]
+pub(crate) struct ControlGroup(Cgroup);
+
+impl ControlGroup {
+    /// The group that `policy` requires, empty as yet. Without a limit of memory there is nothing to hold.
+    pub(crate) fn required(policy: &ExpandedPolicy) -> Result<Option<Self>, Error> {
+        let Some(megabytes) = policy.limits.memory_mb.filter(|_| policy.kernel.requires(Protection::Cgroup)) else {
+            return Ok(None);
+        };
+        let group = Cgroup::prepare(megabytes << 20).ok_or_else(|| lacking("there is no place to make one"))?;
+        Ok(Some(Self(group)))
+    }
+
+    /// The same with `child` in it, which is ended where that fails.
+    pub(crate) fn with(self, child: &Child) -> Result<Self, Error> {
+        self.0.join(child.pid).map(|()| self).map_err(|error| {
+            child.kill();
+            super::wait(child);
+            lacking(&format!("the program cannot join it: {error}"))
+        })
+    }
+}
+
+impl From<ControlGroup> for Cgroup {
+    fn from(ControlGroup(group): ControlGroup) -> Self {
+        group
+    }
+}
+
+fn lacking(why: &str) -> Error {
+    let message = format!("the sandbox cannot be established: kernel.require lists cgroup, but {why}");
+    Error::new(Kind::Sandbox, message).with_help(REMEDY)
+}
+
+/// What lets us make groups.
+pub(crate) const REMEDY: &str = "let secure-bun make control groups with the memory controller: in a systemd service, \
+                                 `Delegate=memory` with `DelegateSubgroup=main`; in a container, a writable /sys/fs/cgroup";
+
 impl Cgroup {
     /// Makes a group for `pid`, and all below it, that may have `bytes` of memory. `None` where that is not possible.
     pub(super) fn hold(pid: u32, bytes: u64) -> Option<Self> {
+        let group = Self::prepare(bytes)?;
+        group.join(pid).ok()?;
+        Some(group)
+    }
+
+    /// Makes an empty group that may have `bytes` of memory. `None` where that is not possible.
+    fn prepare(bytes: u64) -> Option<Self> {
         let membership = fs::read_to_string("/proc/self/cgroup").ok()?;
-        places(&membership).into_iter().find_map(|(place, version)| {
+        Self::prepare_in(Path::new(HIERARCHY), &membership, bytes)
+    }
+
+    fn prepare_in(hierarchy: &Path, membership: &str, bytes: u64) -> Option<Self> {
+        places(hierarchy, membership).into_iter().find_map(|(place, version)| {
             sweep(&place);
             let group = Self::make(&place, version).ok()?;
-            group.fill(pid, bytes).ok()?;
+            group.limit(bytes).ok()?;
             Some(group)
         })
     }
@@ -61,13 +117,17 @@ impl Cgroup {
         Ok(Self { folder, version })
     }
 
-    fn fill(&self, pid: u32, bytes: u64) -> io::Result<()> {
+    fn limit(&self, bytes: u64) -> io::Result<()> {
         self.write(self.version.limit_file(), &bytes.to_string())?;
         // Swap would be memory by another name. Hosts without it have no such file.
         let _ = match self.version {
             Version::V1 => self.write("memory.swappiness", "0"),
             Version::V2 => self.write("memory.swap.max", "0"),
         };
+        Ok(())
+    }
+
+    fn join(&self, pid: u32) -> io::Result<()> {
         self.write("cgroup.procs", &pid.to_string())?;
         // What these start from now on is in the group from its beginning; what they have started already is taken in
         // until there is nobody new.
@@ -125,27 +185,40 @@ fn killed(events: &str) -> u64 {
 }
 
 /// Where groups could be made, for a /proc/self/cgroup: in our own group, or beside it.
-fn places(membership: &str) -> Vec<(PathBuf, Version)> {
+fn places(hierarchy: &Path, membership: &str) -> Vec<(PathBuf, Version)> {
     let mut places = Vec::new();
     for line in membership.lines() {
         let mut fields = line.splitn(3, ':').skip(1);
         let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
         let below = path.trim_start_matches('/');
         if controllers.split(',').any(|controller| controller == "memory") {
-            places.push((Path::new("/sys/fs/cgroup/memory").join(below), Version::V1));
+            places.push((hierarchy.join("memory").join(below), Version::V1));
         } else if controllers.is_empty() {
-            let own = Path::new("/sys/fs/cgroup").join(below);
+            let own = hierarchy.join(below);
             // A group with processes in it cannot hand the controller on, but the one above may have.
-            let beside = own.parent().filter(|parent| parent.starts_with("/sys/fs/cgroup")).map(Path::to_path_buf);
-            for place in [Some(own), beside].into_iter().flatten() {
-                let hands_on = fs::read_to_string(place.join("cgroup.subtree_control"));
-                if hands_on.is_ok_and(|controllers| controllers.split_whitespace().any(|name| name == "memory")) {
-                    places.push((place, Version::V2));
-                }
-            }
+            let beside = own.parent().filter(|parent| parent.starts_with(hierarchy)).map(Path::to_path_buf);
+            let handing_on = [Some(own), beside].into_iter().flatten().filter(|place| hands_on_memory(place));
+            places.extend(handing_on.map(|place| (place, Version::V2)));
         }
     }
     places
+}
+
+/// Whether groups below `place` have the memory controller. Where a group was delegated to an ordinary user, nobody
+/// else may have switched it on.
+fn hands_on_memory(place: &Path) -> bool {
+    let lists = |file: &str| {
+        let listed = fs::read_to_string(place.join(file));
+        listed.is_ok_and(|controllers| controllers.split_whitespace().any(|name| name == "memory"))
+    };
+    let file = "cgroup.subtree_control";
+    if lists(file) {
+        return true;
+    }
+    // Root would change what is not its own to change.
+    let delegated = !nix::unistd::geteuid().is_root() && lists("cgroup.controllers");
+    let opened = || fs::OpenOptions::new().write(true).open(place.join(file));
+    delegated && opened().is_ok_and(|mut file| io::Write::write_all(&mut file, b"+memory").is_ok()) && lists(file)
 }
 
 /// Removes groups whose launcher has gone without: what the kernel cannot drop by itself after a SIGKILL.
@@ -167,8 +240,66 @@ mod tests {
 
     #[test]
     fn the_memory_controller_of_version_1_is_found_among_others() {
-        let found = places("9:name=systemd:/\n3:cpu,cpuacct:/a\n2:memory:/a/b\n");
+        let found = places(Path::new(HIERARCHY), "9:name=systemd:/\n3:cpu,cpuacct:/a\n2:memory:/a/b\n");
         assert_eq!(found, [(PathBuf::from("/sys/fs/cgroup/memory/a/b"), Version::V1)]);
+    }
+
+    /// A folder tree like that of version 2: each group with the controllers that it has and hands on.
+    fn hierarchy(groups: &[(&str, &str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (group, has, hands_on) in groups {
+            let folder = root.path().join(group);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("cgroup.controllers"), has).unwrap();
+            fs::write(folder.join("cgroup.subtree_control"), hands_on).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn version_2_makes_groups_where_the_memory_controller_is_handed_on() {
+        let root = hierarchy(&[
+            ("", "cpu memory", "cpu memory"),
+            ("user.slice", "cpu memory", "memory pids"),
+            ("user.slice/main", "memory", ""),
+            ("other", "cpu", ""),
+            ("other/main", "cpu", ""),
+        ]);
+        let at = |membership| places(root.path(), membership);
+        let v2 = |below: &str| (root.path().join(below), Version::V2);
+        assert_eq!(at("0::/user.slice\n"), [v2("user.slice"), v2("")]);
+        assert_eq!(at("0::/other/main\n"), []);
+        // An ordinary user to whom a group was delegated switches the controller on; root leaves groups alone.
+        let delegated = at("0::/user.slice/main\n");
+        if nix::unistd::geteuid().is_root() {
+            assert_eq!(delegated, [v2("user.slice")]);
+        } else {
+            assert!(delegated.contains(&v2("user.slice")), "{delegated:?}");
+        }
+    }
+
+    #[test]
+    fn the_root_of_a_container_has_nothing_beside_it() {
+        let root = hierarchy(&[("", "cpu memory", "")]);
+        let found = places(root.path(), "0::/\n");
+        assert!(found.iter().all(|(place, _)| place == root.path()), "{found:?}");
+    }
+
+    #[test]
+    fn a_host_without_control_groups_has_no_place_for_one() {
+        let empty = tempfile::tempdir().unwrap();
+        assert_eq!(places(empty.path(), "0::/\n"), []);
+        assert_eq!(places(empty.path(), ""), []);
+        assert!(Cgroup::prepare_in(empty.path(), "0::/\n4:memory:/\n", 1 << 20).is_none());
+    }
+
+    #[test]
+    fn a_group_that_takes_no_limit_is_not_left_behind() {
+        let root = hierarchy(&[("", "memory", "memory")]);
+        // No file system of the kernel, so the new group has no memory.max.
+        assert!(Cgroup::prepare_in(root.path(), "0::/\n", 1 << 20).is_none());
+        let left: Vec<_> = fs::read_dir(root.path()).unwrap().flatten().filter(|entry| entry.path().is_dir()).collect();
+        assert!(left.is_empty(), "{left:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::statvfs::statvfs;
 
@@ -62,6 +62,66 @@ impl Disk {
     }
 }
 
+/// A folder whose contents are added up, where no file system of its own limits them.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    next: Instant,
+    bytes: u64,
+    peak_bytes: u64,
+}
+
+/// How much longer than a look at a folder the pause after it is.
+const PAUSE_PER_LOOK: u32 = 10;
+/// What an entry of a folder takes up besides its contents, as on a tmpfs.
+const BYTES_PER_ENTRY: u64 = 1024;
+
+impl Folder {
+    /// Watches the folder at `path`, which is the program's alone.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, next: Instant::now(), bytes: 0, peak_bytes: 0 }
+    }
+
+    /// How many bytes it holds, or held when it was last looked at: a large folder is looked at less often.
+    pub(super) fn look(&mut self) -> u64 {
+        if Instant::now() >= self.next {
+            self.look_now();
+        }
+        self.bytes
+    }
+
+    pub(super) fn look_now(&mut self) {
+        let now = Instant::now();
+        self.bytes = bytes_in(&self.path);
+        self.peak_bytes = self.peak_bytes.max(self.bytes);
+        self.next = now + now.elapsed() * PAUSE_PER_LOOK;
+    }
+
+    /// The most that was seen.
+    pub(super) const fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
+    }
+}
+
+fn bytes_in(root: &Path) -> u64 {
+    let mut bytes = 0;
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            // What is gone meanwhile takes up nothing.
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            }
+            bytes += metadata.blocks() * BYTES_PER_BLOCK + BYTES_PER_ENTRY;
+        }
+    }
+    bytes
+}
+
+/// stat(2) counts in these, whatever the file system.
+const BYTES_PER_BLOCK: u64 = 512;
+
 fn free_inodes(path: &Path) -> Option<u64> {
     statvfs(path).ok().map(|stat| stat.files_free())
 }
@@ -103,6 +163,17 @@ fn status_changed(metadata: &fs::Metadata) -> SystemTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_added_up_with_all_below_it() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("a")).unwrap();
+        fs::write(root.path().join("a/b"), vec![1; 3 << 20]).unwrap();
+        // A file system may count a file only once it is written back.
+        fs::File::open(root.path().join("a/b")).unwrap().sync_all().unwrap();
+        let bytes = Folder::new(root.path().into()).look();
+        assert!((3 << 20..4 << 20).contains(&bytes), "{bytes}");
+    }
 
     #[test]
     fn only_what_is_new_counts() {

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use confine::{Child, Ended};
 use policy::{Limit, Limits};
 
-use super::cgroup::Cgroup;
-use super::disk::Disk;
+use super::cgroup::{Cgroup, ControlGroup};
+use super::disk::{Disk, Folder};
 use super::reached;
 use super::sample::Sample;
+use super::tasks::Tasks;
 use super::tree::Tree;
 use crate::outcome::{Ending, Peaks, Reached};
 
@@ -18,6 +19,9 @@ use crate::outcome::{Ending, Peaks, Reached};
 const MEMORY_INTERVAL: Duration = Duration::from_millis(1);
 /// How often CPU time is looked at.
 const CPU_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How often tasks are counted where the kernel does not.
+const TASKS_INTERVAL: Duration = Duration::from_millis(2);
 
 /// How often new files are looked for.
 const DISK_INTERVAL: Duration = Duration::from_millis(10);
@@ -68,14 +72,25 @@ pub(super) struct Watch {
     tree: Tree,
     cgroup: Group,
     disk: Option<(Disk, Instant)>,
+    /// What the kernel keeps for a program with namespaces of its own.
+    host_view: Option<HostView>,
     sample: Option<Sample>,
+}
+
+/// What is looked at where the program has no namespaces: the kernel's own limits are those of the whole user, or of a
+/// mount that there is not.
+struct HostView {
+    tasks: Tasks,
+    tmp: Folder,
 }
 
 impl Watch {
     pub(super) fn new(
         child: &Child,
         limits: Limits,
+        group: Option<ControlGroup>,
         writable: &[PathBuf],
+        scratch_tmp: Option<PathBuf>,
         started: Instant,
         sample: Option<Sample>,
     ) -> Self {
@@ -83,11 +98,12 @@ impl Watch {
             limits,
             started,
             tree: Tree::of(child),
-            cgroup: Group::Later { pid: child.pid },
+            cgroup: group.map_or(Group::Later { pid: child.pid }, |group| Group::Joined(Some(group.into()))),
             disk: limits
                 .tmp_mb
                 .filter(|_| !writable.is_empty())
                 .map(|megabytes| (Disk::watch(writable, megabytes), started)),
+            host_view: scratch_tmp.map(|tmp| HostView { tasks: Tasks::of(child.pid), tmp: Folder::new(tmp) }),
             sample,
         }
     }
@@ -110,9 +126,11 @@ impl Watch {
         let cpu = self.limits.cpu_ms.map(|_| CPU_INTERVAL);
         let wall = self.limits.wall_ms.map(|ms| Duration::from_millis(ms).saturating_sub(self.started.elapsed()));
         let disk = self.disk.as_ref().map(|_| DISK_INTERVAL);
+        let tasks = self.host_view.as_ref().and(self.limits.threads).map(|_| TASKS_INTERVAL);
+        let tmp = self.host_view.as_ref().and(self.limits.tmp_mb).map(|_| DISK_INTERVAL);
         let sample = self.sample.as_ref().map(Sample::pause);
         let processes = self.limits.processes.filter(|_| self.tree.may_grow()).map(|_| CPU_INTERVAL);
-        [memory, cpu, wall, disk, sample, processes].into_iter().flatten().min()
+        [memory, cpu, wall, disk, tasks, tmp, sample, processes].into_iter().flatten().min()
     }
 
     fn look(&mut self) -> Option<Reached> {
@@ -158,6 +176,23 @@ impl Watch {
                 return Some(reached(Limit::Tmp, files / FILES_PER_MB + 1, disk.allowed_files() / FILES_PER_MB));
             }
         }
+        self.look_at_host_view()
+    }
+
+    fn look_at_host_view(&mut self) -> Option<Reached> {
+        let view = self.host_view.as_mut()?;
+        if let Some(allowed) = self.limits.threads {
+            let value = view.tasks.look();
+            if value > allowed {
+                return Some(reached(Limit::Threads, value, allowed));
+            }
+        }
+        if let Some(allowed) = self.limits.tmp_mb {
+            let bytes = view.tmp.look();
+            if bytes > allowed * MB {
+                return Some(reached(Limit::Tmp, bytes.div_ceil(MB), allowed));
+            }
+        }
         None
     }
 
@@ -182,12 +217,20 @@ impl Watch {
         }
         if let Some(sample) = &mut self.sample {
             sample.look(&self.tree.processes());
+            if let Some(view) = &mut self.host_view {
+                view.tmp.look_now();
+            }
         }
     }
 
     /// The most that was seen of what the kernel limits.
     pub(super) fn peaks(&self) -> Peaks {
-        self.sample.as_ref().map(Sample::peaks).unwrap_or_default()
+        let Some(sample) = &self.sample else { return Peaks::default() };
+        let peaks = sample.peaks();
+        Peaks {
+            tmp_bytes: self.host_view.as_ref().map_or(peaks.tmp_bytes, |view| Some(view.tmp.peak_bytes())),
+            ..peaks
+        }
     }
 
     /// How memory is limited, if it is. Called before the process is waited for: a group that is still being joined

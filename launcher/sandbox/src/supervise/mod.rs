@@ -8,6 +8,7 @@ mod memory;
 mod sample;
 mod signals;
 mod streams;
+mod tasks;
 mod tree;
 
 use std::cell::RefCell;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use confine::{Child, Ended};
 
+pub(crate) use cgroup::{ControlGroup, REMEDY as CGROUP_REMEDY};
 pub(crate) use channel::Channel;
 use limits::Watch;
 pub(crate) use sample::Sample;
@@ -39,6 +41,10 @@ pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) started: Instant,
     pub(crate) limits: policy::Limits,
+    /// The control group that the policy requires.
+    pub(crate) group: Option<ControlGroup>,
+    /// Its temporary folder, where that lies on a file system of the host.
+    pub(crate) scratch_tmp: Option<PathBuf>,
     /// Directories of the host that it may write to.
     pub(crate) writable: Vec<PathBuf>,
     pub(crate) stdout: Option<Pipe>,
@@ -78,10 +84,23 @@ pub(crate) fn supervise(running: Running) -> io::Result<Report> {
 }
 
 async fn look_after(running: Running) -> io::Result<Report> {
-    let Running { child, started, limits, writable, stdout, stderr, channel, announced, signals, sample } = running;
+    let Running {
+        child,
+        started,
+        limits,
+        group,
+        scratch_tmp,
+        writable,
+        stdout,
+        stderr,
+        channel,
+        announced,
+        signals,
+        sample,
+    } = running;
     let channel = Rc::new(RefCell::new(Channel::new(channel, announced)?));
     let streams = Streams::start(stdout, stderr, limits.output_kb)?;
-    let mut watch = Watch::new(&child, limits, &writable, started, sample);
+    let mut watch = Watch::new(&child, limits, group, &writable, scratch_tmp, started, sample);
     let end = confine::watch(child.pidfd.try_clone()?)?;
     let signalled = confine::watch(signals.descriptor()?)?;
     let speaking = channel.borrow().readiness()?;

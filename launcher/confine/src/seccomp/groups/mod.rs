@@ -6,7 +6,10 @@ mod process;
 mod programs;
 mod refused;
 
-use super::rule::{Group, Rule, Ungranted};
+use super::{
+    Files,
+    rule::{Group, Rule, Ungranted},
+};
 
 pub(super) const GROUPS: &[Group] = &[
     always("memory", process::MEMORY),
@@ -40,6 +43,19 @@ pub(super) const GROUPS: &[Group] = &[
         granted: |options| options.deny_new_executable_memory,
         ungranted: Ungranted::LeaveAsIs,
         rules: process::NO_NEW_EXECUTABLE_MEMORY,
+    },
+    Group {
+        name: "host's view of files",
+        granted: |options| options.files == Files::Host,
+        ungranted: Ungranted::LeaveAsIs,
+        rules: refused::BESIDE_LANDLOCK,
+    },
+    #[cfg(target_arch = "x86_64")]
+    Group {
+        name: "host's view of files",
+        granted: |options| options.files == Files::Host,
+        ungranted: Ungranted::LeaveAsIs,
+        rules: refused::BESIDE_LANDLOCK_LEGACY,
     },
     always("no network", refused::NETWORK),
     always("never", refused::NEVER),

@@ -12,6 +12,28 @@ pub(super) const NETWORK: &[Rule] = rules! {
     SYS_listen: Refuse(EACCES), "no network";
 };
 
+/// What Landlock does not see, and what only mounts keep from the files of the host otherwise.
+pub(super) const BESIDE_LANDLOCK: &[Rule] = rules! {
+    SYS_inotify_init1: Refuse(EPERM), "tells what happens in folders that may not be read";
+    SYS_inotify_add_watch: Refuse(EPERM), "tells what happens in folders that may not be read";
+    SYS_fchmod: Refuse(EPERM), "permissions of files that may only be read";
+    SYS_fchmodat: Refuse(EPERM), "permissions of any file of the user";
+    SYS_fchmodat2: Refuse(EPERM), "permissions of any file of the user";
+    SYS_fchown: Refuse(EPERM), "ownership of files that may only be read";
+    SYS_fchownat: Refuse(EPERM), "ownership of any file of the user";
+    SYS_utimensat: Refuse(EPERM), "times of any file of the user";
+};
+
+#[cfg(target_arch = "x86_64")]
+pub(super) const BESIDE_LANDLOCK_LEGACY: &[Rule] = rules! {
+    SYS_chmod: Refuse(EPERM), "permissions of any file of the user";
+    SYS_chown: Refuse(EPERM), "ownership of any file of the user";
+    SYS_lchown: Refuse(EPERM), "ownership of any file of the user";
+    SYS_utime: Refuse(EPERM), "times of any file of the user";
+    SYS_utimes: Refuse(EPERM), "times of any file of the user";
+    SYS_futimesat: Refuse(EPERM), "times of any file of the user";
+};
+
 pub(super) const NEVER: &[Rule] = rules! {
     SYS_unshare: Refuse(EPERM), "namespaces give capabilities over kernel code that is otherwise out of reach";
     SYS_setns: Refuse(EPERM), "namespaces of other processes";

@@ -6,7 +6,7 @@ use super::{
     all_options,
     evaluator::{Data, evaluate},
 };
-use crate::seccomp::{Filter, Options};
+use crate::seccomp::{Files, Filter, Options};
 
 const PID: u32 = 4242;
 const KEY: u64 = 0xfeed_0000_beef_0001;
@@ -51,11 +51,35 @@ fn int(value: c_int) -> u64 {
     i64::from(value).cast_unsigned()
 }
 
-const NOTHING: Options = Options { write: false, tty: false, deny_new_executable_memory: false, run: false };
+const NOTHING: Options =
+    Options { write: false, tty: false, deny_new_executable_memory: false, run: false, files: Files::Own };
 const WRITE: Options = Options { write: true, ..NOTHING };
 const TTY: Options = Options { tty: true, ..NOTHING };
 const NO_JIT: Options = Options { deny_new_executable_memory: true, ..NOTHING };
 const RUN: Options = Options { run: true, ..NOTHING };
+
+const HOST: Options = Options { files: Files::Host, ..WRITE };
+
+/// Landlock does not see these calls, and in the host's view there is no mount to refuse them.
+#[test]
+fn beside_landlock_alone_attributes_stay_and_folders_are_not_watched() {
+    let calls = [
+        libc::SYS_fchmod,
+        libc::SYS_fchmodat,
+        libc::SYS_fchown,
+        libc::SYS_fchownat,
+        libc::SYS_utimensat,
+        libc::SYS_inotify_init1,
+        libc::SYS_inotify_add_watch,
+    ];
+    for call in calls {
+        assert_eq!(answer_under(WRITE, call, &[]), Allowed, "{call}");
+        assert_eq!(answer_under(HOST, call, &[]), Fails(EPERM), "{call}");
+    }
+    for call in [libc::SYS_unlinkat, libc::SYS_renameat2, libc::SYS_ftruncate] {
+        assert_eq!(answer_under(HOST, call, &[]), Allowed, "{call}");
+    }
+}
 
 #[test]
 fn calls_of_other_architectures_kill_whatever_is_granted() {
@@ -292,6 +316,30 @@ fn no_memory_becomes_executable_when_that_is_denied() {
 }
 
 #[test]
+fn no_file_is_made_set_user_id() {
+    for (call, position) in [(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2)] {
+        for (mode, expected) in [(0o755, Allowed), (0o1777, Allowed), (0o4755, Fails(EPERM)), (0o2755, Fails(EPERM))] {
+            let mut args = [0; 4];
+            args[position] = mode;
+            assert_eq!(answer_under(WRITE, call, &args), expected, "call {call} with mode {mode:o}");
+        }
+    }
+    let open = |flags: c_int, mode| answer_under(WRITE, libc::SYS_openat, &[int(libc::AT_FDCWD), 1, int(flags), mode]);
+    assert_eq!(open(libc::O_CREAT, 0o755), Allowed);
+    assert_eq!(open(libc::O_CREAT, 0o4755), Fails(EPERM));
+    assert_eq!(open(libc::O_TMPFILE, 0o2755), Fails(EPERM));
+    // What is left in the register when nothing is created says nothing.
+    assert_eq!(open(libc::O_RDONLY | libc::O_DIRECTORY, u64::MAX), Allowed);
+}
+
+#[test]
+fn room_is_reserved_within_a_file_only() {
+    let keep_size = 1;
+    assert_eq!(answer_under(WRITE, libc::SYS_fallocate, &[3, 0, 0, 4096]), Allowed);
+    assert_eq!(answer_under(WRITE, libc::SYS_fallocate, &[3, keep_size, 0, 4096]), Fails(libc::EOPNOTSUPP));
+}
+
+#[test]
 fn other_programs_only_where_they_are_granted_and_never_in_a_namespace() {
     let fork = 0x0120_0011;
     let vfork = 0x4111;
@@ -319,28 +367,4 @@ fn init_waits_and_ends_and_does_nothing_else() {
             .map(|call| u32::try_from(call).unwrap());
     calls.sort_unstable();
     assert_eq!((0..600).filter(|number| allowed(*number)).collect::<Vec<_>>(), calls);
-}
-
-#[test]
-fn no_file_is_made_set_user_id() {
-    for (call, position) in [(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2)] {
-        for (mode, expected) in [(0o755, Allowed), (0o1777, Allowed), (0o4755, Fails(EPERM)), (0o2755, Fails(EPERM))] {
-            let mut args = [0; 4];
-            args[position] = mode;
-            assert_eq!(answer_under(WRITE, call, &args), expected, "call {call} with mode {mode:o}");
-        }
-    }
-    let open = |flags: c_int, mode| answer_under(WRITE, libc::SYS_openat, &[int(libc::AT_FDCWD), 1, int(flags), mode]);
-    assert_eq!(open(libc::O_CREAT, 0o755), Allowed);
-    assert_eq!(open(libc::O_CREAT, 0o4755), Fails(EPERM));
-    assert_eq!(open(libc::O_TMPFILE, 0o2755), Fails(EPERM));
-    // What is left in the register when nothing is created says nothing.
-    assert_eq!(open(libc::O_RDONLY | libc::O_DIRECTORY, u64::MAX), Allowed);
-}
-
-#[test]
-fn room_is_reserved_within_a_file_only() {
-    let keep_size = 1;
-    assert_eq!(answer_under(WRITE, libc::SYS_fallocate, &[3, 0, 0, 4096]), Allowed);
-    assert_eq!(answer_under(WRITE, libc::SYS_fallocate, &[3, keep_size, 0, 4096]), Fails(libc::EOPNOTSUPP));
 }

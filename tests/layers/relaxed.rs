@@ -1,0 +1,102 @@
+//! What a policy may do without, by `kernel.require`: the rest is used, what is missing is said, and nothing else gets
+//! weaker.
+
+use std::path::Path;
+
+use secure_bun_tests::{Command, Envelope, Folder, JSON, str};
+
+use super::WITHOUT;
+
+/// A run of a program that grants itself nothing, under `kernel.require`, on a machine that lacks `what`.
+fn run(words: &[&str], require: &str, what: &str) -> Command {
+    let policy = format!(r#"{{"kernel": {{"require": {require}}}}}"#);
+    let folder = Folder::with("main.ts", "console.log('it ran')").open_to_all().file("p.json", policy);
+    let words = ["run", "--policy", "p.json"].iter().chain(words).chain(&["main.ts"]);
+    folder.secure_bun(words).started_by(Path::new(WITHOUT), &[what]).keep(folder)
+}
+
+#[test]
+fn namespaces_are_left_out() {
+    run(&[], r#"["landlock"]"#, "namespaces").shows(str![[r"
+exit code 0
+--- stdout
+it ran
+--- stderr
+secure-bun: warning: the sandbox is partial, as kernel.require allows: without namespaces (the program sees names and attributes of the host's files, not their contents)
+
+"]]);
+}
+
+#[test]
+fn landlock_is_left_out() {
+    run(&[], r#"["user", "mnt", "ipc", "uts"]"#, "landlock").shows(str![[r"
+exit code 0
+--- stdout
+it ran
+--- stderr
+secure-bun: warning: the sandbox is partial, as kernel.require allows: without Landlock
+
+"]]);
+}
+
+#[test]
+fn a_quiet_run_says_it_in_the_envelope_alone() {
+    let ended = run(&["--quiet"], r#"["landlock"]"#, "namespaces").end();
+    assert_eq!((ended.code(), ended.stderr()), (0, String::new()));
+    let envelope = run(&["--quiet", JSON], r#"["landlock"]"#, "namespaces").envelope();
+    assert_eq!(envelope.text("/sandbox/status"), "partial");
+    assert_eq!(envelope.at("/sandbox/layers/namespaces"), &serde_json::json!([]));
+    assert!(envelope.text("/sandbox/layers/landlock").starts_with("abi"));
+    let envelope = run(&["--quiet", JSON], r#"["user", "mnt", "ipc", "uts"]"#, "landlock").envelope();
+    assert_eq!(envelope.text("/sandbox/status"), "partial");
+    assert_eq!(envelope.at("/sandbox/layers/namespaces"), &serde_json::json!(["user", "mnt", "ipc", "uts"]));
+    assert_eq!(envelope.text("/sandbox/layers/landlock"), "none");
+}
+
+#[test]
+fn what_is_not_required_is_used_where_it_is_there() {
+    let folder = Folder::with("main.ts", "").file("p.json", r#"{"kernel": {"require": []}}"#);
+    let envelope = folder.secure_bun(["run", JSON, "--policy", "p.json", "main.ts"]).envelope();
+    assert_eq!(envelope.text("/sandbox/status"), "full");
+}
+
+#[test]
+fn whatever_keeps_namespaces_away_they_are_done_without() {
+    for what in
+        ["user-namespaces", "more-user-namespaces", "open-tree", "mounting", "mount-setattr", "pivot-root", "host-name"]
+    {
+        let ended = run(&["--quiet", JSON], r#"["landlock"]"#, what).end();
+        assert_eq!(ended.code(), 0, "{what}: {ended}");
+        let envelope = Envelope::of(&ended);
+        assert_eq!(envelope.text("/sandbox/status"), "partial", "{what}");
+    }
+}
+
+#[test]
+fn what_is_listed_is_required() {
+    for (require, what) in
+        [(r#"["mnt"]"#, "namespaces"), (r#"["landlock", "user"]"#, "namespaces"), (r#"["landlock"]"#, "landlock")]
+    {
+        let ended = run(&[], require, what).end();
+        assert_eq!((ended.code(), ended.stdout()), (125, String::new()), "{require} without {what}: {ended}");
+    }
+}
+
+#[test]
+fn files_are_guarded_by_one_of_the_two_whatever_a_policy_says() {
+    run(&[], "[]", "namespaces-and-landlock").shows(str![[r#"
+exit code 125
+--- stderr
+secure-bun: error: the sandbox cannot be established: asking the kernel for Landlock failed: Function not implemented (os error 38)
+secure-bun: help: the kernel has no Landlock, or it is off: use Linux 6.2 or newer with `landlock` in CONFIG_LSM or in the boot parameter `lsm=`; in a container, allow the landlock_* system calls in its seccomp profile; `secure-bun doctor` tries each layer
+
+"#]]);
+}
+
+#[test]
+fn the_filter_and_limits_are_required_whatever_a_policy_says() {
+    for what in ["seccomp", "no-new-privileges", "resource-limits"] {
+        let ended = run(&[], "[]", what).end();
+        assert_eq!((ended.code(), ended.stdout()), (125, String::new()), "{what}: {ended}");
+    }
+}
