@@ -19,6 +19,24 @@ const FLAGS = [
 ];
 const ENV = { BUN_JSC_useShadowRealm: "0", BUN_FEATURE_FLAG_DISABLE_ASYNC_TRANSPILER: "1" };
 
+/** As if every program mentioned all of it, but `undici`, which turns microtasks and ticks round by being loaded. */
+const MENTIONS = [
+  ...["$", "Archive", "FileSystemRouter", "Glob", "Image", "RedisClient", "S3Client", "SQL"],
+  ...["WebView", "build", "dns", "postgres", "redis", "s3", "secrets", "sql"],
+  ...["chdir", "dlopen", "execve", "loadEnvFile"],
+  ...[
+    "bun:jsc",
+    "child_process",
+    "cluster",
+    "inspector",
+    "inspector/promises",
+    "module",
+    "process",
+    "wasi",
+    "ws",
+  ],
+];
+
 /** What a test grants. */
 export interface Grants {
   read?: string[];
@@ -96,7 +114,8 @@ export async function runGuarded(
     hello: true,
     call: null,
     context: null,
-    shell: true,
+    mentions: MENTIONS,
+    asks: { modules: true, require: true, promises: true, bun: true, web: true },
     freeze: false,
     grants: { net: false, listen: false, run: false, workers: (grants.workers ?? 0) > 0 },
     env_hide: Object.keys(ENV),

@@ -1,27 +1,33 @@
-// Builds `dist/preload.js` from `src`: `bun preload/build.ts`; with `--check` it only compares, and exits 1 if the file
-// that is checked in is not what the sources give.
+// Builds `dist` from `src`: `bun preload/build.ts`; with `--check` it only compares, and exits 1 if a file that is
+// checked in is not what the sources give.
 //
-// The bundle has three parts. The early one (everything `main.ts` imports) runs at each start. The guards, and what
-// calls functions, are functions inside the early one, made of bundles of their own: Bun's bundler would put their
+// The bundle has four parts. The early one (everything `main.ts` imports) runs at each start. The guards of files, those
+// of other things, and what calls functions, are functions inside the early one, made of bundles of their own: Bun's bundler would put their
 // functions beside the early ones, and decoding those at each start takes as long as running the early part.
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { BunPlugin } from "bun";
 
 const folder = join(import.meta.dir, "src");
-const bundle = join(import.meta.dir, "dist", "preload.js");
+const dist = join(import.meta.dir, "dist");
+/** What is built from which module: the guards, and, for tests of the kernel alone, the protocol without them. */
+export const BUNDLES = { "preload.js": "main.ts", "inert.js": "inert.ts" } as const;
 
 /** The late parts: the early module that stands for each, and the module it sets up. */
-const PARTS = { late: "guards", "late-call": "call" } as const;
+const PARTS = { late: "guards", "late-others": "others", "late-call": "call" } as const;
 /** Early modules that late ones import. Their exports are handed in, so that there is one instance of each. */
 const SHARED = ["primordials", "table", "channel", "stub", "late"];
 const PREFIX = "shared_";
+/** What the first late part hands on to the others. */
+const CORE = ["error", "file-access", "guard", "late-primordials", "paths"];
 
 /** The bundle's text. Stable: the same sources and the same Bun give the same bytes. */
-export async function build(): Promise<string> {
+export async function build(name: keyof typeof BUNDLES): Promise<string> {
   const plugins = [];
-  for (const [stand, part] of Object.entries(PARTS))
-    plugins.push(partAsFunction(stand, returning(await bundled(`${part}.ts`, "esm", [sharedAsVariables]))));
-  const text = await bundled("main.ts", "cjs", plugins);
+  for (const [stand, part] of Object.entries(PARTS)) {
+    const shares = part === "guards" ? [sharedAsVariables] : [sharedAsVariables, coreFromGuards];
+    plugins.push(partAsFunction(stand, returning(await bundled(`${part}.ts`, "esm", shares))));
+  }
+  const text = await bundled(BUNDLES[name], "cjs", plugins);
   // In a function and in strict mode, so that neither names nor `caller` of a guard lead the program into it. Without
   // Bun's own wrapper, because this text is compiled once more, to bytecode, on the user's machine.
   const wrapped = /^\/\/ @bun @bun-cjs\n\(function\([\w, ]*\) \{(.*)\}\)\s*$/s.exec(text);
@@ -56,6 +62,17 @@ const sharedAsVariables: BunPlugin = {
   },
 };
 
+/** In a late bundle but the first: modules of which the first has the only instance. */
+const coreFromGuards: BunPlugin = {
+  name: "modules of the guards",
+  setup(builder) {
+    builder.onLoad({ filter: new RegExp(`/(${CORE.join("|")})\\.ts$`) }, async ({ path }) => ({
+      contents: `export const { ${(await exportsOf(path)).join(", ")} } = ${PREFIX}late();`,
+      loader: "js",
+    }));
+  },
+};
+
 /** In the early bundle: a stand-in, whose one export sets up its late part. */
 function partAsFunction(stand: string, part: string): BunPlugin {
   return {
@@ -83,7 +100,7 @@ async function exportsOf(path: string): Promise<string[]> {
 /** Turns the last statement, `export { a, b as c };`, into `return { a, c: b };`. */
 function returning(text: string): string {
   const found = /\nexport \{([^}]*)\};\s*$/.exec(text);
-  if (found === null) throw new Error(`${basename(bundle)}: the late bundle does not end with its exports`);
+  if (found === null) throw new Error(`the late bundle does not end with its exports`);
   const members = found[1]!.split(",").map((member) => {
     const [local, exported = local] = member.trim().split(" as ");
     return `${exported}: ${local}`;
@@ -92,17 +109,17 @@ function returning(text: string): string {
 }
 
 if (import.meta.main) {
-  const text = await build();
-  if (Bun.argv.includes("--check")) {
-    const current = await Bun.file(bundle)
-      .text()
-      .catch(() => "");
-    if (current !== text) {
-      console.error("preload/dist/preload.js is not what preload/src gives. Run: npm run build:preload");
-      process.exit(1);
+  for (const name of Object.keys(BUNDLES) as (keyof typeof BUNDLES)[]) {
+    const text = await build(name);
+    const file = Bun.file(join(dist, name));
+    if (Bun.argv.includes("--check")) {
+      if ((await file.text().catch(() => "")) !== text) {
+        console.error(`preload/dist/${name} is not what preload/src gives. Run: npm run build:preload`);
+        process.exit(1);
+      }
+    } else {
+      await file.write(text);
+      console.log(`preload/dist/${name}: ${text.length} bytes`);
     }
-  } else {
-    await Bun.write(bundle, text);
-    console.log(`preload/dist/preload.js: ${text.length} bytes`);
   }
 }

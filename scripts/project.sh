@@ -43,11 +43,11 @@ has_library() {
   [[ -e $(rustc --print target-libdir --target "$1") ]]
 }
 
-# The path of a binary of the workspace.
-release_binary() {
+# The path of a binary of the workspace, of `release` or `debug`.
+built_binary() {
   local target_dir
   target_dir=$(cd -- "$ROOT" && realpath -m -- "${CARGO_TARGET_DIR:-target}")
-  printf '%s/%s/release/%s\n' "$target_dir" "$CARGO_BUILD_TARGET" "$1"
+  printf '%s/%s/%s/%s\n' "$target_dir" "$CARGO_BUILD_TARGET" "$1" "$2"
 }
 
 # Installs exactly what the lock file in a folder says, unless its node_modules already holds that.

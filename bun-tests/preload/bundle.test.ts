@@ -3,12 +3,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "../../preload/build.ts";
 
-const bundle = join(import.meta.dir, "..", "..", "preload", "dist", "preload.js");
+const dist = join(import.meta.dir, "..", "..", "preload", "dist");
+const bundle = join(dist, "preload.js");
 
-test("preload/dist/preload.js is what preload/src gives", async () => {
-  if ((await build()) !== readFileSync(bundle, "utf8"))
-    throw new Error("preload/dist/preload.js is out of date. Run: npm run build:preload");
-});
+for (const name of ["preload.js", "inert.js"] as const)
+  test(`preload/dist/${name} is what preload/src gives`, async () => {
+    if ((await build(name)) !== readFileSync(join(dist, name), "utf8"))
+      throw new Error(`preload/dist/${name} is out of date. Run: npm run build:preload`);
+  });
 
 test("the bundle becomes bytecode, strict and ASCII", async () => {
   const text = readFileSync(bundle, "utf8");

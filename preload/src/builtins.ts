@@ -1,9 +1,12 @@
 // The routes to Node's and Bun's modules. A module is guarded in place when the program first asks for it, by
 // whichever route, and before it is handed out; none is loaded before that.
 import { late } from "./late.ts";
-import { apply, defineLazily, enumerableKeys, startsWith, substring } from "./primordials.ts";
+import { lateOthers } from "./late-others.ts";
+import { apply, defineLazily, enumerableKeys, indexOf, startsWith, substring } from "./primordials.ts";
+import type { Asks } from "./table.ts";
 
 const { getBuiltinModule } = process;
+let asked: Asks;
 
 function load(name: string): never {
   return apply(getBuiltinModule, process, [name]) as never;
@@ -26,19 +29,20 @@ const promises = once(() => late().tameFsPromises(load("fs/promises")));
 const fs = once(() => {
   const module: object = load("fs");
   late().tameFs(module);
-  // Loaded when it is first read, which takes 1 ms: so is the guard.
-  defineLazily(module, "promises", true, () => {
-    promises();
-    return load("fs/promises");
-  });
+  // Loaded when it is first read, which takes 1.5 ms: so is the guard. An import reads it then, unlike Bun's own getter.
+  if (asked.promises)
+    defineLazily(module, "promises", true, () => {
+      promises();
+      return load("fs/promises");
+    });
 });
-const net = once(() => late().tameNet(load("net")));
+const net = once(() => lateOthers().tameNet(load("net")));
 const requests = (name: "http" | "https", port: number) =>
   once(() => {
     net();
-    late().tameRequests(load(name), name, port);
+    lateOthers().tameRequests(load(name), name, port);
   });
-const dns = once(() => late().tameDns(load("dns")));
+const dns = once(() => lateOthers().tameDns(load("dns")));
 
 /** What has to happen before a module is handed out. Powers that are not here end in a guarded property of `Bun`. */
 const GUARDS: Readonly<Record<string, () => void>> = {
@@ -53,18 +57,30 @@ const GUARDS: Readonly<Record<string, () => void>> = {
   "node:http2": net,
   "node:dns": dns,
   "node:dns/promises": dns,
-  "node:os": once(() => late().tameOs(load("os"))),
-  "node:v8": once(() => late().tameV8(load("v8"))),
-  "node:worker_threads": once(() => late().tameWorkerThreads(load("worker_threads"))),
-  "node:sqlite": once(() => late().tameNodeSqlite(load("node:sqlite"))),
-  "bun:sqlite": once(() => late().tameBunSqlite(load("bun:sqlite"))),
-  "bun:ffi": once(() => late().tameFfi(load("bun:ffi"))),
+  "node:os": once(() => lateOthers().tameOs(load("os"))),
+  "node:v8": once(() => lateOthers().tameV8(load("v8"))),
+  "node:worker_threads": once(() => lateOthers().tameWorkerThreads(load("worker_threads"))),
+  "node:sqlite": once(() => lateOthers().tameNodeSqlite(load("node:sqlite"))),
+  "bun:sqlite": once(() => lateOthers().tameBunSqlite(load("bun:sqlite"))),
+  "bun:ffi": once(() => lateOthers().tameFfi(load("bun:ffi"))),
 };
 
-/** Guards every route by which a program can come to a builtin module. */
-export function tameBuiltins(): void {
+/** Modules that few programs use: no cache entries for them, which would take their time at every start. */
+const RARE =
+  " node:child_process node:cluster node:process node:inspector node:inspector/promises node:module node:wasi node:quic bun:jsc ";
+
+function tame(id: string): void {
+  const guard = GUARDS[id];
+  if (guard !== undefined) guard();
+  else if (indexOf(RARE, ` ${id} `) >= 0) lateOthers().tameRare(id);
+}
+
+/** Guards every route by which the program can come to a builtin module. */
+export function tameBuiltins(asks: Asks): void {
+  asked = asks;
   guardResolution();
-  guardRequireCache();
+  // The first look at this cache alone takes a quarter of a millisecond.
+  if (asks.require) guardRequireCache();
   guardGetBuiltinModule();
 }
 
@@ -74,14 +90,8 @@ function guardResolution(): void {
     name: "secure-bun",
     setup(build) {
       // Answering nothing leaves the resolution to Bun.
-      build.onResolve(
-        { filter: /.*/, namespace: "node" },
-        (request) => void GUARDS["node:" + request.path]?.(),
-      );
-      build.onResolve(
-        { filter: /.*/, namespace: "bun" },
-        (request) => void GUARDS["bun:" + request.path]?.(),
-      );
+      build.onResolve({ filter: /.*/, namespace: "node" }, (request) => void tame("node:" + request.path));
+      build.onResolve({ filter: /.*/, namespace: "bun" }, (request) => void tame("bun:" + request.path));
     },
   });
 }
@@ -106,8 +116,7 @@ function guardRequireCache(): void {
 function guardGetBuiltinModule(): void {
   const { guarded } = {
     guarded(id: unknown): unknown {
-      if (typeof id === "string")
-        GUARDS[startsWith(id, "bun:") || startsWith(id, "node:") ? id : "node:" + id]?.();
+      if (typeof id === "string") tame(startsWith(id, "bun:") || startsWith(id, "node:") ? id : "node:" + id);
       return apply(getBuiltinModule, process, [id]);
     },
   };

@@ -3,7 +3,7 @@ import type { Site } from "./error.ts";
 import type { FilePermission } from "./file-access.ts";
 import { checkPath, mayAccess, refusedAccess } from "./file-access.ts";
 import { guard, replace } from "./guard.ts";
-import { NativeWeakMap, weakMapGet, weakMapSet, NativeBlob } from "./late-primordials.ts";
+import { NativeWeakMap, weakMapGet, weakMapSet } from "./late-primordials.ts";
 import { absolute, pathText } from "./paths.ts";
 import { apply, resolved, startsWith } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
@@ -21,9 +21,9 @@ export function openFile(native: (...args: unknown[]) => Blob, path: unknown, op
   return restrict(apply(native, Bun, [text, options]) as Blob, absolute(text));
 }
 
-/** Checks the arguments of `Bun.mmap`. */
+/** Checks the arguments of `Bun.mmap`, which opens for writing whatever it is told. */
 export function checkMap(args: unknown[], site: Site): SecurityError | null {
-  return checkPath("read", args, 0, site);
+  return checkPath("write", args, 0, site);
 }
 
 /** Checks the arguments of `Bun.write`. */
@@ -49,12 +49,13 @@ function restrictedPath(value: unknown): string | undefined {
 /** Done when the first file object of a refused path appears: most programs make none. */
 function tameBlobs(): void {
   blobsAreTamed = true;
-  guardUses("read", "reject", ["text", "json", "arrayBuffer", "bytes", "formData", "stat"]);
-  guardUses("read", "throw", ["stream"]);
-  guardUses("write", "reject", ["write", "unlink", "delete"]);
-  guardUses("write", "throw", ["writer"]);
+  const { prototype } = Blob;
+  guardUses(prototype, "read", "reject", ["text", "json", "arrayBuffer", "bytes", "formData", "stat"]);
+  guardUses(prototype, "read", "throw", ["stream"]);
+  guardUses(prototype, "write", "reject", ["write", "unlink", "delete"]);
+  guardUses(prototype, "write", "throw", ["writer"]);
   replace(
-    NativeBlob.prototype,
+    prototype,
     "exists",
     (native) =>
       ({
@@ -65,7 +66,7 @@ function tameBlobs(): void {
       }).exists,
   );
   replace(
-    NativeBlob.prototype,
+    prototype,
     "slice",
     (native) =>
       ({
@@ -78,9 +79,9 @@ function tameBlobs(): void {
   );
 }
 
-function guardUses(permission: FilePermission, style: Style, names: string[]): void {
+function guardUses(prototype: object, permission: FilePermission, style: Style, names: string[]): void {
   for (let index = 0; index < names.length; index++)
-    guard(NativeBlob.prototype, names[index]!, "Bun.file().", style, (_, site, self) => {
+    guard(prototype, names[index]!, "Bun.file().", style, (_, site, self) => {
       const path = restrictedPath(self);
       return path === undefined ? null : refusedAccess(permission, path, site);
     });

@@ -1,5 +1,5 @@
 // Frames to the launcher, one direction, written synchronously. The token that authenticates them exists only here.
-import { substring } from "./primordials.ts";
+import { isMainThread, substring } from "./primordials.ts";
 import { table } from "./table.ts";
 
 /** Everything a frame can say. */
@@ -8,7 +8,7 @@ export type FrameKind = "hello" | "loaded" | "call" | "log" | "denial" | "result
 /** Longer strings are written asynchronously by Bun, which would reorder frames and lose the last ones. */
 const CHUNK_LENGTH = 65_536;
 
-const { write, file, isMainThread } = Bun;
+const { write, file } = Bun;
 const number = isMainThread ? table.channel : null;
 
 /** Whether somebody listens. Workers have no channel: their denials are explained to the program alone. */

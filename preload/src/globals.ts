@@ -2,17 +2,32 @@
 //
 // One call after the other, with as little as possible made for it: each object, each closure and each function's first
 // call costs some 5 µs at every start.
-import type * as Guards from "./guards.ts";
 import { late } from "./late.ts";
+import { lateOthers } from "./late-others.ts";
 import { defineValue } from "./primordials.ts";
 import { block, blocked, guard, guardClass, type Check } from "./stub.ts";
+import type { Asks } from "./table.ts";
 import { table } from "./table.ts";
 
-const refuseUrl: Check = (args, site) => late().refuseUrl(args, site);
+const refuseUrl: Check = (args, site) => lateOthers().refuseUrl(args, site);
 
-/** Puts the stubs in place, and hides the launcher's own variables. */
-export function tameGlobals(): void {
-  const { grants, env_hide: hidden } = table;
+/** Puts the stubs in place that the program can ask for, and hides the launcher's own variables. */
+export function tameGlobals(asks: Asks): void {
+  if (asks.bun) tameBun();
+  if (asks.web && !table.grants.net) tameWeb();
+  // Reading the class makes it: it is only done where it can be used.
+  if (table.grants.workers)
+    guardClass(globalThis, "Worker", "Worker", (args, site) => lateOthers().checkWorker(args, site));
+  else block(globalThis, "Worker", "Worker", "throw", (_, site) => late().refusal("workers", "1", site));
+
+  const { env_hide: hidden } = table;
+  if (hidden.length === 0) return;
+  const { env } = process;
+  for (let index = 0; index < hidden.length; index++) delete env[hidden[index]!];
+}
+
+function tameBun(): void {
+  const { grants } = table;
   guard(Bun, "write", "Bun.write", "reject", (args, site) => late().checkWrite(args, site));
   guard(Bun, "mmap", "Bun.mmap", "throw", (args, site) => late().checkMap(args, site));
   const native = Bun.file as (...args: unknown[]) => Blob;
@@ -21,48 +36,38 @@ export function tameGlobals(): void {
   (Bun as { file: unknown }).file = file;
 
   if (grants.run) {
-    const check: Check = (args, site) => late().checkCommand(args, site);
+    const check: Check = (args, site) => lateOthers().checkCommand(args, site);
     guard(Bun, "spawn", "Bun.spawn", "throw", check);
     guard(Bun, "spawnSync", "Bun.spawnSync", "throw", check);
   } else {
-    const refuse: Check = (args, site) => late().refuseCommand(args, site);
+    const refuse: Check = (args, site) => lateOthers().refuseCommand(args, site);
     // node:child_process and node:cluster start programs through these.
     block(Bun, "spawn", "Bun.spawn", "throw", refuse);
     block(Bun, "spawnSync", "Bun.spawnSync", "throw", refuse);
     block(Bun, "openInEditor", "Bun.openInEditor", "throw", refuse);
     block(Bun, "Terminal", "Bun.Terminal", "throw", refuse);
     block(Bun, "cron", "Bun.cron", "throw", refuse);
-    if (table.shell)
-      (Bun as { $: unknown }).$ = late().tameShell(
-        Bun.$ as unknown as Parameters<typeof Guards.tameShell>[0],
-      );
   }
   if (!grants.listen) {
-    const refuse: Check = (args, site) => late().refuseServer(args, site);
+    const refuse: Check = (args, site) => lateOthers().refuseServer(args, site);
     // node:net, http, https, http2, tls and dgram listen through these.
     block(Bun, "serve", "Bun.serve", "throw", refuse);
     block(Bun, "listen", "Bun.listen", "throw", refuse);
   }
   if (!grants.net) {
-    const refuse: Check = (args, site) => late().refuseConnection(args, site);
+    const refuse: Check = (args, site) => lateOthers().refuseConnection(args, site);
     block(Bun, "connect", "Bun.connect", "reject", refuse);
     block(Bun, "udpSocket", "Bun.udpSocket", "reject", refuse);
-    guard(globalThis, "fetch", "fetch", "reject", (args, site) => late().checkFetch(args, site));
-    defineValue(globalThis.fetch, "preconnect", blocked("fetch.preconnect", "throw", refuseUrl), true);
-    block(globalThis, "WebSocket", "WebSocket", "throw", refuseUrl);
-    const states = globalThis.WebSocket as unknown as Record<string, number>;
-    states["CONNECTING"] = 0;
-    states["OPEN"] = 1;
-    states["CLOSING"] = 2;
-    states["CLOSED"] = 3;
   }
+}
 
-  // Reading the class makes it: it is only done where it can be used.
-  if (grants.workers)
-    guardClass(globalThis, "Worker", "Worker", (args, site) => late().checkWorker(args, site));
-  else block(globalThis, "Worker", "Worker", "throw", (_, site) => late().refusal("workers", "1", site));
-
-  if (hidden.length === 0) return;
-  const { env } = process;
-  for (let index = 0; index < hidden.length; index++) delete env[hidden[index]!];
+function tameWeb(): void {
+  guard(globalThis, "fetch", "fetch", "reject", (args, site) => lateOthers().checkFetch(args, site));
+  defineValue(globalThis.fetch, "preconnect", blocked("fetch.preconnect", "throw", refuseUrl), true);
+  block(globalThis, "WebSocket", "WebSocket", "throw", refuseUrl);
+  const states = globalThis.WebSocket as unknown as Record<string, number>;
+  states["CONNECTING"] = 0;
+  states["OPEN"] = 1;
+  states["CLOSING"] = 2;
+  states["CLOSED"] = 3;
 }

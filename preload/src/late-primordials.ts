@@ -5,8 +5,6 @@ import { uncurry } from "./primordials.ts";
 
 export const { isView } = ArrayBuffer;
 export const NativeArrayBuffer = ArrayBuffer;
-export const NativeBlob = Blob;
-export const NativeRequest = Request;
 /** Absent where an option of JavaScriptCore removed it. */
 export const NativeSharedArrayBuffer = globalThis.SharedArrayBuffer as
   SharedArrayBufferConstructor | undefined;
@@ -17,7 +15,6 @@ export const weakMapGet = uncurry(WeakMap.prototype.get);
 export const weakMapSet = uncurry(WeakMap.prototype.set);
 export const mapGet = uncurry(Map.prototype.get);
 export const mapSet = uncurry(Map.prototype.set);
-export const { addEventListener } = EventTarget.prototype;
 const { queueMicrotask } = globalThis;
 
 /** Calls back when the current code has ended. Not `process.nextTick`: reading that property alone takes 1 ms. */

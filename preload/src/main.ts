@@ -5,12 +5,19 @@ import { hello } from "./channel.ts";
 import { arrangeCall } from "./entry.ts";
 import { tameGlobals } from "./globals.ts";
 import { late } from "./late.ts";
-import { defineConstant, defineLazily, freeze } from "./primordials.ts";
+import { lateOthers } from "./late-others.ts";
+import { defineConstant, defineLazily, freeze, isMainThread } from "./primordials.ts";
 import { table } from "./table.ts";
 
+// What the launcher read is the program's own text: a worker runs another one.
+const asks = isMainThread
+  ? table.asks
+  : { modules: true, require: true, promises: true, bun: true, web: true };
+
 if (table.hello) hello();
-tameGlobals();
-tameBuiltins();
+tameGlobals(asks);
+if (asks.modules) tameBuiltins(asks);
+if (table.mentions.length > 0) lateOthers().tameMentioned();
 defineLazily(globalThis, "SecurityError", false, () => late().SecurityError);
 if (table.context !== null) defineConstant(globalThis, "executionContext", freeze(table.context));
 if (table.freeze) late().freezeObjectPrototype();

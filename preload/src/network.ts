@@ -2,10 +2,11 @@
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { pathIn, refusedAccess } from "./file-access.ts";
-import { NativeRequest, NativeURL } from "./late-primordials.ts";
+import { NativeURL } from "./late-primordials.ts";
 import { apply, getOwnPropertyDescriptor, indexOf, numberToString, stringValue } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
 
+const NativeRequest = Request;
 const hostnameOf = urlGetter("hostname");
 const hrefOf = urlGetter("href");
 const portOf = urlGetter("port");
@@ -29,9 +30,9 @@ export function refuseUrl(args: unknown[], site: Site): SecurityError | null {
 }
 
 /** `host:port` of a URL, or `null` where the argument is none. */
-export function destinationOfUrl(argument: unknown): string | null {
+export function destinationOfUrl(argument: unknown, port?: string): string | null {
   const url = typeof argument === "string" || argument instanceof NativeURL ? parse(argument) : null;
-  return url === null ? null : destination(url);
+  return url === null ? null : destination(url, port);
 }
 
 /** Checks the arguments of `fetch`. */
@@ -67,10 +68,10 @@ function parse(argument: unknown): URL | null {
   }
 }
 
-function destination(url: URL): string {
+function destination(url: URL, port?: string): string {
   const protocol = protocolOf(url);
-  const defaultPort = protocol === "https:" || protocol === "wss:" ? "443" : "80";
-  return hostAndPort(hostnameOf(url), portOf(url) || defaultPort);
+  const usual = protocol === "https:" || protocol === "wss:" ? "443" : "80";
+  return hostAndPort(hostnameOf(url), portOf(url) || (port ?? usual));
 }
 
 /** Host and port as policies write them: IPv6 addresses in brackets. */

@@ -1,7 +1,7 @@
 // Outgoing connections and name look-ups of Node's modules. http, https, http2 and tls connect through net.Socket.
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
-import { guard, replace } from "./guard.ts";
+import { guard, guardClass, replace } from "./guard.ts";
 import { callLater } from "./late-primordials.ts";
 import { addressOf, destinationOfUrl } from "./network.ts";
 import { apply, isArray, numberFrom, ownKeys, startsWith } from "./primordials.ts";
@@ -38,6 +38,13 @@ export function tameRequests(module: object, api: string, port: number): void {
       return request;
     });
   }
+  if (api === "http")
+    guardClass(module, "ClientRequest", "http.", (args, site) => {
+      const error = refusal("net", requestedOf(args, port), site);
+      return (made) => {
+        if (error !== null) (made as { destroy(error: Error): void }).destroy(error);
+      };
+    });
 }
 
 /** Where `request(url, options)` or `request(options)` goes. */
@@ -64,7 +71,8 @@ interface DnsModule {
   Resolver: { prototype: object };
 }
 
-function tameLookups(owner: object, prefix: string, style: "callback" | "reject"): void {
+/** Guards the functions of `owner` that look names up. */
+export function tameLookups(owner: object, prefix: string, style: "callback" | "reject"): void {
   const names = ownKeys(owner);
   for (let index = 0; index < names.length; index++) {
     const name = names[index]!;
@@ -78,7 +86,9 @@ function tameLookups(owner: object, prefix: string, style: "callback" | "reject"
 }
 
 function isLookup(name: string): boolean {
-  return name === "reverse" || startsWith(name, "lookup") || startsWith(name, "resolve");
+  return (
+    name === "reverse" || name === "prefetch" || startsWith(name, "lookup") || startsWith(name, "resolve")
+  );
 }
 
 /** Where `connect(options)`, `connect(port, host)` or `connect(path)` goes. */

@@ -45,7 +45,7 @@ export const symbolToString = uncurry(Symbol.prototype.toString);
 export const bigIntToString = uncurry(BigInt.prototype.toString);
 export const numberFrom = Number;
 export const { captureStackTrace } = Error;
-export const { nanoseconds, sleepSync } = Bun;
+export const { isMainThread, nanoseconds, sleepSync } = Bun;
 
 const { log, info, debug, warn, error, trace } = console;
 /** The console's functions: a program that puts its own in their place keeps those. */

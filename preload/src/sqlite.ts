@@ -1,8 +1,13 @@
-// Databases in files. ATTACH and the like are the kernel's to refuse: SQL is not read here.
+// Databases in files. What SQL opens by itself is the kernel's to refuse; the statement is read to explain that.
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
-import { checkPath, pathIn } from "./file-access.ts";
-import { guard, guardClass } from "./guard.ts";
+import { checkPath, pathIn, refusedAccess } from "./file-access.ts";
+import { guard, guardClass, replace } from "./guard.ts";
+import { absolute } from "./paths.ts";
+import { apply, indexOf } from "./primordials.ts";
+
+const FILE_IN_SQL = /\b(?:attach|attach\s+database|vacuum\s+into|vacuum\s+\w+\s+into)\s+'([^']+)'/i;
+const { exec } = RegExp.prototype;
 
 interface BunSqlite {
   Database: { prototype: object };
@@ -20,13 +25,41 @@ export function tameBunSqlite(sqlite: BunSqlite): void {
   });
   guard(Database, "setCustomSQLite", "Database.", "throw", checkLibrary);
   guard(Database.prototype, "loadExtension", "Database.", "throw", checkLibrary);
+  explainStatements(Database.prototype, "run", "Database.");
+  explainStatements(Database.prototype, "exec", "Database.");
 }
 
 /** Guards node:sqlite. */
 export function tameNodeSqlite(sqlite: { DatabaseSync: { prototype: object } }): void {
   guardClass(sqlite, "DatabaseSync", "node:sqlite ", checkDatabase);
   guard(sqlite.DatabaseSync.prototype, "loadExtension", "DatabaseSync.", "throw", checkLibrary);
+  explainStatements(sqlite.DatabaseSync.prototype, "exec", "DatabaseSync.");
   guard(sqlite, "backup", "node:sqlite ", "reject", (args, site) => checkPath("write", args, 1, site));
+}
+
+/** Explains a statement that failed to open a file. */
+function explainStatements(owner: object, name: string, prefix: string): void {
+  replace(owner, name, (native) => {
+    const { run } = {
+      run(this: unknown, ...args: unknown[]): unknown {
+        try {
+          return apply(native, this, args);
+        } catch (error) {
+          throw refusedFile(error, args[0], site) ?? error;
+        }
+      },
+    };
+    const site: Site = { api: prefix + name, entry: run };
+    return run;
+  });
+}
+
+function refusedFile(error: unknown, statement: unknown, site: Site): Error | null {
+  const { message } = error as { message?: unknown };
+  if (typeof statement !== "string" || typeof message !== "string") return null;
+  if (indexOf(message, "unable to open database") < 0) return null;
+  const found = apply(exec, FILE_IN_SQL, [statement]) as RegExpExecArray | null;
+  return found === null ? null : refusedAccess("write", absolute(found[1]!), site);
 }
 
 function checkDatabase(args: unknown[], site: Site): undefined {

@@ -26,6 +26,20 @@ export interface ExecutionContext {
   startTime: number;
 }
 
+/** Groups of guards; the others are not even set. */
+export interface Asks {
+  /** Modules, by `import` or `process.getBuiltinModule`. */
+  modules: boolean;
+  /** Modules, by `require` as well. */
+  require: boolean;
+  /** `fs.promises`, too. */
+  promises: boolean;
+  /** Properties of `Bun`. */
+  bun: boolean;
+  /** The network of the web. */
+  web: boolean;
+}
+
 /**
  * The object that `policy.js` leaves: what every start needs, and the rest as JSON text, since making objects is what
  * reading it costs. Every field is present: a missing one could be read from a polluted prototype.
@@ -38,8 +52,10 @@ export interface Table {
   hello: boolean;
   call: CallRequest | null;
   context: ExecutionContext | null;
-  /** Whether the program's text mentions Bun's shell, which is made by looking at it (0.5 ms). */
-  shell: boolean;
+  /** What the program's text mentions of the powers that are made, slowly, by looking at them. */
+  mentions: readonly string[];
+  /** Which groups of guards the program's text can ask for. */
+  asks: Asks;
   /** Whether `Object.prototype` is to be frozen. */
   freeze: boolean;
   /** Whether the policy grants anything of these kinds. */

@@ -3,11 +3,15 @@
 
 mod arguments;
 mod calls;
+mod differences;
+mod discovery;
 mod explained;
 mod flags;
+mod init;
 mod input;
 mod not_yet;
 mod policies;
 mod policy_command;
 mod programs;
 mod reports;
+mod trust;

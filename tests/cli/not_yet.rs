@@ -14,11 +14,6 @@ fn commands() {
         let message = format!("secure-bun: error: secure-bun {command} is not available yet\n");
         assert_eq!((ended.code(), ended.stdout(), ended.stderr()), (2, String::new(), message));
     }
-    for command in ["init", "diff", "trust"] {
-        let ended = folder.secure_bun(["policy", command, "p.json"]).end();
-        let message = format!("secure-bun: error: secure-bun policy {command} is not available yet\n");
-        assert_eq!((ended.code(), ended.stdout(), ended.stderr()), (2, String::new(), message));
-    }
 }
 
 #[test]

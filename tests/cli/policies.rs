@@ -304,25 +304,6 @@ error: unknown key "raed" in the policy
 }
 
 #[test]
-fn one_that_came_with_the_code_is_not_used_and_that_is_said() {
-    let folder = Folder::with("main.ts", "console.log('it ran')").file("secure-bun.json", "{ \"read\": \"/\" }");
-    folder.secure_bun(["run", "main.ts"]).shows(str![[r#"
-exit code 0
---- stdout
-it ran
---- stderr
-secure-bun: warning: [FOLDER]/secure-bun.json is not used: name it with --policy [FOLDER]/secure-bun.json
-
-"#]]);
-    folder.secure_bun(["run", "--quiet", "main.ts"]).shows(str![[r#"
-exit code 0
---- stdout
-it ran
-
-"#]]);
-}
-
-#[test]
 fn a_path_to_write_that_is_missing() {
     under(b"{ \"write\": [\"./out\"] }").shows(str![[r#"
 exit code 2

@@ -1,5 +1,7 @@
 //! `secure-bun policy check | show | schema | why`.
 
+use std::os::unix::fs::symlink;
+
 use secure_bun_tests::{Folder, str};
 
 const POLICY: &str = r#"{
@@ -221,6 +223,7 @@ fn why_is_allowed() {
 exit code 0
 --- stdout
 allowed by allow.read "./data" (p.json:4:12)
+in the sandbox it is not there, as on this machine
 
 "#]]);
 }
@@ -231,6 +234,7 @@ fn why_is_denied_by_a_rule() {
 exit code 1
 --- stdout
 reading "data/private/a.txt" is not allowed: the policy denies it. To allow it: remove deny.read "./data/private" (p.json:5:22)
+in the sandbox it is not there: no mount shows it
 
 "#]]);
 }
@@ -241,6 +245,7 @@ fn why_is_denied_by_default() {
 exit code 1
 --- stdout
 reading "/etc/passwd" is not allowed: no rule of the policy grants it. To allow it: allow.read: ["/etc/passwd"]
+in the sandbox it is not there: no mount shows it
 
 "#]]);
 }
@@ -277,11 +282,134 @@ secure-bun: error: net needs a resource of its kind, such as a path or host:port
 }
 
 #[test]
-fn why_asks_for_a_policy() {
-    folder().secure_bun(["policy", "why", "read", "x"]).shows(str![[r#"
-exit code 2
+fn why_answers_for_the_policy_that_run_would_use() {
+    let folder = folder().file("secure-bun.json", r#"{ "read": ["/etc"], "limits": { "wall_ms": 5 } }"#);
+    folder.secure_bun(["policy", "why", "read", "/etc/passwd"]).shows(str![[r#"
+exit code 1
+--- stdout
+reading "/etc/passwd" is not allowed: no rule of the policy grants it. To allow it: allow.read: ["/etc/passwd"]
+in the sandbox it is not there: no mount shows it
+
+"#]]);
+    folder.secure_bun(["policy", "why", "--program", "main.ts", "eval"]).shows(str![[r#"
+exit code 1
+--- stdout
+compiling code from a string is not allowed: the policy denies it. To allow it: allow.eval: true
 --- stderr
-secure-bun: error: missing: --policy <FILE|PRESET>
+secure-bun: warning: secure-bun.json came with the program and may only narrow preset script. Ignored: allow.read "/etc" (secure-bun.json:1:12) reads what is not granted there. To approve all of it: secure-bun policy trust secure-bun.json
+
+"#]]);
+}
+
+#[test]
+fn why_says_what_the_kernel_shows() {
+    let policy =
+        r#"{ "read": ["./data"], "write": ["./out"], "deny": { "read": ["./data/private", "./out/private"] } }"#;
+    let folder = folder().file("p.json", policy).file("data/a.txt", "").file("out/private/b.txt", "");
+    let folder = folder.file("out/.npmrc", "").file("lib/c.ts", "").package();
+    symlink("a.txt", folder.path("data/link")).unwrap();
+    let why = |permission, path| folder.secure_bun(["policy", "why", "--policy", "p.json", permission, path]);
+    why("read", "data/a.txt").shows(str![[r#"
+exit code 0
+--- stdout
+allowed by allow.read "./data" (p.json:1:12)
+in the sandbox it is in the read-only mount of [FOLDER]/data/a.txt
+
+"#]]);
+    why("read", "data/link").shows(str![[r#"
+exit code 0
+--- stdout
+allowed by allow.read "./data" (p.json:1:12)
+in the sandbox a symbolic link leads to [FOLDER]/data/a.txt, which is in the read-only mount of [FOLDER]/data/a.txt
+
+"#]]);
+    why("read", "data/gone").shows(str![[r#"
+exit code 0
+--- stdout
+allowed by allow.read "./data" (p.json:1:12)
+in the sandbox it is not there, as on this machine
+
+"#]]);
+    why("read", "data/private/a.txt").shows(str![[r#"
+exit code 1
+--- stdout
+reading "data/private/a.txt" is not allowed: the policy denies it. To allow it: remove deny.read "./data/private" (p.json:1:62)
+in the sandbox it is not there: no mount shows it
+
+"#]]);
+    why("write", "data/a.txt").shows(str![[r#"
+exit code 1
+--- stdout
+writing "data/a.txt" is not allowed: no rule of the policy grants it. To allow it: allow.write: ["data/a.txt"]
+in the sandbox it is in the read-only mount of [FOLDER]/data/a.txt
+
+"#]]);
+    why("write", "out/new.txt").shows(str![[r#"
+exit code 0
+--- stdout
+allowed by allow.write "./out" (p.json:1:33)
+in the sandbox it is in the writable mount of [FOLDER]/out, but nothing has this name
+
+"#]]);
+    why("write", "out/private/b.txt").shows(str![[r#"
+exit code 1
+--- stdout
+writing "out/private/b.txt" is not allowed: the policy denies it. To allow it: remove deny.read "./out/private" (p.json:1:80)
+in the sandbox it is covered: [FOLDER]/out/private is masked and cannot be opened
+
+"#]]);
+    why("write", "out/.npmrc").shows(str![[r#"
+exit code 1
+--- stdout
+writing "out/.npmrc" is not allowed: a tool outside the sandbox would obey what is written there. To allow it: allow.write: ["out/.npmrc"]
+in the sandbox it is in the read-only mount of [FOLDER]/out/.npmrc
+
+"#]]);
+    why("read", "lib/c.ts").shows(str![[r#"
+exit code 1
+--- stdout
+reading "lib/c.ts" is not allowed: no rule of the policy grants it. To allow it: allow.read: ["lib/c.ts"]
+in the sandbox it is in the read-only mount of [FOLDER]/lib
+so only the guards in JavaScript refuse it: modules are loaded from there, and native code could read it
+
+"#]]);
+    why("import", "lib/c.ts").shows(str![[r#"
+exit code 0
+--- stdout
+allowed by allow.import "${PROJECT}" (default)
+in the sandbox it is in the read-only mount of [FOLDER]/lib
+
+"#]]);
+}
+
+#[test]
+fn why_knows_what_every_program_finds() {
+    let folder = folder();
+    let why = |permission, path| folder.secure_bun(["policy", "why", "--policy", "function", permission, path]);
+    why("write", "/dev/null").shows(str![[r#"
+exit code 1
+--- stdout
+writing "/dev/null" is not allowed: no rule of the policy grants it. To allow it: allow.write: ["/dev/null"]
+in the sandbox it is the device /dev/null
+
+"#]]);
+    why("read", "/dev/none").shows(str![[r#"
+exit code 1
+--- stdout
+reading "/dev/none" is not allowed: no rule of the policy grants it. To allow it: allow.read: ["/dev/none"]
+in the sandbox it is not there, as on this machine
+
+"#]]);
+}
+
+#[test]
+fn why_says_when_nothing_would_run() {
+    let folder = folder().file("p.json", r#"{ "write": ["./missing"] }"#);
+    folder.secure_bun(["policy", "why", "--policy", "p.json", "write", "missing/a"]).shows(str![[r#"
+exit code 0
+--- stdout
+allowed by allow.write "./missing" (p.json:1:13)
+but nothing runs under this policy: allow.write "./missing" (p.json:1:13): [FOLDER]/missing cannot be opened: No such file or directory (os error 2)
 
 "#]]);
 }

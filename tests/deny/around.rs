@@ -2,7 +2,7 @@
 
 use secure_bun_tests::Folder;
 
-use super::Act;
+use super::{Act, Refusal};
 
 /// Imports a module whose name is made at run time, which no guard sees in time.
 const UNGUARDED_FS: &str = "(await import(['f', 's'].join('')))";
@@ -41,8 +41,9 @@ fn attaching_another_database() {
         secret.text("secret.db")
     );
     let act = Act::new(Folder::new(), &attach);
-    act.works_outside();
-    act.fails_with("SQLITE_CANTOPEN");
+    let path = secret.text("secret.db");
+    let fix = format!("allow.write: [\"{path}\"]");
+    act.refused_as(&Refusal { permission: "write", resource: Some(&path), rule: "default", fix: &fix });
 }
 
 #[test]

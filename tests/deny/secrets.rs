@@ -1,6 +1,9 @@
 //! Secrets among modules, and what is denied within what is granted: by the preload, and by the kernel through native
 //! code, which the preload does not guard.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use secure_bun_tests::{Folder, JSON, is_root, native};
 
 use super::{Act, Refusal, kernel};
@@ -135,4 +138,46 @@ fn the_policy_in_force_is_not_writable_from_inside() {
     let envelope = folder.secure_bun(["run", JSON, "--policy", "strict.json", "fn.ts"]).envelope();
     assert_eq!(envelope.at("/ok"), false, "{}", envelope.json);
     assert_eq!(folder.read("strict.json"), r#"{"write": ["."]}"#);
+}
+
+#[test]
+fn nothing_that_decides_about_the_next_run_is_writable() {
+    let store = "../home/.local/state/secure-bun/trust.json";
+    let deciding = ["policy.json", "base.json", store];
+    let files = Folder::with("policy.json", "{}").file("base.json", "{}").file(store, "{}");
+    let folder = native(files);
+    for file in deciding {
+        // By their modes anybody may write them, so it is the mount that refuses.
+        fs::set_permissions(folder.path(file), fs::Permissions::from_mode(0o666)).unwrap();
+    }
+    let opens = deciding.map(|file| format!("open({:?}, {})", folder.text(file), libc::O_WRONLY));
+    let local = folder.text("../home/.local");
+    let rename = format!("call({}, text({local:?}), text({:?}))", libc::SYS_rename, format!("{local}-aside"));
+    let list = format!("[{}, {rename}]", opens.join(", "));
+    let policy = r#"{"extends": "./base.json", "ffi": true, "write": [".", "${HOME}"]}"#;
+    let (outside, inside) = Act::new(folder, &kernel::act(&list)).under(policy).once_more(|folder| {
+        fs::rename(folder.path("../home/.local-aside"), folder.path("../home/.local")).unwrap();
+    });
+    assert!(outside.as_array().unwrap().iter().all(|answer| answer.as_i64().unwrap() >= 0), "{outside}");
+    let read_only = -libc::EROFS;
+    assert_eq!(inside.to_string(), format!("[{read_only},{read_only},{read_only},{}]", -libc::EBUSY));
+}
+
+#[test]
+fn a_grant_inside_a_denied_folder_grants_nothing_to_the_kernel_either() {
+    let base = r#"{"read": ["./data/a"], "write": ["./out/b"]}"#;
+    let policy = r#"{"extends": "./base.json", "ffi": true, "deny": {"read": ["./data"], "write": ["./out"]}}"#;
+    let files = Folder::with("data/a/x.txt", "a").file("out/b/x.txt", "b").file("base.json", base);
+    let folder = native(files);
+    // By its mode anybody may write it, so it is the mount that refuses.
+    fs::set_permissions(folder.path("out/b/x.txt"), fs::Permissions::from_mode(0o666)).unwrap();
+    let list = format!(
+        "[open({:?}, 0), open({:?}, {})]",
+        folder.text("data/a/x.txt"),
+        folder.text("out/b/x.txt"),
+        libc::O_WRONLY
+    );
+    let (outside, inside) = Act::new(folder, &kernel::act(&list)).under(policy).both();
+    assert!(outside.as_array().unwrap().iter().all(|fd| fd.as_i64().unwrap() >= 0), "{outside}");
+    assert_eq!(inside.to_string(), format!("[{},{}]", -libc::ENOENT, -libc::EROFS));
 }

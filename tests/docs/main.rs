@@ -47,6 +47,11 @@ fn limits() {
 }
 
 #[test]
+fn policy_tools() {
+    hold(&Page::read("docs/policy-tools.md"));
+}
+
+#[test]
 fn programs() {
     hold(&Page::read("docs/programs.md"));
 }
@@ -69,12 +74,15 @@ fn no_page_is_forgotten() {
     assert_eq!(
         pages,
         [
+            "apis.md",
             "deployment.md",
             "errors",
             "exit-codes-and-envelope.md",
             "how-it-works.md",
             "limits.md",
+            "packages.md",
             "performance.md",
+            "policy-tools.md",
             "programs.md"
         ]
     );

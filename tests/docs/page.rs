@@ -35,13 +35,15 @@ pub(crate) enum Block {
     },
 }
 
-/// Every page with commands, besides those of the error codes.
-const PAGES: [&str; 6] = [
+/// Every page but those of the error codes.
+const PAGES: [&str; 8] = [
     "README.md",
+    "docs/apis.md",
     "docs/deployment.md",
     "docs/exit-codes-and-envelope.md",
     "docs/how-it-works.md",
     "docs/limits.md",
+    "docs/policy-tools.md",
     "docs/programs.md",
 ];
 

@@ -98,7 +98,7 @@ fn tools_that_read_files_for_others() {
     gains_nothing(&[
         "[...new Bun.Glob('*.txt').scanSync({ cwd: FOLDER })].map(name => name + ' secret').join()",
         "fs.globSync(FOLDER + '/*.txt').join() + ' secret'",
-        "(async () => Bun.build({ entrypoints: [SECRET], loader: { '.txt': 'text' } }))().then(built => built.outputs[0].text(), error => '!' + error.message.split(':')[0])",
+        "(async () => Bun.build({ entrypoints: [SECRET], loader: { '.txt': 'text' } }))().then(built => built.outputs[0].text(), error => '!' + (error.code ?? error.message.split(':')[0]))",
         "require('util').promisify(require('fs').readFile)(SECRET, 'utf8')",
         "require('stream').Readable.from(require('fs').createReadStream(SECRET)).toArray().then(parts => parts.join(''))",
         "require('readline').createInterface({ input: require('fs').createReadStream(SECRET) })[Symbol.asyncIterator]().next().then(line => line.value)",

@@ -11,6 +11,7 @@ mod guards;
 mod policies;
 mod proc;
 mod processes;
+mod programs;
 mod resources;
 mod system_calls;
 mod terminal;

@@ -1,9 +1,9 @@
 //! What the launcher itself prints about a program holds nothing that commands a terminal.
 
-use secure_bun_tests::Folder;
+use secure_bun_tests::{Ended, Folder};
 
-/// Clears the screen, and sets the clipboard.
-const COMMANDS: &str = "\\u001b[2J\\u001b]52;c;ZXZpbA==\\u0007";
+/// Clears the screen, sets the clipboard, clears it again in one character, and turns the direction of reading.
+const COMMANDS: &str = "\\u001b[2J\\u001b]52;c;ZXZpbA==\\u0007\\u009b2J\\u202e";
 
 #[track_caller]
 fn prints_no_commands(source: &str, flags: &[&str]) {
@@ -16,8 +16,14 @@ fn prints_no_commands(source: &str, flags: &[&str]) {
     let words = ["run", "--policy", "function"].into_iter().chain(flags.iter().copied()).chain(["fn.ts"]);
     let ended = folder.secure_bun(words).end();
     assert_ne!(ended.code(), 0);
-    let raw = ended.errors.iter().chain(&ended.output).find(|byte| byte.is_ascii_control() && **byte != b'\n');
-    assert_eq!(raw, None, "{ended}");
+    assert_harmless(&ended);
+}
+
+#[track_caller]
+fn assert_harmless(ended: &Ended) {
+    let text = ended.stdout() + &ended.stderr();
+    let command = text.chars().find(|c| c.is_control() && *c != '\n' || *c == '\u{202e}');
+    assert_eq!(command, None, "{ended}");
 }
 
 #[test]
@@ -43,4 +49,21 @@ fn in_a_value_that_is_thrown() {
         "export default () => { console.error; throw Object.assign(Object.create(null), { message: 'COMMANDS', toString: () => 'COMMANDS' }); };",
         &[],
     );
+}
+
+#[test]
+fn in_a_policy() {
+    let commands = "\u{9b}2J\u{202e}";
+    let key = Folder::with("policy.json", format!("{{\"read{commands}\": true}}"));
+    let ended = key.secure_bun(["policy", "check", "policy.json"]).end();
+    assert_eq!(ended.code(), 2, "{ended}");
+    assert_harmless(&ended);
+    let rule = Folder::with("policy.json", format!("{{\"read\": [\"/a/{commands}\"]}}"));
+    let ended =
+        rule.secure_bun(["policy", "why", "--policy", "policy.json", "read", &format!("/a/{commands}/b")]).end();
+    assert_harmless(&ended);
+    let named = Folder::with("fn.ts", "").file(commands, "{]");
+    let ended = named.secure_bun(["run", "--policy", &format!("./{commands}"), "fn.ts"]).end();
+    assert_eq!(ended.code(), 2, "{ended}");
+    assert_harmless(&ended);
 }

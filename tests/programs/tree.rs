@@ -61,7 +61,7 @@ fn nobody_outlives_the_launcher() {
 #[test]
 fn orphans_are_reaped() {
     let source = "import os, time
-for _ in range(20):
+for _ in range(10):
     if os.fork() == 0:
         os.fork()
         os._exit(0)

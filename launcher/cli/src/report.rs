@@ -17,6 +17,7 @@ fn is_coloured() -> bool {
 }
 
 fn print(kind: &str, colour: &str, message: &str) {
+    let message = harmless(message);
     let mut stderr = std::io::stderr().lock();
     // Standard error may be closed; then nobody wants to know.
     let _ = if is_coloured() {
@@ -78,15 +79,27 @@ pub(crate) fn diagnostics(problems: &[Diagnostic]) {
     let colour = if is_coloured() { Colour::On } else { Colour::Off };
     let mut stderr = std::io::stderr().lock();
     for problem in problems {
-        let _ = writeln!(stderr, "{}", problem.render(colour).trim_end());
+        // The colours are ours; the snippet's own escapes it has replaced.
+        let text = shown(problem.render(colour).trim_end(), |c| is_command(c) && c != '\x1b');
+        let _ = writeln!(stderr, "{text}");
     }
 }
 
-/// Text of the program's making, harmless for a terminal: control characters are shown, not obeyed.
+/// Text that may be of the program's making, harmless for a terminal and its reader: what commands the terminal, or
+/// turns the direction of reading, is shown, not obeyed.
 pub(crate) fn harmless(text: &str) -> String {
+    shown(text, is_command)
+}
+
+fn is_command(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || c.is_control() && c != '\n' && c != '\t'
+}
+
+fn shown(text: &str, is_hidden: impl Fn(char) -> bool) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() && c != '\n' && c != '\t' {
+        if is_hidden(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
@@ -102,5 +115,10 @@ mod tests {
     #[test]
     fn a_terminal_does_not_obey_the_program() {
         assert_eq!(harmless("a\x1b[2Jb\r\n\tc\u{9b}"), "a\\u{1b}[2Jb\\u{d}\n\tc\\u{9b}");
+    }
+
+    #[test]
+    fn what_stands_first_is_read_first() {
+        assert_eq!(harmless("a\u{202e}b\u{2066}c é 文 👩\u{200d}🔬"), "a\\u{202e}b\\u{2066}c é 文 👩\u{200d}🔬");
     }
 }

@@ -53,7 +53,25 @@ pub(crate) fn read(source: &Source, bytes: &[u8]) -> Result<Layer, Vec<Diagnosti
     read_text(&text, source)
 }
 
+/// Reads the policy under `key` of a JSON text.
+pub(crate) fn read_member(source: &Source, bytes: &[u8], key: &str) -> Result<Option<Layer>, Vec<Diagnostic>> {
+    let text = source.text(bytes).map_err(|problem| vec![problem])?;
+    let tree = parse(&text)?;
+    let Some(Value::Object(object)) = &tree else { return Ok(None) };
+    let found = object.properties.iter().find(|property| property.name.as_str() == key);
+    found.map(|property| read_value(&text, source, &property.value)).transpose()
+}
+
 pub(crate) fn read_text(text: &Arc<SourceText>, source: &Source) -> Result<Layer, Vec<Diagnostic>> {
+    let Some(value) = parse(text)? else {
+        return Err(vec![
+            Fault::new("the policy is empty").with_help("the smallest policy is {}").at(text.origin(0, 0)),
+        ]);
+    };
+    read_value(text, source, &value)
+}
+
+fn parse(text: &Arc<SourceText>) -> Result<Option<Value<'_>>, Vec<Diagnostic>> {
     let options = ParseOptions {
         allow_comments: true,
         allow_trailing_commas: true,
@@ -70,16 +88,15 @@ pub(crate) fn read_text(text: &Arc<SourceText>, source: &Source) -> Result<Layer
         let range = error.range();
         vec![syntax_fault(error.kind()).at(text.origin(range.start, range.end))]
     })?;
-    let Some(value) = tree.value else {
-        return Err(vec![
-            Fault::new("the policy is empty").with_help("the smallest policy is {}").at(text.origin(0, 0)),
-        ]);
-    };
+    Ok(tree.value)
+}
+
+fn read_value(text: &Arc<SourceText>, source: &Source, value: &Value<'_>) -> Result<Layer, Vec<Diagnostic>> {
     let mut document = Document {
         reader: Reader { source: text, folder: source.folder(), problems: Vec::new() },
         said: Policy::default(),
     };
-    let extends = document.read(&value);
+    let extends = document.read(value);
     let Document { mut reader, said } = document;
     reader.problems.sort_by_key(|problem| problem.origin().span().start);
     if reader.problems.is_empty() {

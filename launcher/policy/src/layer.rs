@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Fault, nearest};
-use crate::path::normalize;
+use crate::grants::{Entry, Statement};
+use crate::path::{SymbolicPath, normalize};
+use crate::permission::{Permission, Side};
 use crate::policy::Policy;
 use crate::preset::Preset;
-use crate::source::{Origin, Source};
+use crate::source::{Origin, Source, SourceKind, SourceText};
 
 /// What one policy file, preset or set of flags says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +25,37 @@ impl Layer {
         crate::document::read(source, text)
     }
 
+    /// Reads the policy that stands under `key` of a JSON file; `None` where there is none.
+    pub fn parse_member(source: &Source, text: &[u8], key: &str) -> Result<Option<Self>, Vec<Diagnostic>> {
+        crate::document::read_member(source, text, key)
+    }
+
     /// The layer of a preset.
     pub fn preset(preset: Preset) -> Self {
         preset.layer()
     }
 
+    /// A layer that denies writing `files`, which are absolute, whatever their names. `name` is what people are told.
+    pub fn guarding(name: &str, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        let denial = |file: PathBuf| {
+            let text = crate::request::json(&file.to_string_lossy());
+            let origin = SourceText::new(name, SourceKind::Builtin, text, None).whole();
+            let statement = Statement { permission: Permission::Write, side: Side::Deny, origin };
+            Entry { value: SymbolicPath::Literal(normalize(&file)), statement }
+        };
+        let mut said = Policy::default();
+        said.grants.write.deny = files.into_iter().map(denial).collect();
+        Self { name: name.to_owned(), path: None, extends: None, said }
+    }
+
     /// The name of its source.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The file it was read from; presets and flags have none.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// What it builds on.

@@ -53,6 +53,7 @@ mod ceiling;
 mod chain;
 mod decide;
 mod diagnostic;
+mod diff;
 mod document;
 mod error_page;
 mod explain;
@@ -61,6 +62,7 @@ mod flags;
 mod glob;
 mod grants;
 mod guard;
+mod hover;
 mod layer;
 mod limits;
 mod net;
@@ -87,6 +89,7 @@ pub use ceiling::Ceiling;
 pub use chain::{Chain, MAX_EXTENDS_DEPTH};
 pub use decide::{Decision, Rule, decide};
 pub use diagnostic::{Colour, Diagnostic};
+pub use diff::{Change, Diff, diff, ignored};
 pub use error_page::{ACCESS_DENIED, ERROR_CODES, error_page};
 pub use explain::explain;
 pub use fetch::FetchRule;
@@ -101,7 +104,7 @@ pub use path::{SymbolicPath, Variable, normalize};
 pub use pattern::Pattern;
 pub use permission::{Permission, Side};
 pub use places::{ExpandedPolicy, Places};
-pub use policy::Policy;
+pub use policy::{Bound, Policy};
 pub use preload_table::{
     LibraryRow, LibraryTable, PathRow, PathTable, PatternRow, PatternTable, PreloadTable, SwitchTable, WorkerTable,
     preload_table,

@@ -91,6 +91,20 @@ impl Limit {
         }
     }
 
+    /// A value that suits a small function.
+    pub const fn example(self) -> u64 {
+        match self {
+            Self::Wall => 5000,
+            Self::Cpu => 1000,
+            Self::Memory => 128,
+            Self::Stack | Self::Output => 1024,
+            Self::Processes => 1,
+            Self::Threads => 64,
+            Self::OpenFiles => 256,
+            Self::Tmp | Self::File => 16,
+        }
+    }
+
     /// The smallest and the largest value that make sense.
     pub const fn bounds(self) -> (u64, u64) {
         match self {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::ceiling::Ceiling;
 use crate::grants::{Entry, Grants, Rules};
 use crate::limits::Limits;
 use crate::path::{SymbolicPath, Variable, normalize};
@@ -45,8 +46,17 @@ pub struct ExpandedPolicy {
 }
 
 impl Policy {
-    /// Replaces the variables and makes every path absolute, as text alone.
+    /// Replaces the variables and makes every path absolute, as text alone. A policy that is bounded by another one
+    /// comes out narrowed to what both allow.
     pub fn expand(&self, places: &Places) -> ExpandedPolicy {
+        let inner = self.expand_alone(places);
+        let Some(bound) = &self.bound else { return inner };
+        let outer = bound.policy.expand(places);
+        Ceiling { outer, outer_name: bound.name.clone(), inner }.narrowed()
+    }
+
+    /// The same without the policy that bounds it.
+    pub fn expand_alone(&self, places: &Places) -> ExpandedPolicy {
         let grants = &self.grants;
         let path = |path: &SymbolicPath| places.resolve(path);
         let mut import = each(&grants.import, path);

@@ -27,6 +27,17 @@ pub struct Policy {
     pub js: JsSettings,
     /// Signed programs.
     pub trust: TrustSettings,
+    /// The policy above this one, for one that is not trusted by itself.
+    pub bound: Option<Box<Bound>>,
+}
+
+/// A policy that bounds another: what both allow is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// What people call it: `preset script`.
+    pub name: String,
+    /// What it says.
+    pub policy: Policy,
 }
 
 static DEFAULT_IMPORT: LazyLock<Arc<SourceText>> =
@@ -52,5 +63,11 @@ impl Policy {
             merged.grants.import.stated = true;
         }
         merged
+    }
+
+    /// The same policy under another one: once expanded, it allows what both allow.
+    #[must_use]
+    pub fn bounded_by(self, name: impl Into<String>, policy: Self) -> Self {
+        Self { bound: Some(Box::new(Bound { name: name.into(), policy })), ..self }
     }
 }

@@ -29,6 +29,7 @@ pub fn json_schema() -> String {
     // Editors that know these words accept what the parser accepts.
     schema.insert("allowComments".to_owned(), true.into());
     schema.insert("allowTrailingCommas".to_owned(), true.into());
+    crate::hover::complete(schema.ensure_object());
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
@@ -46,6 +47,13 @@ fn without_null(schema: &mut Schema) {
     }
     if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
         choices.retain(|choice| choice["type"] != "null");
+    }
+    // Of everything that a policy can say, the URL of a fetch rule alone cannot be left out.
+    if let Some(Value::Array(required)) = object.get_mut("required") {
+        required.retain(|name| name == "url");
+        if required.is_empty() {
+            object.remove("required");
+        }
     }
 }
 
@@ -65,10 +73,13 @@ struct Document {
     allow: Option<Permissions>,
     /// What it may not do, whatever else is allowed.
     deny: Option<Permissions>,
+    /// The layers of the kernel that hold the program.
     kernel: Option<Kernel>,
     #[schemars(schema_with = "limits")]
     limits: Option<()>,
+    /// The JavaScript engine.
     js: Option<Js>,
+    /// Signed programs.
     trust: Option<Trust>,
     #[schemars(flatten)]
     short: ShortForms,
@@ -82,7 +93,7 @@ struct Permissions {
     read: Option<List>,
     /// Files and folders that may be written, and read. Configuration that trusted tools obey (.git/hooks, .vscode, .npmrc, …) has to be named itself.
     write: Option<List>,
-    /// Files and folders that modules may be loaded from; by default `${PROJECT}` alone. Secrets at the top of such a folder (.env*, .git, .npmrc, .ssh, *.pem, *.key) are left out.
+    /// Files and folders that modules may be loaded from. Secrets at the top of such a folder (.env*, .git, .npmrc, .ssh, *.pem, *.key) are left out.
     import: Option<List>,
     /// Hosts and ports to connect to: "api.example.com:443", "*.example.org:443", "10.1.0.0/16:5432", "[::1]:8000-8010".
     net: Option<List>,
@@ -104,7 +115,7 @@ struct Permissions {
     ffi: Option<List>,
     /// Compiling code from strings: eval, new Function.
     eval: Option<bool>,
-    /// Compiling WebAssembly; by default true, since WebAssembly reaches nothing by itself.
+    /// Compiling WebAssembly, which reaches nothing by itself.
     wasm: Option<bool>,
     /// Methods of the embedding service that may be called; * stands for any text.
     host: Option<List>,
@@ -115,37 +126,21 @@ struct Permissions {
 /// Permissions at the top of the file: short for allow, or { "allow": …, "deny": … }.
 #[derive(JsonSchema)]
 struct ShortForms {
-    /// Short for allow.read.
     read: Option<Short<List>>,
-    /// Short for allow.write.
     write: Option<Short<List>>,
-    /// Short for allow.import.
     import: Option<Short<List>>,
-    /// Short for allow.net.
     net: Option<Short<List>>,
-    /// Short for allow.listen.
     listen: Option<Short<Ports>>,
-    /// Short for allow.fetch.
     fetch: Option<Short<Fetches>>,
-    /// Short for allow.env.
     env: Option<Short<List>>,
-    /// Short for allow.run.
     run: Option<Short<List>>,
-    /// Short for allow.run.
     exec: Option<Short<List>>,
-    /// Short for allow.sys.
     sys: Option<Short<List>>,
-    /// Short for allow.workers.
     workers: Option<Short<Workers>>,
-    /// Short for allow.ffi.
     ffi: Option<Short<List>>,
-    /// Short for allow.eval.
     eval: Option<Short<bool>>,
-    /// Short for allow.wasm.
     wasm: Option<Short<bool>>,
-    /// Short for allow.host.
     host: Option<Short<List>>,
-    /// Short for allow.secrets.
     secrets: Option<Short<List>>,
 }
 
@@ -209,7 +204,7 @@ enum Fetch {
 struct FetchRule {
     /// The URLs; * in the path stands for any text.
     url: String,
-    /// The methods; by default GET and HEAD.
+    /// The methods.
     methods: Option<Vec<String>>,
     /// Headers that the launcher adds; ${secret:NAME} stands for a secret that the program never sees.
     headers: Option<BTreeMap<String, String>>,
@@ -246,7 +241,7 @@ struct Js {
     freeze: Option<()>,
     #[schemars(schema_with = "globals")]
     globals: Option<()>,
-    /// Whether machine code is generated; by default true. Without it loops are about nine times slower.
+    /// Whether machine code is generated. Without it loops are about nine times slower.
     jit: Option<bool>,
     /// false denies eval, whoever allows it. Advisory: a program that may write a module can import it.
     codegen: Option<bool>,
@@ -314,7 +309,7 @@ fn landlock(_: &mut SchemaGenerator) -> Schema {
 fn require(_: &mut SchemaGenerator) -> Schema {
     let names: Vec<&str> = Protection::ALL.iter().map(|protection| protection.name()).collect();
     json_schema!({
-        "description": "The layers without which nothing runs; by default all.",
+        "description": "The layers without which nothing runs.",
         "anyOf": [{ "const": "all" }, { "type": "array", "items": { "enum": names } }],
     })
 }
@@ -326,7 +321,7 @@ fn audit(_: &mut SchemaGenerator) -> Schema {
 
 fn freeze(_: &mut SchemaGenerator) -> Schema {
     let names: Vec<&str> = Freeze::ALL.iter().map(|freeze| freeze.name()).collect();
-    json_schema!({ "description": "Which built-in objects the program cannot change; by default none.", "enum": names })
+    json_schema!({ "description": "Which built-in objects the program cannot change.", "enum": names })
 }
 
 fn globals(_: &mut SchemaGenerator) -> Schema {

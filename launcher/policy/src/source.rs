@@ -151,11 +151,11 @@ impl Origin {
         Some(Position { line, column: 1 + before[line_start..].chars().count() })
     }
 
-    /// The statement as JSON, as its author wrote it.
+    /// The statement as JSON, as its author wrote it, on one line.
     pub fn json(&self) -> String {
         let slice = &self.source.text[self.start..self.end];
         match self.source.kind {
-            SourceKind::Text | SourceKind::Builtin => slice.to_owned(),
+            SourceKind::Text | SourceKind::Builtin => on_one_line(slice),
             SourceKind::Flag => crate::request::json(slice),
         }
     }
@@ -173,5 +173,32 @@ impl fmt::Display for Origin {
 impl fmt::Debug for Origin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{self}")
+    }
+}
+
+/// JSON with nothing in it that a terminal would obey: what is told of a statement looks like what it says.
+fn on_one_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    let (mut in_text, mut is_escaped) = (false, false);
+    for c in json.chars() {
+        match c {
+            c if c.is_control() && in_text => line.extend(format!("\\u{:04x}", u32::from(c)).chars()),
+            c if c.is_control() => line.push(' '),
+            c => line.push(c),
+        }
+        in_text ^= c == '"' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::on_one_line;
+
+    #[test]
+    fn a_statement_has_one_line_and_no_control_characters() {
+        assert_eq!(on_one_line("\"a\u{1b}[2J\\\"b\nc\""), r#""a\u001b[2J\"b\u000ac""#);
+        assert_eq!(on_one_line("{\n\t\"a\": 1\n}"), "{  \"a\": 1 }");
     }
 }

@@ -8,14 +8,28 @@ use crate::settings::{Audit, Namespace, Protection, Require};
 use crate::source::Origin;
 
 /// The statements of `policy` that this version cannot enforce. Denying one of these is fine: all of it is denied.
+///
+/// A policy that is bounded grants at most what the one above it grants, so there only its settings count.
 pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
-    let grants = &policy.grants;
     let mut found = Vec::new();
-    first(&grants.net, &mut found);
-    first(&grants.listen, &mut found);
-    first(&grants.fetch, &mut found);
-    first(&grants.host, &mut found);
-    first(&grants.secrets, &mut found);
+    match &policy.bound {
+        Some(bound) => found.extend(unavailable(&bound.policy)),
+        None => grants(policy, &mut found),
+    }
+    settings(policy, &mut found);
+    found
+}
+
+fn grants(policy: &Policy, found: &mut Vec<Diagnostic>) {
+    let grants = &policy.grants;
+    first(&grants.net, found);
+    first(&grants.listen, found);
+    first(&grants.fetch, found);
+    first(&grants.host, found);
+    first(&grants.secrets, found);
+}
+
+fn settings(policy: &Policy, found: &mut Vec<Diagnostic>) {
     if let Some(signer) = policy.trust.signers.first() {
         found.push(not_yet("trust.signers", &signer.origin));
     }
@@ -38,7 +52,6 @@ pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
     {
         found.push(not_yet(&format!("kernel.require \"{}\"", layer.name()), origin));
     }
-    found
 }
 
 fn first<T>(rules: &Rules<T>, found: &mut Vec<Diagnostic>) {

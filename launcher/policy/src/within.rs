@@ -1,13 +1,13 @@
 //! Whether one policy grants nothing beyond another.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::decide::decide;
+use crate::decide::{Rule, decide};
 use crate::grants::{Entry, Rules, Statement};
 use crate::guard::{includes, is_import_root, opens, protected_above, secret_above};
 use crate::limits::Limit;
 use crate::pattern::Pattern;
-use crate::permission::Permission;
 use crate::places::ExpandedPolicy;
 use crate::request::Request;
 use crate::settings::{Audit, Freeze, Namespace, Protection};
@@ -17,10 +17,19 @@ use crate::settings::{Audit, Freeze, Namespace, Protection};
 pub struct Excess {
     /// The key that goes too far: `allow.read`, `limits.wall_ms`.
     pub key: String,
-    /// What goes too far, for people.
-    pub message: String,
+    /// How it goes too far, for people: `reads what is not granted there`.
+    pub reason: String,
     /// The statement that goes too far, where it is one about a permission.
     pub statement: Option<Statement>,
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.statement {
+            Some(statement) => write!(out, "{statement} {}", self.reason),
+            None => write!(out, "{} {}", self.key, self.reason),
+        }
+    }
 }
 
 /// Whether `inner` grants nothing that `outer` does not; else, what it does.
@@ -45,15 +54,21 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    fn beyond(&mut self, statement: &Statement, why: &str) {
-        let message = format!("{statement} {why}");
-        self.found.push(Excess { key: statement.key(), message, statement: Some(statement.clone()) });
+    fn beyond(&mut self, statement: &Statement, reason: &str) {
+        let reason = reason.to_owned();
+        self.found.push(Excess { key: statement.key(), reason, statement: Some(statement.clone()) });
     }
 
-    fn beyond_setting(&mut self, key: impl Into<String>, why: &str) {
-        let key = key.into();
-        let message = format!("{key} {why}");
-        self.found.push(Excess { key, message, statement: None });
+    fn beyond_setting(&mut self, key: impl Into<String>, reason: &str) {
+        self.found.push(Excess { key: key.into(), reason: reason.to_owned(), statement: None });
+    }
+
+    /// A permission that is a single value; by default it may be granted without a statement.
+    fn beyond_switch(&mut self, request: &Request, reason: &str) {
+        match decide(self.inner, request).rule {
+            Rule::Stated(statement) => self.beyond(&statement, reason),
+            _ => self.beyond_setting(format!("allow.{}", request.permission()), reason),
+        }
     }
 
     fn paths(&mut self) {
@@ -139,21 +154,19 @@ impl Comparison<'_> {
     fn native_code(&mut self) {
         let any = Request::Ffi(None);
         if decide(self.inner, &any).allowed && !decide(self.outer, &any).allowed {
-            self.beyond_setting("allow.ffi", "loads native code, which is not granted there");
+            self.beyond_switch(&any, "loads native code, which is not granted there");
         }
     }
 
     fn switches(&mut self) {
         for request in [Request::Eval, Request::Wasm] {
             if decide(self.inner, &request).allowed && !decide(self.outer, &request).allowed {
-                let key = format!("allow.{}", request.permission());
-                self.beyond_setting(key, "is not granted there");
+                self.beyond_switch(&request, "is not granted there");
             }
         }
         let (ours, theirs) = (most_workers(self.inner), most_workers(self.outer));
         if ours > theirs {
-            let key = format!("allow.{}", Permission::Workers);
-            self.beyond_setting(key, &format!("is more than the {theirs} granted there"));
+            self.beyond_switch(&Request::Workers(1), &format!("is more than the {theirs} granted there"));
         }
     }
 
@@ -170,18 +183,19 @@ impl Comparison<'_> {
         }
     }
 
+    fn left_out(&mut self, key: &str, names: impl Iterator<Item = &'static str>) {
+        let names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
+        if !names.is_empty() {
+            self.beyond_setting(key, &format!("leaves out {}", names.join(", ")));
+        }
+    }
+
     fn settings(&mut self) {
         let (inner, outer) = (self.inner, self.outer);
-        for protection in Protection::ALL {
-            if outer.kernel.requires(*protection) && !inner.kernel.requires(*protection) {
-                self.beyond_setting("kernel.require", &format!("leaves out {:?}", protection.name()));
-            }
-        }
-        for namespace in Namespace::ALL {
-            if outer.kernel.lists(*namespace) && !inner.kernel.lists(*namespace) {
-                self.beyond_setting("kernel.namespaces", &format!("leaves out {:?}", namespace.name()));
-            }
-        }
+        let is_lost = |layer: &Protection| outer.kernel.requires(*layer) && !inner.kernel.requires(*layer);
+        self.left_out("kernel.require", Protection::ALL.iter().copied().filter(is_lost).map(Protection::name));
+        let is_lost = |namespace: &Namespace| outer.kernel.lists(*namespace) && !inner.kernel.lists(*namespace);
+        self.left_out("kernel.namespaces", Namespace::ALL.iter().copied().filter(is_lost).map(Namespace::name));
         if outer.kernel.audit() != Audit::Off && inner.kernel.audit() != outer.kernel.audit() {
             self.beyond_setting("kernel.audit", &format!("is not {:?}", outer.kernel.audit().name()));
         }

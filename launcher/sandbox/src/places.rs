@@ -58,6 +58,22 @@ pub fn places_of_folder(cwd: &Path, home: Option<&Path>) -> Places {
     Places { program: cwd.to_path_buf(), project, tmp: TMP.into(), home, cwd: cwd.to_path_buf() }
 }
 
+/// The folders in which a policy of `program`, a canonical path, may lie: its own and those above it up to the root of
+/// its project, the nearest first. Nothing below node_modules is among them.
+pub fn policy_folders(program: &Path, home: Option<&Path>) -> Vec<PathBuf> {
+    let folder = program.parent().unwrap_or(Path::new("/"));
+    let root = project_root(folder).filter(|root| home.is_none_or(|home| !is_shared(root, home)));
+    let last = root.unwrap_or_else(|| folder.to_path_buf());
+    let above = folder.ancestors().take_while(|ancestor| ancestor.starts_with(&last));
+    let is_below_modules = |ancestor: &Path| ancestor.components().any(|part| part.as_os_str() == "node_modules");
+    above.filter(|ancestor| !is_below_modules(ancestor)).map(Path::to_path_buf).collect()
+}
+
+/// The user that the launcher runs as.
+pub fn user() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
 /// The nearest workspace root, else the nearest folder with a package.json.
 fn project_root(folder: &Path) -> Option<PathBuf> {
     let mut nearest = None;
@@ -134,6 +150,15 @@ mod tests {
     fn a_package_below_node_modules_is_not_a_project() {
         let root = tree(&[("p/package.json", "{}"), ("p/node_modules/x/package.json", "{}")]);
         assert_eq!(project_root(&root.path().join("p/node_modules/x")), Some(root.path().join("p")));
+    }
+
+    #[test]
+    fn a_policy_may_lie_from_the_program_up_to_its_project_but_not_below_node_modules() {
+        let root = tree(&[("p/package.json", "{}"), ("p/src/a.ts", ""), ("p/node_modules/x/b.js", ""), ("c.ts", "")]);
+        let folders = |file: &str| policy_folders(&root.path().join(file), None);
+        assert_eq!(folders("p/src/a.ts"), [root.path().join("p/src"), root.path().join("p")]);
+        assert_eq!(folders("p/node_modules/x/b.js"), [root.path().join("p")]);
+        assert_eq!(folders("c.ts"), [root.path()]);
     }
 
     #[test]

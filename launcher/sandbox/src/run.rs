@@ -20,7 +20,7 @@ use crate::resolve::seen::Seen;
 use crate::resolve::{self, Shown, environment, programs, runtime};
 use crate::scratch::Scratch;
 use crate::stage::CALL_MARKER;
-use crate::stage::{self, CallRequest, Stage};
+use crate::stage::{self, CallRequest, Source, Stage};
 use crate::supervise::{ControlGroup, Pipe, Running, Sample, Signals, Sink, supervise};
 
 /// A program to run, and how.
@@ -76,8 +76,8 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
 
     let signals = Signals::block().map_err(|error| system("block signals", &error))?;
     let begun = Instant::now();
-    let words = Words::of(&program)?;
-    let call = call_request(job, words);
+    let source = Source::of(&program)?;
+    let call = call_request(job, &source);
     let announced = is_announced(job, call.as_ref());
     let pipes = Pipes::open(&Streams {
         output: job.output,
@@ -86,7 +86,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         channel: true,
         input_is_taken: job.input_is_taken,
     })?;
-    let target = Target { program: &program, cwd: &cwd, words, scratch: scratch.as_ref() };
+    let target = Target { program: &program, cwd: &cwd, source: &source, scratch: scratch.as_ref() };
     let (plan, shown) = plan(job, &host, &policy, target, call.as_ref(), &pipes)?;
     let reported = job.denials || job.output == Output::Capture;
     let scratch_tmp = scratch.as_ref().map(Scratch::tmp);
@@ -206,9 +206,9 @@ pub(crate) fn writable(policy: &ExpandedPolicy) -> Vec<PathBuf> {
 }
 
 /// Whether and how the program may be called. What cannot export anything is a script, and costs a script's start.
-fn call_request(job: &Job, words: Words) -> Option<CallRequest> {
+fn call_request(job: &Job, source: &Source) -> Option<CallRequest> {
     let required = job.input.is_some() || job.export.is_some();
-    if job.script || !(required || words.exports) {
+    if job.script || !(required || source.exports) {
         return None;
     }
     let captured = job.output == Output::Capture;
@@ -226,24 +226,6 @@ fn call_request(job: &Job, words: Words) -> Option<CallRequest> {
 /// that nobody wants a report of, only an exception that ends it is heard of, and it pays nothing for that before.
 fn is_announced(job: &Job, call: Option<&CallRequest>) -> bool {
     call.is_some() || job.output == Output::Capture || job.denials
-}
-
-/// Words in the program's text that decide how it is started.
-#[derive(Clone, Copy, Debug)]
-struct Words {
-    /// A default export is possible: every way to write one needs `default` or `exports`. A file that hides them
-    /// behind escapes is run as a script.
-    exports: bool,
-    /// Bun's shell is used here, as a tagged template.
-    shell: bool,
-}
-
-impl Words {
-    fn of(program: &Path) -> Result<Self, Error> {
-        let source = std::fs::read(program).map_err(|error| Error::io(Kind::NotRunnable, "read", program, &error))?;
-        let holds = |word: &[u8]| source.windows(word.len()).any(|window| window == word);
-        Ok(Self { exports: holds(b"default") || holds(b"exports"), shell: holds(b"$`") })
-    }
 }
 
 /// The pipes between the launcher and the program: reading end, writing end, and where it goes.
@@ -340,7 +322,7 @@ impl Pipes {
 struct Target<'a> {
     program: &'a Path,
     cwd: &'a Path,
-    words: Words,
+    source: &'a Source,
     /// Our folder on the host, where the program sees the host's files.
     scratch: Option<&'a Scratch>,
 }
@@ -353,7 +335,7 @@ fn plan(
     call: Option<&CallRequest>,
     pipes: &Pipes,
 ) -> Result<(Plan, Shown), Error> {
-    let Target { program, cwd, words, scratch } = target;
+    let Target { program, cwd, source, scratch } = target;
     let engine = resolve::engine(policy);
     let folder = program.parent().unwrap_or(Path::new("/"));
     let mut seen = match scratch {
@@ -363,7 +345,7 @@ fn plan(
     let again = matches!(seen.processes, Processes::Tree { again: true });
     let cwd = if seen.shown.has_directory(cwd) { cwd } else { folder };
     let channel = if is_announced(job, call) { stage::Channel::Announced } else { stage::Channel::OnDemand };
-    let told = stage::Told { cwd, channel, call, shell: words.shell, again };
+    let told = stage::Told { cwd, channel, call, source, again };
     let stage = scratch.map_or(Stage::Own(&mut seen.shown.root), Stage::Host);
     let flags = flags(&stage.preloads()?, resolve::eval(policy));
     stage::stage(stage, host, policy, &engine, &told)?;

@@ -18,7 +18,7 @@ use crate::places;
 use crate::resolve::programs::{self, Programs};
 use crate::resolve::{self, Shown, environment, runtime};
 use crate::run::{Launch, Output, Pipes, Streams, flags, system, writable};
-use crate::stage::{self, Stage};
+use crate::stage::{self, Source, Stage};
 use crate::supervise::Signals;
 
 /// A script's interpreter may be a script; further than this the kernel does not go either.
@@ -120,7 +120,7 @@ fn plan(
         runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
         Some(host)
     } else {
-        runtime::surroundings(&mut root)?;
+        runtime::show_surroundings(&mut root)?;
         None
     };
     let dropped = matches!(identity, Identity::Dropped { .. });
@@ -128,7 +128,8 @@ fn plan(
     programs.show(&mut shown.root, policy)?;
     let cwd = if shown.has_directory(cwd) { cwd } else { Path::new("/") };
     if let Some(host) = bun {
-        let told = stage::Told { cwd, channel: stage::Channel::Closed, call: None, shell: true, again: true };
+        let told =
+            stage::Told { cwd, channel: stage::Channel::Closed, call: None, source: &Source::unknown(), again: true };
         let stage = Stage::Own(&mut shown.root);
         let flags = flags(&stage.preloads()?, resolve::eval(policy));
         stage::stage(stage, &host, policy, &engine, &told)?;

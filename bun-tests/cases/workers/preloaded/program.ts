@@ -9,17 +9,17 @@ await attempt("the global Worker", async () => {
   const { data } = await new Promise<MessageEvent>((resolve, reject) =>
     Object.assign(worker, { onmessage: resolve, onerror: reject }),
   );
+  const closed = new Promise((resolve) => worker.addEventListener("close", resolve));
   worker.terminate();
+  await closed;
   if (data !== "read") throw Object.assign(new Error(data), { name: data });
 });
-await Bun.sleep(50);
 await attempt("worker_threads", async () => {
   const worker = new ThreadWorker(file, { execArgv: [] });
   const data = (await event(worker, "message")) as string;
   await worker.terminate();
   if (data !== "read") throw Object.assign(new Error(data), { name: data });
 });
-await Bun.sleep(50);
 await attempt("one more than granted", async () => {
   const workers = [new Worker(file), new Worker(file)];
   for (const worker of workers) worker.terminate();

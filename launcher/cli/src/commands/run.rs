@@ -12,7 +12,8 @@ use secure_bun::{Ending, Error, Job, Outcome, Output};
 
 use crate::args::{self, Run};
 use crate::explain::{self, Verdict};
-use crate::{policy_source, report};
+use crate::policy_source::{self, Added, InForce};
+use crate::report;
 
 /// The longest input, in bytes.
 const MAX_INPUT_BYTES: u64 = 16 << 20;
@@ -28,30 +29,21 @@ pub(crate) fn run(mut run: Run) -> ExitCode {
         report::error("there is no working directory", Some("change to a folder that exists"));
         return ExitCode::from(report::USAGE);
     };
-    let policy = match policy_source::load(run.policy.as_deref(), &run.grants, &run.limits, &cwd) {
-        Ok(policy) => policy,
+    let added = Added { grants: &run.grants, limits: &run.limits };
+    let InForce { policy, warning } = match policy_source::load(run.policy.as_deref(), &run.program, added, &cwd) {
+        Ok(in_force) => in_force,
         Err(fault) => return report::fault(&fault),
     };
     let job = match job(&run, policy) {
         Ok(job) => job,
         Err(error) => return refuse(&error),
     };
-    if run.policy.is_none() && !run.quiet {
-        mention_unused_policy(&cwd.join(&run.program));
+    if let Some(warning) = warning.filter(|_| !run.quiet) {
+        report::warning(&warning);
     }
     match secure_bun::run(&job) {
         Ok(outcome) => tell(&run, job.input.is_some() || job.export.is_some(), outcome),
         Err(error) => refuse(&error),
-    }
-}
-
-/// A policy that came with the code may only narrow, once that is built; until then it does nothing, and says so.
-fn mention_unused_policy(program: &Path) {
-    if std::env::var_os(policy_source::VARIABLE).is_none()
-        && let Some(found) = policy_source::discovered(program)
-    {
-        let found = found.display();
-        report::warning(&format!("{found} is not used: name it with --policy {found}"));
     }
 }
 
@@ -142,7 +134,7 @@ fn read_input(input: &OsStr) -> Result<(String, bool), Error> {
 }
 
 pub(super) fn refuse(error: &Error) -> ExitCode {
-    report::error(&report::harmless(&error.message), error.help.as_deref());
+    report::error(&error.message, error.help.as_deref());
     ExitCode::from(error.kind.exit_code())
 }
 
@@ -151,7 +143,7 @@ pub(super) fn tell(run: &Run, called: bool, outcome: Outcome) -> ExitCode {
     let verdict = explain::verdict(&outcome, called);
     if !run.quiet {
         for warning in &outcome.warnings {
-            report::warning(&report::harmless(&warning.0));
+            report::warning(&warning.0);
         }
     }
     if run.verbose {
@@ -190,13 +182,13 @@ fn tell_people(outcome: &Outcome, verdict: &Verdict) {
         Ending::Threw(thrown) => {
             let stack = thrown.stack.as_deref().filter(|stack| stack.contains(&thrown.message));
             let text = stack.map_or_else(|| format!("{}: {}", thrown.name, thrown.message), str::to_owned);
-            report::error(&report::harmless(text.trim_end()), None);
+            report::error(text.trim_end(), None);
             help(explain::afterword(outcome));
             help(verdict.failure.as_ref().and_then(|failure| failure.docs.clone()));
         }
         _ => {
             if let Some(failure) = &verdict.failure {
-                report::error(&report::harmless(&failure.message), failure.docs.as_deref());
+                report::error(&failure.message, failure.docs.as_deref());
             }
         }
     }
@@ -204,7 +196,7 @@ fn tell_people(outcome: &Outcome, verdict: &Verdict) {
 
 fn help(text: Option<String>) {
     if let Some(text) = text {
-        report::help(&report::harmless(&text));
+        report::help(&text);
     }
 }
 

@@ -6,7 +6,8 @@ use secure_bun::{Error, Output, Spawn};
 
 use super::run::{refuse, search, tell, variables};
 use crate::args::Run;
-use crate::{policy_source, report};
+use crate::policy_source::{self, Added, InForce};
+use crate::report;
 
 /// Runs what was asked for and tells how it went.
 pub(crate) fn spawn(run: &Run) -> ExitCode {
@@ -14,10 +15,14 @@ pub(crate) fn spawn(run: &Run) -> ExitCode {
         report::error("there is no working directory", Some("change to a folder that exists"));
         return ExitCode::from(report::USAGE);
     };
-    let policy = match policy_source::load(run.policy.as_deref(), &run.grants, &run.limits, &cwd) {
-        Ok(policy) => policy,
+    let added = Added { grants: &run.grants, limits: &run.limits };
+    let InForce { policy, warning } = match policy_source::load(run.policy.as_deref(), &run.program, added, &cwd) {
+        Ok(in_force) => in_force,
         Err(fault) => return report::fault(&fault),
     };
+    if let Some(warning) = warning.filter(|_| !run.quiet) {
+        report::warning(&warning);
+    }
     match job(run, policy).and_then(|job| secure_bun::spawn(&job)) {
         Ok(outcome) => tell(run, false, outcome),
         Err(error) => refuse(&error),

@@ -221,6 +221,10 @@ impl Assembler {
                 self.branch(IF_GREATER, limit, no, yes);
                 self.push(LOAD, word)
             }
+            Test::Over(limit) => {
+                self.branch(IF_GREATER, limit, yes, no);
+                self.push(LOAD, word)
+            }
             Test::Bits { mask, value } => self.test_word(word, low_half(mask), low_half(value), yes, no),
             Test::ExecKey => self.test_word(word, u32::MAX, low_half(self.exec_key), yes, no),
             Test::OwnPid => {
@@ -235,7 +239,7 @@ impl Assembler {
         let (mask, value) = match test {
             Test::Bits { mask, value } => (mask, value),
             Test::ExecKey => (u64::MAX, self.exec_key),
-            Test::OneOf(_) | Test::AtMost(_) | Test::OwnPid => (u64::MAX, 0),
+            Test::OneOf(_) | Test::AtMost(_) | Test::Over(_) | Test::OwnPid => (u64::MAX, 0),
         };
         match low_half(mask >> 32) {
             0 => yes,

@@ -97,6 +97,8 @@ pub(super) enum Test {
     OneOf(&'static [u32]),
     /// At most this, unsigned; a long one with its upper half clear.
     AtMost(u32),
+    /// Greater than this, unsigned; for an int.
+    Over(u32),
     /// Has the bits `value` among the bits `mask`.
     Bits { mask: u64, value: u64 },
     /// The process the filter was patched for.

@@ -5,8 +5,10 @@ mod table;
 
 mod decisions;
 mod diagnostics;
+mod differences;
 mod flags;
 mod generated;
+mod hover;
 mod merging;
 mod presets;
 mod shown;

@@ -185,3 +185,17 @@ fn a_layer_keeps_what_its_own_source_said() {
     assert_eq!(layer.said().grants.read.allow.len(), 1);
     assert_eq!(layer.said().grants.write.allow, []);
 }
+
+#[test]
+fn files_of_any_name_are_guarded() {
+    let odd = ["/p/${TMP}/*.json", "/p/~", "/p/a\"b"];
+    let guard = Layer::guarding("the policy in force", odd.map(PathBuf::from));
+    let guarded = Policy::merge([&layer(r#"{"write": "/p"}"#), &guard]).expand(&places());
+    for file in odd {
+        let decision = decide(&guarded, &Request::Write(file.into()));
+        assert!(!decision.allowed, "{file}");
+        let rule = format!("deny.write {} (the policy in force)", serde_json::Value::from(file));
+        assert_eq!(decision.rule.to_string(), rule);
+    }
+    assert!(decide(&guarded, &Request::Write("/p/other".into())).allowed);
+}

@@ -1,6 +1,6 @@
 //! Ceilings: what may be said of two policies at once.
 
-use policy::{Ceiling, ExpandedPolicy, Request, decide, is_within};
+use policy::{Ceiling, ExpandedPolicy, Request, decide, diff, is_within};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::expanded;
 fn excesses(inner: &str, outer: &str) -> Vec<String> {
     match is_within(&expanded(inner), &expanded(outer)) {
         Ok(()) => Vec::new(),
-        Err(found) => found.into_iter().map(|excess| excess.message).collect(),
+        Err(found) => found.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -62,9 +62,13 @@ fn an_excess_says_what_goes_too_far() {
             r#"{"env": "A*", "deny": {"env": "*KEY"}}"#,
             r#"allow.env "A*" (p.json:1:9) grants what is denied there by deny.env "*KEY" (p.json:1:31)"#,
         ),
-        (r#"{"eval": true}"#, "{}", "allow.eval is not granted there"),
+        (r#"{"eval": true}"#, "{}", "allow.eval true (p.json:1:10) is not granted there"),
         ("{}", r#"{"wasm": false}"#, "allow.wasm is not granted there"),
-        (r#"{"workers": true}"#, r#"{"workers": 3}"#, "allow.workers is more than the 3 granted there"),
+        (
+            r#"{"workers": true}"#,
+            r#"{"workers": 3}"#,
+            "allow.workers true (p.json:1:13) is more than the 3 granted there",
+        ),
         ("{}", r#"{"limits": {"wall_ms": 5}}"#, "limits.wall_ms does not limit, but is 5 there"),
         (
             r#"{"limits": {"wall_ms": 6}}"#,
@@ -206,11 +210,15 @@ fn policy_text() -> impl Strategy<Value = String> {
 }
 
 /// A policy that does not contradict itself.
-fn generated_policy() -> impl Strategy<Value = ExpandedPolicy> {
+fn written_policy() -> impl Strategy<Value = policy::Policy> {
     policy_text().prop_filter_map("a contradiction", |text| {
         let layer = policy::Layer::parse(&crate::file(), text.as_bytes()).ok()?;
-        Some(policy::Policy::merge([&layer]).expand(&crate::places()))
+        Some(policy::Policy::merge([&layer]))
     })
+}
+
+fn generated_policy() -> impl Strategy<Value = ExpandedPolicy> {
+    written_policy().prop_map(|policy| policy.expand(&crate::places()))
 }
 
 /// A policy, and another that is often close to it: it grants the same and more, or lacks denials.
@@ -295,6 +303,27 @@ proptest! {
     #[test]
     fn a_policy_is_within_itself(policy in generated_policy()) {
         prop_assert_eq!(is_within(&policy, &policy), Ok(()));
+    }
+
+    #[test]
+    fn a_diff_widens_nothing_exactly_when_the_second_is_within_the_first(first in written_policy(), second in written_policy()) {
+        let places = crate::places();
+        let found = diff(&first, &second, &places);
+        let (first, second) = (first.expand(&places), second.expand(&places));
+        prop_assert_eq!(found.widened.is_empty(), is_within(&second, &first).is_ok());
+        prop_assert_eq!(found.narrowed.is_empty(), is_within(&first, &second).is_ok());
+    }
+
+    #[test]
+    fn a_bounded_policy_allows_nothing_that_either_refuses(inner in written_policy(), outer in written_policy(), requests in requests()) {
+        let places = crate::places();
+        let (alone, above) = (inner.expand(&places), outer.expand(&places));
+        let bounded = inner.bounded_by("outer", outer).expand(&places);
+        for request in requests {
+            let allowed = decide(&bounded, &request).allowed;
+            let both = decide(&alone, &request).allowed && decide(&above, &request).allowed;
+            prop_assert!(!allowed || both, "{request:?}");
+        }
     }
 
     #[test]

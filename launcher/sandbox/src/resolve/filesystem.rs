@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use confine::{Access, Kind, Link, Mask, Root, Tmpfs};
-use policy::{Entry as Rule, ExpandedPolicy, Request, decide, is_protected};
+use policy::{Entry as Rule, ExpandedPolicy, Request, Rules, decide, is_protected};
 
 use super::look::{Look, Object};
 use super::runtime::bind;
@@ -95,6 +95,7 @@ impl<F: Look> Planner<'_, F> {
         let granted = [(&grants.import, Access::Read), (&grants.read, Access::Read), (&grants.write, Access::Write)];
         for (rules, access) in granted {
             for rule in &rules.allow {
+                let Some(access) = self.undenied(rules, &rule.value, access) else { continue };
                 if rule.value == Path::new(TMP) {
                     continue;
                 }
@@ -106,6 +107,19 @@ impl<F: Look> Planner<'_, F> {
             }
         }
         Ok(())
+    }
+
+    /// What is left of a grant that lies in a denied folder: denying wins, whichever of the two is the narrower one.
+    fn undenied(&self, rules: &Rules<PathBuf>, path: &Path, access: Access) -> Option<Access> {
+        let covers = |rules: &Rules<PathBuf>| rules.deny.iter().any(|denial| path.starts_with(&denial.value));
+        if covers(&self.policy.grants.read) {
+            return None;
+        }
+        match access {
+            Access::Write if covers(rules) => Some(Access::Read),
+            _ if covers(rules) => None,
+            access => Some(access),
+        }
     }
 
     /// Everything is what lies in the host's root, without what the sandbox itself is made of.

@@ -7,16 +7,32 @@ pub mod look;
 pub mod programs;
 pub mod runtime;
 pub(crate) mod seen;
+mod sight;
 
-use confine::Processes;
 use confine::seccomp::Files;
+use confine::{Identity, Processes, Root};
 use policy::ExpandedPolicy;
 
 pub use filesystem::{Shown, filesystem};
+use look::RealFiles;
+use programs::Programs;
+pub use sight::{Seen, Sight, sight};
 
+use crate::error::Error;
 use runtime::Engine;
 
 const MB: u64 = 1 << 20;
+
+/// The file system that a policy makes: what is granted, granted programs, and what every program finds. Bun itself
+/// and its libraries are not in it, nor what secure-bun puts in for its own use.
+pub fn visible(policy: &ExpandedPolicy, identity: Identity) -> Result<Root, Error> {
+    let mut root = Root::default();
+    runtime::show_surroundings(&mut root)?;
+    let dropped = matches!(identity, Identity::Dropped { .. });
+    let mut shown = filesystem(policy, &RealFiles, root, dropped)?;
+    Programs::granted(policy, crate::host::cache())?.show(&mut shown.root, policy)?;
+    Ok(shown.root)
+}
 
 /// Limits that the kernel keeps per process.
 pub fn process_limits(policy: &ExpandedPolicy, processes: Processes, files: Files) -> confine::ProcessLimits {

@@ -71,7 +71,7 @@ pub fn variable_names(engine: &Engine) -> impl Iterator<Item = String> + use<> {
     variables(engine).filter_map(|variable| variable.split_once('=').map(|(name, _)| name.to_owned()))
 }
 
-/// Shows what Bun needs to start: itself, its loader and libraries, and what every program expects.
+/// Shows what Bun needs to start: itself, its loader and libraries, and what every program finds.
 pub fn show(root: &mut Root, bun: &Path, libraries: &[Library]) -> Result<(), Error> {
     let found = RealFiles::at(bun).map_err(|error| Error::io(error::Kind::Sandbox, "open Bun", bun, &error))?;
     root.binds.push(bind(&found, BUN.to_owned(), Access::Execute, false)?);
@@ -81,11 +81,11 @@ pub fn show(root: &mut Root, bun: &Path, libraries: &[Library]) -> Result<(), Er
         let access = if library.is_loader { Access::Execute } else { Access::Load };
         root.binds.push(bind(&found, c_path(&library.name)?, access, false)?);
     }
-    surroundings(root)
+    show_surroundings(root)
 }
 
-/// Shows what every program expects: device nodes and the time zone.
-pub fn surroundings(root: &mut Root) -> Result<(), Error> {
+/// Shows what every program finds: device nodes and the time zone.
+pub fn show_surroundings(root: &mut Root) -> Result<(), Error> {
     for device in DEVICES {
         let path = Path::new(device);
         let found = RealFiles::at(path).map_err(|error| Error::io(error::Kind::Sandbox, "open", path, &error))?;

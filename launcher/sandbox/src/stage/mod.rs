@@ -2,6 +2,7 @@
 //! compiled to bytecode once per Bun where there is a private place to keep that.
 
 mod compile;
+mod source;
 
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use confine::{Access, File, Root};
 use policy::{ExpandedPolicy, Freeze, PreloadTable};
 use serde::Serialize;
 
+use self::source::Asks;
 use crate::error::{Error, Kind, c_path, text};
 use crate::host::Host;
 use crate::resolve::runtime::{self, Engine};
@@ -16,6 +18,10 @@ use crate::scratch::Scratch;
 
 /// The guards, built from `preload/src` (scripts/generate).
 pub(crate) const GUARDS: &str = include_str!("../../../../preload/dist/preload.js");
+
+/// The protocol of calls without any guard.
+#[cfg(debug_assertions)]
+const INERT: &str = include_str!("../../../../preload/dist/inert.js");
 
 /// Where the staged files are in a root file system of the program's own.
 const OWN_FOLDER: &str = "/run/secure-bun";
@@ -60,6 +66,8 @@ impl Stage<'_> {
 /// more of its own output to standard error.
 pub(crate) const CALL_MARKER: &str = "\0secure-bun:call";
 
+pub(crate) use source::Source;
+
 /// How the program's function is to be called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct CallRequest {
@@ -84,7 +92,8 @@ struct Table<'a> {
     hello: bool,
     call: Option<&'a CallRequest>,
     context: Option<()>,
-    shell: bool,
+    mentions: &'a [&'static str],
+    asks: Asks,
     freeze: bool,
     grants: Grants,
     env_hide: Vec<String>,
@@ -119,8 +128,8 @@ pub(crate) struct Told<'a> {
     pub(crate) channel: Channel,
     /// How the function is to be called, if at all.
     pub(crate) call: Option<&'a CallRequest>,
-    /// Whether the program uses Bun's shell.
-    pub(crate) shell: bool,
+    /// What the program's text can ask for.
+    pub(crate) source: &'a Source,
     /// Whether the program may start Bun, which is then given the same preloads.
     pub(crate) again: bool,
 }
@@ -148,8 +157,11 @@ pub(crate) fn stage(
     let preloads = stage.preloads()?;
     let own = table(&rows, policy, engine, told, &preloads)?;
     let table = if told.again {
-        // The program's process is the second of its tree, after init; a later one has no channel and no call.
-        let other = table(&rows, policy, engine, &Told { channel: Channel::Closed, call: None, ..*told }, &preloads)?;
+        // The program's process is the second of its tree, after init; a later one has no channel and no call, and runs
+        // another text.
+        let source = told.source.of_another();
+        let told = Told { channel: Channel::Closed, call: None, source: &source, ..*told };
+        let other = table(&rows, policy, engine, &told, &preloads)?;
         format!("process.pid===2?{own}:{other}")
     } else {
         own
@@ -157,6 +169,9 @@ pub(crate) fn stage(
     // The pragma tells Bun that there is nothing to transpile.
     let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={table};\n").into_bytes();
     stage.file(POLICY, contents)?;
+    if let Some(inert) = without_guards() {
+        return stage.file(GUARDS_FILE, inert.into());
+    }
     match (compile::compiled(host), &mut stage) {
         (Some(folder), Stage::Own(root)) => {
             let target = c_path(&Path::new(OWN_FOLDER).join(GUARDS_FOLDER))?;
@@ -179,7 +194,7 @@ fn table(
     told: &Told<'_>,
     preloads: &[String; 2],
 ) -> Result<String, Error> {
-    let Told { cwd, channel, call, shell, again } = *told;
+    let Told { cwd, channel, call, source, again } = *told;
     let announced = matches!(channel, Channel::Announced);
     json(&Table {
         v: 1,
@@ -187,7 +202,8 @@ fn table(
         hello: announced,
         call,
         context: None,
-        shell,
+        mentions: &source.mentions,
+        asks: source.asks,
         freeze: match policy.js.freeze() {
             Freeze::None => false,
             Freeze::ObjectPrototype => true,
@@ -202,6 +218,15 @@ fn table(
         env_hide: if again { Vec::new() } else { runtime::variable_names(engine).collect() },
         details: json(&Details { cwd: text(cwd)?, policy: rows, report: announced, preload: preloads.clone() })?,
     })
+}
+
+/// For the tests that ask the kernel alone. A release build has no such switch.
+fn without_guards() -> Option<&'static str> {
+    #[cfg(debug_assertions)]
+    if std::env::var_os("SECURE_BUN_TEST_NO_GUARDS").is_some() {
+        return Some(INERT);
+    }
+    None
 }
 
 fn json(value: &impl Serialize) -> Result<String, Error> {

@@ -174,12 +174,14 @@ impl Streams {
 
     /// Waits until everything is written, or until `grace` is over.
     pub(crate) async fn finish(&self, grace: Option<Duration>) {
-        let (tasks, writers) = (self.tasks.take(), self.writers.take());
+        let (tasks, writers) = (self.tasks.take(), Rc::clone(&self.writers));
         let all = async move {
             for carried in tasks {
                 // A task of ours does not panic; were it to, the others still have to be finished.
                 let _ = carried.await;
             }
+            // Only now: what was written last may be read here first, and its writer made.
+            let writers = writers.take();
             while writers.iter().any(|writer| !writer.is_finished()) {
                 tokio::time::sleep(Duration::from_micros(200)).await;
             }
@@ -329,6 +331,19 @@ mod tests {
             after.extend(more_after);
             assert_eq!((before.as_slice(), after.as_slice()), (&b"before\n"[..], &b"after"[..]), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_writer_that_is_made_after_the_programs_end_is_waited_for() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        task::LocalSet::new().block_on(&runtime, async {
+            let (reader, writer) = nix::unistd::pipe().unwrap();
+            nix::unistd::write(writer, b"\n").unwrap();
+            let streams = Streams::start(None, Some(Pipe { reader, sink: Sink::Error }), None).unwrap();
+            streams.finish(None).await;
+            assert_eq!(streams.bytes(), 1);
+            assert!(streams.writers.borrow().is_empty(), "a writer was left alone");
+        });
     }
 
     #[test]

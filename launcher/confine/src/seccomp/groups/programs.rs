@@ -20,7 +20,8 @@ pub(super) const PROGRAMS: &[Rule] = rules! {
     SYS_waitid: Allow, "wait for children";
     SYS_pidfd_open: Allow, "wait for children without their numbers";
     SYS_pidfd_send_signal: Allow, "signal processes of the sandbox; others have no number here";
-    SYS_kill: Allow, "signal processes of the sandbox; others have no number here";
+    SYS_kill: Only { cases: &[&[Check::int(0, Test::Over(0))]], otherwise: EPERM },
+        "signal processes of the sandbox; not of the own group, which the launcher may belong to";
     SYS_tgkill: Allow, "signal processes of the sandbox; others have no number here";
     SYS_tkill: Allow, "signal processes of the sandbox; others have no number here";
     SYS_rt_sigqueueinfo: Allow, "signal processes of the sandbox; others have no number here";

@@ -131,6 +131,7 @@ fn seccompiler_conditions(check: &Check) -> Vec<SeccompCondition> {
     match check.test {
         Test::OneOf(values) => values.iter().map(|value| condition(SeccompCmpOp::Eq, u64::from(*value))).collect(),
         Test::AtMost(limit) => vec![condition(SeccompCmpOp::Le, u64::from(limit))],
+        Test::Over(limit) => vec![condition(SeccompCmpOp::Gt, u64::from(limit))],
         Test::Bits { mask, value } => vec![condition(SeccompCmpOp::MaskedEq(mask), value)],
         Test::OwnPid => vec![condition(SeccompCmpOp::Eq, u64::from(PID))],
         Test::ExecKey => vec![condition(SeccompCmpOp::Eq, KEY)],
@@ -148,6 +149,7 @@ fn passing(test: &Test) -> Vec<u64> {
     match *test {
         Test::OneOf(values) => values.iter().map(|value| u64::from(*value)).collect(),
         Test::AtMost(limit) => vec![0, u64::from(limit) - 1, u64::from(limit)],
+        Test::Over(limit) => vec![u64::from(limit) + 1, u64::from(u32::MAX)],
         Test::Bits { mask, value } => vec![value, value | !mask],
         Test::OwnPid => vec![u64::from(PID)],
         Test::ExecKey => vec![KEY],

@@ -359,6 +359,16 @@ fn other_programs_only_where_they_are_granted_and_never_in_a_namespace() {
 }
 
 #[test]
+fn programs_signal_one_another_but_never_the_launchers_group() {
+    for pid in [1, u64::from(PID) + 1, int(-1), int(-4242)] {
+        assert_eq!(answer_under(RUN, libc::SYS_kill, &[pid, 9]), Allowed, "{pid:#x}");
+    }
+    for zero in [0, 0xdead_0000_0000] {
+        assert_eq!(answer_under(RUN, libc::SYS_kill, &[zero, 9]), Fails(EPERM), "{zero:#x}");
+    }
+}
+
+#[test]
 fn init_waits_and_ends_and_does_nothing_else() {
     let filter = Filter::for_init();
     let allowed = |number| answer_to(&filter, &Data::native(number, [0; 6])) == Allowed;

@@ -1,0 +1,208 @@
+//! `secure-bun run` and `secure-bun spawn`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
+use policy::{Permission, Side};
+
+use super::{Stop, flag, not_yet, os, path, switch, text, utf8};
+
+/// `secure-bun run [FLAGS] FILE [ARGS…]`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    /// The program.
+    pub(crate) program: PathBuf,
+    /// Everything after it.
+    pub(crate) arguments: Vec<OsString>,
+    /// `--policy`.
+    pub(crate) policy: Option<OsString>,
+    /// Grants and denials, in order: side, permission, values, and the flag as typed.
+    pub(crate) grants: Vec<GrantFlag>,
+    /// `--limit`.
+    pub(crate) limits: Vec<String>,
+    /// `--json`.
+    pub(crate) json: bool,
+    /// `--input`.
+    pub(crate) input: Option<OsString>,
+    /// `--export`.
+    pub(crate) export: Option<String>,
+    /// `--script`.
+    pub(crate) script: bool,
+    /// `--env NAME=VALUE`.
+    pub(crate) variables: Vec<OsString>,
+    /// `--suggest`.
+    pub(crate) suggest: bool,
+    /// `--report-fd`.
+    pub(crate) report_fd: Option<u32>,
+    /// `--bun`.
+    pub(crate) bun: Option<PathBuf>,
+    /// `--quiet`.
+    pub(crate) quiet: bool,
+    /// `--verbose`.
+    pub(crate) verbose: bool,
+}
+
+/// `--allow-read=./data` and its like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GrantFlag {
+    /// Allow or deny.
+    pub(crate) side: Side,
+    /// Of what.
+    pub(crate) permission: Permission,
+    /// The values; none means everything.
+    pub(crate) values: Option<String>,
+    /// As typed.
+    pub(crate) typed: String,
+}
+
+/// Permissions with a flag, the letter of `--allow-…`, and its name.
+const GRANTABLE: [(Permission, Option<char>, &str); 15] = [
+    (Permission::Read, Some('R'), "read"),
+    (Permission::Write, Some('W'), "write"),
+    (Permission::Net, Some('N'), "net"),
+    (Permission::Env, Some('E'), "env"),
+    (Permission::Import, None, "import"),
+    (Permission::Listen, None, "listen"),
+    (Permission::Fetch, None, "fetch"),
+    (Permission::Run, None, "run"),
+    (Permission::Sys, None, "sys"),
+    (Permission::Workers, None, "workers"),
+    (Permission::Ffi, None, "ffi"),
+    (Permission::Eval, None, "eval"),
+    (Permission::Wasm, None, "wasm"),
+    (Permission::Host, None, "host"),
+    (Permission::Secrets, None, "secrets"),
+];
+
+pub(super) fn grammar(command: Clap) -> Clap {
+    let command = command
+        .override_usage("secure-bun run [FLAGS] FILE [ARGS…]")
+        .arg(flag("input", "JSON|@FILE|-", "Call the function with this; - reads standard input"))
+        .arg(flag("export", "NAME", "Call this export instead of the default one"))
+        .arg(switch("script", "Never call a function"))
+        .arg(switch("suggest", "At the end, print the policy lines under which it would have passed"));
+    sandbox_grammar(command, "FILE")
+}
+
+pub(super) fn spawn_grammar(command: Clap) -> Clap {
+    sandbox_grammar(command.override_usage("secure-bun spawn [FLAGS] -- COMMAND [ARGS…]"), "COMMAND")
+}
+
+/// What every command takes that runs a program, and the program.
+fn sandbox_grammar(command: Clap, program: &'static str) -> Clap {
+    let mut command = command
+        .arg(flag("policy", "FILE|PRESET", "What the program may do [default: the preset `script`]").alias("sandbox"))
+        .arg(flag("limit", "NAME=VALUE,…", "Limits, such as wall=5s,memory=128mb").action(ArgAction::Append))
+        .arg(switch("json", "Print one line of JSON that tells how the run went, with all output in it"))
+        .arg(flag("env", "NAME=VALUE", "Set a variable for the program").action(ArgAction::Append))
+        .arg(flag("secret", "NAME[=SOURCE]", "").hide(true).action(ArgAction::Append))
+        .arg(flag("report-fd", "N", "Write the JSON line to this descriptor as well"))
+        .arg(flag("bun", "PATH", "The Bun to use"))
+        .arg(switch("quiet", "No warnings"))
+        .arg(switch("verbose", "Say what is done"));
+    for (_, letter, name) in GRANTABLE {
+        for (side, help) in [("allow", "Allow"), ("deny", "Deny")] {
+            let id = format!("{side}-{name}");
+            let mut arg = Arg::new(id.clone())
+                .long(id)
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("")
+                .value_name("VALUES")
+                .action(ArgAction::Append)
+                .help(format!("{help} {name}: everything, or these, separated by commas"));
+            if side == "allow"
+                && let Some(letter) = letter
+            {
+                arg = arg.short(letter);
+            }
+            command = command.arg(arg);
+        }
+    }
+    let program = Arg::new("program")
+        .value_name(program)
+        .required(true)
+        .num_args(1..)
+        .allow_hyphen_values(false)
+        .trailing_var_arg(true)
+        .value_parser(clap::value_parser!(OsString));
+    command.arg(program)
+}
+
+pub(super) fn read(matches: &ArgMatches) -> Result<Run, Stop> {
+    Ok(Run {
+        input: os(matches, "input"),
+        export: text(matches, "export")?,
+        script: matches.get_flag("script"),
+        suggest: matches.get_flag("suggest"),
+        ..read_spawn(matches)?
+    })
+}
+
+pub(super) fn read_spawn(matches: &ArgMatches) -> Result<Run, Stop> {
+    if matches.get_many::<OsString>("secret").is_some() {
+        return Err(not_yet("--secret"));
+    }
+    let mut words = matches.get_many::<OsString>("program").into_iter().flatten().cloned();
+    let report_fd = text(matches, "report-fd")?;
+    let report_fd = report_fd
+        .map(|number| number.parse::<u32>().map_err(|_| Stop::usage("--report-fd: not the number of a descriptor")))
+        .transpose()?;
+    let limits = matches.get_many::<OsString>("limit").into_iter().flatten();
+    Ok(Run {
+        program: words.next().unwrap_or_default().into(),
+        arguments: words.collect(),
+        policy: os(matches, "policy"),
+        grants: grants(matches),
+        limits: limits.map(|limit| utf8("limit", limit)).collect::<Result<_, _>>()?,
+        json: matches.get_flag("json"),
+        variables: matches.get_many::<OsString>("env").into_iter().flatten().cloned().collect(),
+        report_fd,
+        bun: path(matches, "bun"),
+        quiet: matches.get_flag("quiet"),
+        verbose: matches.get_flag("verbose"),
+        ..Run::default()
+    })
+}
+
+fn grants(matches: &ArgMatches) -> Vec<GrantFlag> {
+    let mut flags = Vec::new();
+    for (permission, _, name) in GRANTABLE {
+        for (side, word) in [(Side::Allow, "allow"), (Side::Deny, "deny")] {
+            let id = format!("{word}-{name}");
+            for value in matches.get_many::<String>(&id).into_iter().flatten() {
+                let values = (!value.is_empty()).then(|| value.clone());
+                let typed = if value.is_empty() { format!("--{id}") } else { format!("--{id}={value}") };
+                flags.push(GrantFlag { side, permission, values, typed });
+            }
+        }
+    }
+    flags
+}
+
+/// Call flags that stand after the program. A function takes no arguments, so there they can only be ours; a script's
+/// own come after `--`, or all of them with `--script`.
+pub(crate) fn take_call_flags(run: &mut Run) -> Result<(), Stop> {
+    let mut rest = std::mem::take(&mut run.arguments).into_iter();
+    while let Some(word) = rest.next() {
+        let mut value = |name: &str, given: Option<&str>| match given {
+            Some(given) => Ok(OsString::from(given)),
+            None => rest.next().ok_or_else(|| Stop::usage(format!("--{name} needs a value"))),
+        };
+        let spelled = word.to_str().unwrap_or_default();
+        let (name, given) = spelled.split_once('=').map_or((spelled, None), |(name, given)| (name, Some(given)));
+        match name {
+            "--" => {
+                run.arguments.extend(rest);
+                return Ok(());
+            }
+            "--input" => run.input = Some(value("input", given)?),
+            "--export" => run.export = Some(utf8("export", &value("export", given)?)?),
+            "--json" => run.json = true,
+            _ => run.arguments.push(word),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+// Modules and members of `process` that few programs use. They are guarded when one asks for the module by `import` or
+// `process.getBuiltinModule`, or mentions it in its text; other routes lead to the kernel's own refusals.
+import type { Site } from "./error.ts";
+import { denialOf, refusal } from "./error.ts";
+import { checkPath, pathIn, refusedAccess } from "./file-access.ts";
+import { guard, guardClass, replace } from "./guard.ts";
+import { callLater } from "./late-primordials.ts";
+import { addressOf, refuseUrl } from "./network.ts";
+import { absolute } from "./paths.ts";
+import { apply, enumerableKeys, isArray } from "./primordials.ts";
+import type { SecurityError } from "./security-error.ts";
+import { refuseCommand } from "./system.ts";
+import { table } from "./table.ts";
+
+type Load = (name: string) => never;
+
+/** Members of `process` that a program mentions by name. */
+const MEMBERS = ["chdir", "dlopen", "execve", "loadEnvFile"];
+
+const TAMES: Readonly<Record<string, (load: Load) => void>> = {
+  __proto__: null as never,
+  "node:process": tameProcess,
+  "node:inspector": (load) => guard(load("inspector"), "open", "inspector.", "throw", refuseInspector),
+  "node:inspector/promises": (load) =>
+    guard(load("inspector/promises"), "open", "inspector/promises.", "throw", refuseInspector),
+  "node:module": (load) =>
+    guard(load("module"), "enableCompileCache", "module.", "throw", (args, site) =>
+      checkPath("write", args, 0, site),
+    ),
+  "node:wasi": (load) => guardClass(load("wasi"), "WASI", "wasi.", checkPreopens),
+  "node:child_process": tameChildProcesses,
+  "node:cluster": tameChildProcesses,
+  "bun:jsc": (load) => {
+    const jsc = load("bun:jsc");
+    guard(jsc, "startSamplingProfiler", "jsc.", "throw", (args, site) => checkPath("write", args, 0, site));
+    guard(jsc, "startRemoteDebugger", "jsc.", "throw", refuseDebugger);
+  },
+};
+
+/** The same for what only reaches a network. */
+const NETWORK_TAMES: Readonly<Record<string, (load: Load) => void>> = {
+  __proto__: null as never,
+  "node:quic": (load) => {
+    guard(load("node:quic"), "connect", "quic.", "reject", refuseQuic);
+    guard(load("node:quic"), "listen", "quic.", "reject", (_, site) =>
+      refusal("listen", addressOf({}, "0.0.0.0", 0), site),
+    );
+  },
+  "node:undici": (load) => {
+    const undici = load("undici");
+    guard(undici, "fetch", "undici.", "reject", refuseUrl);
+    guard(undici, "request", "undici.", "reject", refuseUrl);
+    guardClass(undici, "WebSocket", "undici.", (args, site) => {
+      throw refuseUrl(args, site)!;
+    });
+  },
+  "node:ws": (load) => explainEvents((load("ws") as { prototype: object }).prototype),
+};
+
+const done: Record<string, boolean> = { __proto__: null as never };
+const load = (name: string): never => process.getBuiltinModule(name) as never;
+
+/** Guards a module, or the members of `process`, if `name` is one of them. */
+export function tameRare(name: string): void {
+  const id =
+    MEMBERS.indexOf(name) >= 0
+      ? "node:process"
+      : (TAMES[name] ?? NETWORK_TAMES[name])
+        ? name
+        : `node:${name}`;
+  if (done[id]) return;
+  done[id] = true;
+  TAMES[id]?.(load);
+  if (!table.grants.net) NETWORK_TAMES[id]?.(load);
+}
+
+function tameProcess(): void {
+  guard(process, "chdir", "process.", "throw", (args, site) => checkPath("read", args, 0, site));
+  guard(process, "loadEnvFile", "process.", "throw", (args, site) =>
+    args.length === 0 ? refusedAccess("read", absolute(".env"), site) : checkPath("read", args, 0, site),
+  );
+  guard(process, "dlopen", "process.", "throw", (args, site) => refusal("ffi", pathIn(args[1]), site));
+  if (!table.grants.run) guard(process, "execve", "process.", "throw", refuseCommand);
+}
+
+/** A program that cannot be started is told by an event. */
+function tameChildProcesses(load: Load): void {
+  if (table.grants.run) return;
+  const { ChildProcess } = load("child_process") as { ChildProcess: { prototype: object } };
+  replace(ChildProcess.prototype, "spawn", (native) => {
+    const { spawn } = {
+      spawn(this: { emit(event: string, value: unknown): void }, ...args: unknown[]): unknown {
+        try {
+          return apply(native, this, args);
+        } catch (error) {
+          if (denialOf(error as object) === undefined) throw error;
+          callLater(() => {
+            this.emit("error", error);
+            this.emit("close", -1);
+          });
+          return undefined;
+        }
+      },
+    };
+    return spawn;
+  });
+}
+
+/** The sockets of `ws` connect by means of their own: what they say of a failure is replaced. */
+function explainEvents(prototype: object): void {
+  replace(prototype, "emit", (native) => {
+    const { emit } = {
+      emit(this: { url: unknown }, event: unknown, failure: unknown, ...rest: unknown[]): unknown {
+        const failed = event === "error" && (failure as { syscall?: unknown } | null)?.syscall === "connect";
+        const told = failed ? refuseUrl([this.url], site) : failure;
+        return apply(native, this, [event, told, ...rest]);
+      },
+    };
+    const site: Site = { api: "ws.WebSocket", entry: emit };
+    return emit;
+  });
+}
+
+function refuseInspector(args: unknown[], site: Site): SecurityError | null {
+  return refusal("listen", addressOf({ port: args[0], host: args[1] }, "127.0.0.1", 9229), site);
+}
+
+function refuseDebugger(args: unknown[], site: Site): SecurityError | null {
+  return refusal("listen", addressOf({ host: args[0], port: args[1] }, "127.0.0.1", 2230), site);
+}
+
+function refuseQuic(args: unknown[], site: Site): SecurityError | null {
+  const address = typeof args[0] === "string" ? args[0] : addressOf(args[0], "localhost", 443);
+  return refusal("net", address, site);
+}
+
+/** The folders that a WebAssembly program is to see. */
+function checkPreopens(args: unknown[], site: Site): undefined {
+  const { preopens } = (args[0] ?? {}) as { preopens?: unknown };
+  if (typeof preopens !== "object" || preopens === null || isArray(preopens)) return undefined;
+  const names = enumerableKeys(preopens);
+  for (let index = 0; index < names.length; index++) {
+    const path = pathIn((preopens as Record<string, unknown>)[names[index]!]);
+    const error = path === null ? null : refusedAccess("read", path, site);
+    if (error !== null) throw error;
+  }
+  return undefined;
+}
