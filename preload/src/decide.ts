@@ -149,10 +149,10 @@ function decideProgram(policy: PreloadTable, program: string): Verdict {
   return UNSTATED;
 }
 
-/** A name is granted in the folders where programs are. */
+/** A name is granted in the folders where programs are; a path also grants the bare name that is found there. */
 function grantsProgram(pattern: string, program: string): boolean {
   if (pattern === "*" || pattern === program) return true;
-  if (startsWith(pattern, "/")) return isWithin(program, pattern);
+  if (startsWith(pattern, "/")) return isWithin(program, pattern) || isFoundWithin(program, pattern);
   for (let index = 0; index < PROGRAM_FOLDERS.length; index++)
     if (program === PROGRAM_FOLDERS[index]! + "/" + pattern) return true;
   return false;
@@ -162,9 +162,14 @@ function grantsProgram(pattern: string, program: string): boolean {
 function deniesProgram(pattern: string, program: string): boolean {
   if (pattern === "*" || pattern === program) return true;
   if (!startsWith(pattern, "/")) return program === `${folderOf(program)}/${pattern}`;
-  if (indexOf(program, "/") >= 0) return isWithin(program, pattern);
+  return isWithin(program, pattern) || isFoundWithin(program, pattern);
+}
+
+/** Whether a bare name stands for a program at or below `path`. */
+function isFoundWithin(program: string, path: string): boolean {
+  if (indexOf(program, "/") >= 0) return false;
   for (let index = 0; index < PROGRAM_FOLDERS.length; index++)
-    if (isWithin(PROGRAM_FOLDERS[index]! + "/" + program, pattern)) return true;
+    if (isWithin(PROGRAM_FOLDERS[index]! + "/" + program, path)) return true;
   return false;
 }
 

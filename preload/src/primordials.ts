@@ -95,6 +95,11 @@ export function startsWith(text: string, prefix: string): boolean {
   return substring(text, 0, prefix.length) === prefix;
 }
 
+/** Whether `text` ends with `suffix`. */
+export function endsWith(text: string, suffix: string): boolean {
+  return text.length >= suffix.length && substring(text, text.length - suffix.length) === suffix;
+}
+
 /** Adds to the end of a list without calling a method of it, or a setter somebody put on its prototype. */
 export function append<Item>(list: Item[], item: Item): void {
   defineValue(list, list.length, item, true);

@@ -46,7 +46,7 @@ export interface Asks {
  */
 export interface Table {
   v: 1;
-  /** Absent where the preload runs without a launcher: in tests. */
+  /** Absent where no launcher listens: in tests, and in a Bun that the program started. */
   channel: number | null;
   /** Whether the channel is opened before the program runs, else when there is something to say. */
   hello: boolean;

@@ -31,7 +31,7 @@ fn libraries() -> Vec<PathBuf> {
     paths
 }
 
-fn library(name: &str) -> PathBuf {
+pub(crate) fn library(name: &str) -> PathBuf {
     let is_it = |path: &PathBuf| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name));
     libraries().into_iter().find(is_it).unwrap_or_else(|| panic!("a shell has {name}"))
 }
@@ -223,6 +223,17 @@ fn processes_outside_are_not_signalled_and_not_seen() {
     other.wait().unwrap();
     assert_eq!(outside, "True\nthere\nTrue\n\n");
     assert_eq!(inside, "False\nnobody\nFalse\n\n");
+}
+
+/// /proc shows each process the network that it is in.
+#[test]
+fn the_network_of_the_host_is_not_to_be_seen() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let source = format!(
+        "print(any('0100007F:{:04X}' in line for line in open('/proc/self/net/tcp')))",
+        listener.local_addr().unwrap().port()
+    );
+    assert_eq!(python(&source), ("True\n\n".to_owned(), "False\n\n".to_owned()));
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn refusals_are_listed_with_their_rule() {
     };
     assert_eq!(listed(0), ["run", "tr", "deny.run \"tr\" (policy.json:1:36)"]);
     assert_eq!(listed(1), ["run", "ls", "default"]);
-    assert_eq!(envelope.at("/sandbox/layers/namespaces").to_string(), r#"["user","pid","mnt","ipc","uts"]"#);
+    assert_eq!(envelope.at("/sandbox/layers/namespaces").to_string(), r#"["user","pid","mnt","net","ipc","uts"]"#);
 }
 
 #[test]

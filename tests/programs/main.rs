@@ -4,6 +4,7 @@
 mod escapes;
 mod granted;
 mod javascript;
+mod spawn;
 mod tree;
 
 use secure_bun_tests::{Ended, Folder};

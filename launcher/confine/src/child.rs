@@ -313,7 +313,8 @@ fn mount_proc(setup: &Setup<'_>, root: Fd, proc: Fd) -> Outcome<()> {
     setup.allow(proc, Access::Read, Kind::Directory, Step::MountProc)?;
     sys::attach(proc, root, place).at(Step::MountProc)?;
     if matches!(setup.plan.processes, Processes::One) {
-        // Addresses, connections and listeners of the host, which is in the same network namespace; each task has them.
+        // Addresses, connections and listeners of the host, which is in the same network namespace; each task has them,
+        // too. A tree has a network namespace of its own, which is empty.
         for network in [c"proc/self/net", c"proc/self/task"] {
             cover(root, network, Kind::Directory).at(Step::MountProc)?;
         }

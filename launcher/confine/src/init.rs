@@ -15,6 +15,9 @@ use crate::seccomp::Filter;
 use crate::start::{self, NAMESPACES};
 use crate::sys::{self, Change, Child, CloneFlags, Errno, Fd, Memory, MountFlags, Shared, Stack};
 
+/// A network namespace, too: /proc shows each process the network that it is in, and this one is empty.
+const TREE_NAMESPACES: CloneFlags = CloneFlags(NAMESPACES.0 | libc::CLONE_NEWPID | libc::CLONE_NEWNET);
+
 /// What init has from the launcher.
 struct Init<'a, 's> {
     private: PrivateSetup<'a, 's>,
@@ -35,7 +38,7 @@ struct Init<'a, 's> {
 /// Starts init, and it the program. On failure nothing has run and nothing is left behind.
 pub(crate) fn start(mut private: PrivateSetup<'_, '_>, again: bool, stack: &mut Stack) -> Result<Child, Error> {
     let at = |step: Step| move |errno| Error { step, errno, path: None };
-    let (identity, namespaces) = (private.setup.plan.identity, CloneFlags(NAMESPACES.0 | libc::CLONE_NEWPID));
+    let (identity, namespaces) = (private.setup.plan.identity, TREE_NAMESPACES);
     let own = sys::open_pidfd(sys::pid()).map(sys::own).map_err(at(Step::TieToParent))?;
     private.setup.parent = Parent::Descriptor(Fd(own.as_raw_fd()));
     let pipe = std::io::pipe().map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EMFILE)));

@@ -69,7 +69,7 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
 const fn names(processes: Processes) -> &'static [&'static str] {
     match processes {
         Processes::One => &["user", "mnt", "ipc", "uts"],
-        Processes::Tree { .. } => &["user", "pid", "mnt", "ipc", "uts"],
+        Processes::Tree { .. } => &["user", "pid", "mnt", "net", "ipc", "uts"],
     }
 }
 

@@ -45,7 +45,7 @@ impl ProgramRule<SymbolicPath> {
 }
 
 impl ProgramRule<PathBuf> {
-    /// Whether starting `program` is granted by this rule.
+    /// Whether starting `program` is granted by this rule. A path also grants the bare name that is found there.
     pub(crate) fn grants(&self, program: &Path) -> bool {
         match self {
             Self::Any => true,
@@ -56,7 +56,7 @@ impl ProgramRule<PathBuf> {
                         && (folder == Path::new("") || PROGRAM_FOLDERS.iter().any(|known| folder == Path::new(known)))
                 }
             },
-            Self::Path(path) => program.starts_with(path),
+            Self::Path(path) => program.starts_with(path) || could_be_found_below(path, program),
         }
     }
 
@@ -66,13 +66,15 @@ impl ProgramRule<PathBuf> {
         match self {
             Self::Any => true,
             Self::Name(name) => program.file_name().is_some_and(|file| file == name.as_str()),
-            Self::Path(path) => {
-                let bare = program.components().count() == 1;
-                program.starts_with(path)
-                    || bare && PROGRAM_FOLDERS.iter().any(|folder| Path::new(folder).join(program).starts_with(path))
-            }
+            Self::Path(path) => program.starts_with(path) || could_be_found_below(path, program),
         }
     }
+}
+
+/// Whether a bare name stands for a program at or below `path`.
+fn could_be_found_below(path: &Path, program: &Path) -> bool {
+    let is_bare = program.components().count() == 1 && !program.has_root();
+    is_bare && PROGRAM_FOLDERS.iter().any(|folder| Path::new(folder).join(program).starts_with(path))
 }
 
 impl<P: Pattern + PartialEq> Pattern for ProgramRule<P> {

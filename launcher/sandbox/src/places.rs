@@ -49,6 +49,15 @@ pub fn places(program: &Path, cwd: &Path, home: Option<&Path>, tmp: &Path) -> Pl
     }
 }
 
+/// The places of a program that is not part of a project, such as an interpreter: the project is that of `cwd`, or `cwd`
+/// itself unless that holds far more than a project.
+pub fn places_of_folder(cwd: &Path, home: Option<&Path>) -> Places {
+    let home = home.map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
+    let root = project_root(cwd).unwrap_or_else(|| cwd.to_path_buf());
+    let project = Some(root).filter(|root| !is_shared(root, &home)).into_iter().collect();
+    Places { program: cwd.to_path_buf(), project, tmp: TMP.into(), home, cwd: cwd.to_path_buf() }
+}
+
 /// The folders in which policies of `program`, a canonical path, may lie: its own and those above it up to the outermost
 /// with a package.json, the nearest first. Nothing below node_modules is among them. The outermost, since a program may
 /// put a package.json into a folder that it writes to.
@@ -163,6 +172,18 @@ mod tests {
         let home = tree(&[("package.json", "{}"), ("a.ts", "")]);
         let program = home.path().join("a.ts");
         assert_eq!(places(&program, home.path(), Some(home.path()), Path::new(TMP)).project, [program]);
+    }
+
+    #[test]
+    fn a_folder_is_its_own_project_unless_it_is_shared() {
+        let root = tree(&[("data/a.csv", ""), ("p/package.json", "{}"), ("p/src/a.py", "")]);
+        let project = |folder: &str, home: &str| {
+            let home = root.path().join(home);
+            places_of_folder(&root.path().join(folder), Some(&home)).project
+        };
+        assert_eq!(project("data", "home"), [root.path().join("data")]);
+        assert_eq!(project("p/src", "home"), [root.path().join("p")]);
+        assert!(project("data", "data").is_empty() && project("data", "data/me").is_empty());
     }
 
     #[test]

@@ -78,71 +78,102 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let begun = Instant::now();
     let source = Source::of(&program)?;
     let call = call_request(job, &source);
-    let pipes = Pipes::open(job, &policy, call.as_ref())?;
-    let target = Target { program: &program, cwd: &cwd, source: &source, scratch: scratch.as_ref() };
-    let (plan, mut shown) = plan(job, &host, &policy, target, call.as_ref(), &pipes)?;
-    let group = ControlGroup::required(&policy)?;
-    let started = confine::start(&plan)?;
-    let group = group.map(|group| group.with(&started.child)).transpose()?;
-    let start = begun.elapsed();
-    shown.warnings.extend(weakened(&started.status));
-    shown.warnings.extend(started.status.unmapped.iter().map(|path| {
-        Warning(format!(
-            "{path} lies on a file system that cannot map owners: what only root may read there is refused"
-        ))
-    }));
-    let has_tmp = matches!(&plan.view, View::Private(root) if !root.tmpfs.is_empty());
-    drop(plan);
     let announced = is_announced(job, call.as_ref());
-    let counted = pipes.stdout.is_some() && pipes.stderr.is_some();
+    let pipes = Pipes::open(&Streams {
+        output: job.output,
+        counted: policy.limits.output_kb.is_some(),
+        mark: call.as_ref().and_then(|call| call.marker),
+        channel: true,
+        input_is_taken: job.input_is_taken,
+    })?;
+    let target = Target { program: &program, cwd: &cwd, source: &source, scratch: scratch.as_ref() };
+    let (plan, shown) = plan(job, &host, &policy, target, call.as_ref(), &pipes)?;
     let reported = job.denials || job.output == Output::Capture;
+    let scratch_tmp = scratch.as_ref().map(Scratch::tmp);
+    Launch { plan, policy, pipes, signals, begun, warnings: shown.warnings, scratch_tmp, announced, reported }.through()
+}
 
-    let running = Running {
-        child: started.child,
-        started: Instant::now(),
-        limits: policy.limits,
-        group,
-        writable: writable(&policy),
-        scratch_tmp: scratch.as_ref().map(Scratch::tmp),
-        stdout: pipes.stdout.map(|(reader, _, sink)| Pipe { reader, sink }),
-        stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
-        channel: pipes.channel.0,
-        announced,
-        signals,
-        sample: reported.then(|| Sample::new(has_tmp)),
-    };
-    let report = supervise(running).map_err(|error| system("look after the program", &error))?;
-    let output_bytes = counted.then(|| report.streams.bytes());
-    let (stdout, stderr, truncated) = report.streams.captured();
-    let channel = report.channel;
-    Ok(Outcome {
-        policy,
-        is_mute: announced && channel.token().is_none(),
-        ending: report.ending,
-        exit: match (report.ended.code, report.ended.signal) {
-            (Some(code), _) => Exit::Code(code),
-            (None, signal) => Exit::Signal(signal.unwrap_or(0)),
-        },
-        program: channel.program,
-        called: channel.called,
-        truncated: truncated || channel.truncated,
-        logs: channel.logs,
-        denials: channel.denials,
-        uncaught: channel.uncaught,
-        stdout,
-        stderr,
-        usage: Usage {
-            wall: report.wall,
-            cpu: report.ended.cpu,
-            peak_memory_bytes: report.peak_memory_bytes,
-            start,
-            peaks: report.peaks,
-            output_bytes,
-        },
-        memory_control: report.memory_control,
-        status: started.status,
-        warnings: shown.warnings,
-    })
+/// A plan, and what its run needs besides.
+pub(crate) struct Launch {
+    pub(crate) plan: Plan,
+    pub(crate) policy: ExpandedPolicy,
+    pub(crate) pipes: Pipes,
+    pub(crate) signals: Signals,
+    pub(crate) begun: Instant,
+    pub(crate) warnings: Vec<Warning>,
+    /// Its temporary folder, where that lies on a file system of the host.
+    pub(crate) scratch_tmp: Option<PathBuf>,
+    /// Whether a preload speaks before the program does.
+    pub(crate) announced: bool,
+    /// Whether what it uses is told at the end.
+    pub(crate) reported: bool,
+}
+
+impl Launch {
+    /// Starts the program and looks after it to its end.
+    pub(crate) fn through(self) -> Result<Outcome, Error> {
+        let Self { plan, policy, pipes, signals, begun, mut warnings, scratch_tmp, announced, reported } = self;
+        let group = ControlGroup::required(&policy)?;
+        let started = confine::start(&plan)?;
+        let group = group.map(|group| group.with(&started.child)).transpose()?;
+        let start = begun.elapsed();
+        warnings.extend(weakened(&started.status));
+        warnings.extend(started.status.unmapped.iter().map(|path| {
+            Warning(format!(
+                "{path} lies on a file system that cannot map owners: what only root may read there is refused"
+            ))
+        }));
+        let has_tmp = matches!(&plan.view, View::Private(root) if !root.tmpfs.is_empty());
+        drop(plan);
+        let counted = pipes.stdout.is_some() && pipes.stderr.is_some();
+
+        let running = Running {
+            child: started.child,
+            started: Instant::now(),
+            limits: policy.limits,
+            group,
+            writable: writable(&policy),
+            scratch_tmp,
+            stdout: pipes.stdout.map(|(reader, _, sink)| Pipe { reader, sink }),
+            stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
+            channel: pipes.channel.map(|(reader, _)| reader),
+            announced,
+            signals,
+            sample: reported.then(|| Sample::new(has_tmp)),
+        };
+        let report = supervise(running).map_err(|error| system("look after the program", &error))?;
+        let output_bytes = counted.then(|| report.streams.bytes());
+        let (stdout, stderr, truncated) = report.streams.captured();
+        let channel = report.channel;
+        Ok(Outcome {
+            policy,
+            is_mute: announced && channel.token().is_none(),
+            ending: report.ending,
+            exit: match (report.ended.code, report.ended.signal) {
+                (Some(code), _) => Exit::Code(code),
+                (None, signal) => Exit::Signal(signal.unwrap_or(0)),
+            },
+            program: channel.program,
+            called: channel.called,
+            truncated: truncated || channel.truncated,
+            logs: channel.logs,
+            denials: channel.denials,
+            uncaught: channel.uncaught,
+            stdout,
+            stderr,
+            usage: Usage {
+                wall: report.wall,
+                cpu: report.ended.cpu,
+                peak_memory_bytes: report.peak_memory_bytes,
+                start,
+                peaks: report.peaks,
+                output_bytes,
+            },
+            memory_control: report.memory_control,
+            status: started.status,
+            warnings,
+        })
+    }
 }
 
 /// One line about the layers that a run had to do without, as its policy allows.
@@ -158,12 +189,12 @@ fn weakened(status: &confine::Status) -> Option<Warning> {
     })
 }
 
-fn system(what: &str, error: &std::io::Error) -> Error {
+pub(crate) fn system(what: &str, error: &std::io::Error) -> Error {
     Error::new(Kind::Sandbox, format!("cannot {what}: {error}"))
 }
 
 /// Folders of the host that the program may write to.
-fn writable(policy: &ExpandedPolicy) -> Vec<PathBuf> {
+pub(crate) fn writable(policy: &ExpandedPolicy) -> Vec<PathBuf> {
     policy
         .grants
         .write
@@ -198,24 +229,36 @@ fn is_announced(job: &Job, call: Option<&CallRequest>) -> bool {
 }
 
 /// The pipes between the launcher and the program: reading end, writing end, and where it goes.
-struct Pipes {
+pub(crate) struct Pipes {
     input: Option<std::fs::File>,
     stdout: Option<(OwnedFd, OwnedFd, Sink)>,
     stderr: Option<(OwnedFd, OwnedFd, Sink)>,
-    channel: (OwnedFd, OwnedFd),
+    channel: Option<(OwnedFd, OwnedFd)>,
+}
+
+/// Which streams of a program go through the launcher.
+pub(crate) struct Streams {
+    pub(crate) output: Output,
+    /// What it prints is counted.
+    pub(crate) counted: bool,
+    /// What stands on standard output where a call begins.
+    pub(crate) mark: Option<&'static str>,
+    /// There is a preload, which may report.
+    pub(crate) channel: bool,
+    /// Standard input has been read already.
+    pub(crate) input_is_taken: bool,
 }
 
 impl Pipes {
-    fn open(job: &Job, policy: &ExpandedPolicy, call: Option<&CallRequest>) -> Result<Self, Error> {
+    pub(crate) fn open(streams: &Streams) -> Result<Self, Error> {
         let pipe = || {
             std::io::pipe()
                 .map(|(reader, writer)| (OwnedFd::from(reader), OwnedFd::from(writer)))
                 .map_err(|error| system("make a pipe", &error))
         };
-        let captured = job.output == Output::Capture;
-        let counted = policy.limits.output_kb.is_some();
-        let mark = call.and_then(|call| call.marker);
-        let mut pipes = Self { input: None, stdout: None, stderr: None, channel: pipe()? };
+        let captured = streams.output == Output::Capture;
+        let Streams { counted, mark, .. } = *streams;
+        let mut pipes = Self { input: None, stdout: None, stderr: None, channel: None };
         if captured || counted || mark.is_some() {
             let sink = if captured { Sink::Capture } else { Sink::Output { mark } };
             let (reader, writer) = pipe()?;
@@ -226,7 +269,10 @@ impl Pipes {
             let (reader, writer) = pipe()?;
             pipes.stderr = Some((reader, writer, sink));
         }
-        if job.input_is_taken {
+        if streams.channel {
+            pipes.channel = Some(pipe()?);
+        }
+        if streams.input_is_taken {
             let null = Path::new("/dev/null");
             pipes.input =
                 Some(std::fs::File::open(null).map_err(|error| Error::io(Kind::Sandbox, "open", null, &error))?);
@@ -252,19 +298,19 @@ impl Pipes {
         Ok(())
     }
 
-    fn stdio(&self) -> Stdio {
+    pub(crate) fn stdio(&self) -> Stdio {
         let end =
             |pipe: &Option<(OwnedFd, OwnedFd, Sink)>, own: RawFd| pipe.as_ref().map_or(own, |pipe| pipe.1.as_raw_fd());
         Stdio {
             input: self.input.as_ref().map_or(0, AsRawFd::as_raw_fd),
             output: end(&self.stdout, 1),
             error: end(&self.stderr, 2),
-            channel: Some(self.channel.1.as_raw_fd()),
+            channel: self.channel.as_ref().map(|(_, writer)| writer.as_raw_fd()),
         }
     }
 
     /// Whether the program has a terminal that it may configure.
-    fn has_terminal(&self) -> bool {
+    pub(crate) fn has_terminal(&self) -> bool {
         (self.input.is_none() && std::io::stdin().is_terminal())
             || (self.stdout.is_none() && std::io::stdout().is_terminal())
             || (self.stderr.is_none() && std::io::stderr().as_fd().is_terminal())
@@ -339,7 +385,7 @@ fn plan(
 }
 
 /// What makes Bun ours: its flags, and the preloads.
-fn flags(preloads: &[String], eval: bool) -> Vec<String> {
+pub(crate) fn flags(preloads: &[String], eval: bool) -> Vec<String> {
     let preloads = preloads.iter().map(|preload| format!("--preload={preload}"));
     runtime::flags(eval).map(str::to_owned).chain(preloads).collect()
 }

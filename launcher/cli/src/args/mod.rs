@@ -17,6 +17,8 @@ pub(crate) use run::{GrantFlag, Run, take_call_flags};
 pub(crate) enum Command {
     /// `secure-bun run`.
     Run(Box<Run>),
+    /// `secure-bun spawn`: the same without what belongs to functions.
+    Spawn(Box<Run>),
     /// `secure-bun policy …`.
     Policy(Policy),
     /// `secure-bun doctor`.
@@ -53,9 +55,9 @@ impl Stop {
 }
 
 /// Commands of the design that are still to come.
-const LATER: [&str; 17] = [
-    "serve", "test", "install", "add", "remove", "update", "ci", "x", "build", "repl", "spawn", "check", "sign",
-    "verify", "bundle", "shim", "learn",
+const LATER: [&str; 16] = [
+    "serve", "test", "install", "add", "remove", "update", "ci", "x", "build", "repl", "check", "sign", "verify",
+    "bundle", "shim", "learn",
 ];
 
 /// Reads the command line.
@@ -65,6 +67,7 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Command, St
     let matches = grammar(command).try_get_matches_from(words).map_err(|error| stop(&error))?;
     match matches.subcommand() {
         Some(("run", matches)) => run::read(matches).map(|run| Command::Run(Box::new(run))),
+        Some(("spawn", matches)) => run::read_spawn(matches).map(|run| Command::Spawn(Box::new(run))),
         Some(("policy", matches)) => policy::read(matches).map(Command::Policy),
         Some(("doctor", matches)) => {
             Ok(Command::Doctor(Doctor { bun: path(matches, "bun"), json: matches.get_flag("json") }))
@@ -91,6 +94,7 @@ fn grammar(command: Option<&str>) -> Clap {
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .subcommand(detailed("run", "Run a program, or call the function that a file exports", run::grammar))
+        .subcommand(detailed("spawn", "Run any other program in a sandbox", run::spawn_grammar))
         .subcommand(detailed("policy", "Check and explain policies", policy::grammar))
         .subcommand(detailed("doctor", "Try each layer of the sandbox and say what works here", doctor_grammar));
     for name in LATER {
@@ -194,6 +198,16 @@ mod tests {
         assert!(run.json);
         assert_eq!(run.arguments, ["--policy", "x", "-R"]);
         assert_eq!(run.policy, None);
+    }
+
+    #[test]
+    fn a_command_may_stand_after_two_dashes_or_not() {
+        for line in ["spawn --json -- python3 -c x", "spawn --json python3 -c x"] {
+            let Ok(Command::Spawn(run)) = parsed(line) else { panic!("{line}") };
+            assert_eq!((run.json, run.program.as_os_str()), (true, OsStr::new("python3")));
+            assert_eq!(run.arguments, ["-c", "x"]);
+        }
+        assert_eq!(message("spawn --export main -- x"), "unknown flag --export");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `secure-bun run`.
+//! `secure-bun run` and `secure-bun spawn`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -77,17 +77,27 @@ const GRANTABLE: [(Permission, Option<char>, &str); 15] = [
 ];
 
 pub(super) fn grammar(command: Clap) -> Clap {
-    let mut command = command
+    let command = command
         .override_usage("secure-bun run [FLAGS] FILE [ARGS…]")
-        .arg(flag("policy", "FILE|PRESET", "What the program may do [default: the preset `script`]").alias("sandbox"))
-        .arg(flag("limit", "NAME=VALUE,…", "Limits, such as wall=5s,memory=128mb").action(ArgAction::Append))
-        .arg(switch("json", "Print one line of JSON that tells how the run went, with all output in it"))
         .arg(flag("input", "JSON|@FILE|-", "Call the function with this; - reads standard input"))
         .arg(flag("export", "NAME", "Call this export instead of the default one"))
         .arg(switch("script", "Never call a function"))
+        .arg(switch("suggest", "At the end, print the policy lines under which it would have passed"));
+    sandbox_grammar(command, "FILE")
+}
+
+pub(super) fn spawn_grammar(command: Clap) -> Clap {
+    sandbox_grammar(command.override_usage("secure-bun spawn [FLAGS] -- COMMAND [ARGS…]"), "COMMAND")
+}
+
+/// What every command takes that runs a program, and the program.
+fn sandbox_grammar(command: Clap, program: &'static str) -> Clap {
+    let mut command = command
+        .arg(flag("policy", "FILE|PRESET", "What the program may do [default: the preset `script`]").alias("sandbox"))
+        .arg(flag("limit", "NAME=VALUE,…", "Limits, such as wall=5s,memory=128mb").action(ArgAction::Append))
+        .arg(switch("json", "Print one line of JSON that tells how the run went, with all output in it"))
         .arg(flag("env", "NAME=VALUE", "Set a variable for the program").action(ArgAction::Append))
         .arg(flag("secret", "NAME[=SOURCE]", "").hide(true).action(ArgAction::Append))
-        .arg(switch("suggest", "At the end, print the policy lines under which it would have passed"))
         .arg(flag("report-fd", "N", "Write the JSON line to this descriptor as well"))
         .arg(flag("bun", "PATH", "The Bun to use"))
         .arg(switch("quiet", "No warnings"))
@@ -112,7 +122,7 @@ pub(super) fn grammar(command: Clap) -> Clap {
         }
     }
     let program = Arg::new("program")
-        .value_name("FILE")
+        .value_name(program)
         .required(true)
         .num_args(1..)
         .allow_hyphen_values(false)
@@ -122,6 +132,16 @@ pub(super) fn grammar(command: Clap) -> Clap {
 }
 
 pub(super) fn read(matches: &ArgMatches) -> Result<Run, Stop> {
+    Ok(Run {
+        input: os(matches, "input"),
+        export: text(matches, "export")?,
+        script: matches.get_flag("script"),
+        suggest: matches.get_flag("suggest"),
+        ..read_spawn(matches)?
+    })
+}
+
+pub(super) fn read_spawn(matches: &ArgMatches) -> Result<Run, Stop> {
     if matches.get_many::<OsString>("secret").is_some() {
         return Err(not_yet("--secret"));
     }
@@ -138,15 +158,12 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Run, Stop> {
         grants: grants(matches),
         limits: limits.map(|limit| utf8("limit", limit)).collect::<Result<_, _>>()?,
         json: matches.get_flag("json"),
-        input: os(matches, "input"),
-        export: text(matches, "export")?,
-        script: matches.get_flag("script"),
         variables: matches.get_many::<OsString>("env").into_iter().flatten().cloned().collect(),
-        suggest: matches.get_flag("suggest"),
         report_fd,
         bun: path(matches, "bun"),
         quiet: matches.get_flag("quiet"),
         verbose: matches.get_flag("verbose"),
+        ..Run::default()
     })
 }
 

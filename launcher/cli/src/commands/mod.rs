@@ -3,3 +3,4 @@
 pub(crate) mod doctor;
 pub(crate) mod policy;
 pub(crate) mod run;
+pub(crate) mod spawn;

@@ -12,7 +12,7 @@ use secure_bun::{Ending, Error, Job, Outcome, Output};
 
 use crate::args::{self, Run};
 use crate::explain::{self, Verdict};
-use crate::policy_source::{self, Added, InForce};
+use crate::policy_source::{self, Added, Code, InForce};
 use crate::report;
 
 /// The longest input, in bytes.
@@ -30,10 +30,11 @@ pub(crate) fn run(mut run: Run) -> ExitCode {
         return ExitCode::from(report::USAGE);
     };
     let added = Added { grants: &run.grants, limits: &run.limits };
-    let InForce { policy, warnings } = match policy_source::load(run.policy.as_deref(), &run.program, added, &cwd) {
-        Ok(in_force) => in_force,
-        Err(fault) => return report::fault(&fault),
-    };
+    let InForce { policy, warnings } =
+        match policy_source::load(run.policy.as_deref(), Code::Program(&run.program), added, &cwd) {
+            Ok(in_force) => in_force,
+            Err(fault) => return report::fault(&fault),
+        };
     let job = match job(&run, policy) {
         Ok(job) => job,
         Err(error) => return refuse(&error),
@@ -42,7 +43,7 @@ pub(crate) fn run(mut run: Run) -> ExitCode {
         report::warning(warning);
     }
     match secure_bun::run(&job) {
-        Ok(outcome) => tell(&run, &job, outcome),
+        Ok(outcome) => tell(&run, job.input.is_some() || job.export.is_some(), outcome),
         Err(error) => refuse(&error),
     }
 }
@@ -62,13 +63,8 @@ fn job(run: &Run, policy: policy::Policy) -> Result<Job, Error> {
         program: run.program.clone(),
         arguments: run.arguments.clone(),
         policy,
-        search: Search {
-            flag: run.bun.clone(),
-            variable: std::env::var_os("SECURE_BUN_BUN"),
-            path: std::env::var_os("PATH"),
-            untrusted: Vec::new(),
-        },
-        variables: run.variables.iter().map(|variable| split_variable(variable)).collect::<Result<_, _>>()?,
+        search: search(run),
+        variables: variables(run)?,
         input,
         export: run.export.clone(),
         script: run.script,
@@ -76,6 +72,21 @@ fn job(run: &Run, policy: policy::Policy) -> Result<Job, Error> {
         output: if run.json { Output::Capture } else { Output::Relay },
         denials: run.suggest || run.report_fd.is_some(),
     })
+}
+
+/// Where to look for programs.
+pub(super) fn search(run: &Run) -> Search {
+    Search {
+        flag: run.bun.clone(),
+        variable: std::env::var_os("SECURE_BUN_BUN"),
+        path: std::env::var_os("PATH"),
+        untrusted: Vec::new(),
+    }
+}
+
+/// What `--env` gives.
+pub(super) fn variables(run: &Run) -> Result<Vec<(OsString, OsString)>, Error> {
+    run.variables.iter().map(|variable| split_variable(variable)).collect()
 }
 
 fn usage(message: impl Into<String>) -> Error {
@@ -123,14 +134,14 @@ fn read_input(input: &OsStr) -> Result<(String, bool), Error> {
     Ok((text, taken))
 }
 
-fn refuse(error: &Error) -> ExitCode {
+pub(super) fn refuse(error: &Error) -> ExitCode {
     report::error(&error.message, error.help.as_deref());
     ExitCode::from(error.kind.exit_code())
 }
 
-/// Tells how it went, to people or to programs, and ends as the program did.
-fn tell(run: &Run, job: &Job, outcome: Outcome) -> ExitCode {
-    let verdict = explain::verdict(&outcome, job.input.is_some() || job.export.is_some());
+/// Tells how it went, to people or to programs, and ends as the program did. `called`: a function was to be called.
+pub(super) fn tell(run: &Run, called: bool, outcome: Outcome) -> ExitCode {
+    let verdict = explain::verdict(&outcome, called);
     if !run.quiet {
         for warning in &outcome.warnings {
             report::warning(&warning.0);

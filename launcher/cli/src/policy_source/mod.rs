@@ -169,15 +169,31 @@ pub(crate) struct Added<'a> {
     pub(crate) limits: &'a [String],
 }
 
+/// What is run, where policies may come with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Code<'a> {
+    /// This program.
+    Program(&'a Path),
+    /// A command of the system, on what lies in the working directory.
+    Folder,
+}
+
 /// The policy named by a flag or by the variable, else those that came with the program, else the preset `script`; with
 /// what flags add. Each that came with the program may only narrow what would hold without it, until it is approved: so
 /// one that a program puts in the way of another, for the next run, widens nothing.
-pub(crate) fn load(named: Option<&OsStr>, program: &Path, added: Added<'_>, cwd: &Path) -> Result<InForce, Fault> {
+pub(crate) fn load(named: Option<&OsStr>, code: Code<'_>, added: Added<'_>, cwd: &Path) -> Result<InForce, Fault> {
     let flags = flags(added, cwd)?;
     let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
-    let program = places::program(program, cwd).ok();
-    let places =
-        program.as_deref().map(|program| places::places(program, cwd, home().as_deref(), Path::new(places::TMP)));
+    let (program, places) = match code {
+        Code::Program(program) => {
+            let program = places::program(program, cwd).ok();
+            let of = |program: &Path| places::places(program, cwd, home().as_deref(), Path::new(places::TMP));
+            let places = program.as_deref().map(of);
+            (program, places)
+        }
+        // Any name in it will do.
+        Code::Folder => (Some(cwd.join("command")), Some(places::places_of_folder(cwd, home().as_deref()))),
+    };
     let with_flags = |mut read: Read| {
         read.layers.push(flags.clone());
         read

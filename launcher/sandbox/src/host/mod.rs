@@ -3,6 +3,7 @@
 mod cache;
 mod elf;
 mod find;
+mod known;
 mod libraries;
 pub(crate) mod loader_cache;
 mod probe;
@@ -14,8 +15,9 @@ use std::path::{Path, PathBuf};
 
 pub use cache::Cache;
 pub use find::find;
+pub(crate) use known::Use;
 pub use libraries::Library;
-pub(crate) use programs::{Footprint, is_executable};
+pub(crate) use programs::{Footprint, interpreter, is_executable};
 pub use record::BunRecord;
 
 use crate::error::Error;
@@ -56,11 +58,17 @@ impl Host {
     /// Finds Bun and what is known about it; the first time it is looked at closely, confined.
     pub fn discover(search: &Search, identity: confine::Identity, layers: Layers) -> Result<Self, Error> {
         let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-        let cache = Cache::open(std::env::var_os("XDG_CACHE_HOME").as_deref().map(Path::new), home.as_deref());
+        let cache = cache();
         let path = find(search)?;
         let bun = BunRecord::load_or_make(&path, cache.as_ref(), identity, layers)?;
         Ok(Self { bun, identity, layers, cache, home })
     }
+}
+
+/// The place for what is expensive to find out.
+pub(crate) fn cache() -> Option<Cache> {
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    Cache::open(std::env::var_os("XDG_CACHE_HOME").as_deref().map(Path::new), home.as_deref())
 }
 
 /// Whom a program will run as when we start it.

@@ -9,10 +9,21 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirEntryExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use confine::Access;
-
-use super::libraries::{Libraries, Library};
+use super::cache::Cache;
+use super::known::{self, Parts, Use};
+use super::libraries::Libraries;
 use crate::error::{Error, Kind};
+
+/// Where Perl has its modules, from the folder above that of the program.
+const PERL: [&str; 7] = [
+    "lib/x86_64-linux-gnu/perl",
+    "lib/x86_64-linux-gnu/perl-base",
+    "lib/aarch64-linux-gnu/perl",
+    "lib/aarch64-linux-gnu/perl-base",
+    "share/perl",
+    "share/perl5",
+    "lib/perl5",
+];
 
 /// A script's interpreter may be a script; further than this the kernel does not go either.
 const MOST_INTERPRETERS: usize = 4;
@@ -29,9 +40,9 @@ pub(crate) struct Footprint {
     pub(crate) executables: Vec<PathBuf>,
     /// The names by which scripts ask for their interpreters, and where those are.
     pub(crate) names: BTreeMap<PathBuf, PathBuf>,
-    /// Folders that belong to them: modules, subcommands, templates.
-    pub(crate) folders: BTreeMap<PathBuf, Access>,
-    libraries: Libraries,
+    /// What the programs among them open.
+    pub(crate) parts: Parts,
+    cache: Option<Cache>,
 }
 
 /// How a script is run.
@@ -46,6 +57,11 @@ pub(crate) struct Interpreter {
 }
 
 impl Footprint {
+    /// Nothing yet; what is known about programs is in `cache`.
+    pub(crate) fn new(cache: Option<Cache>) -> Self {
+        Self { cache, ..Self::default() }
+    }
+
     /// Adds the program at `path`, canonical, with all that it needs. `find` looks up an interpreter's name.
     pub(crate) fn add(&mut self, path: &Path, find: &dyn Fn(&str) -> Option<PathBuf>) -> Result<(), Error> {
         self.add_at_depth(path, find, 0)
@@ -57,8 +73,10 @@ impl Footprint {
         }
         self.executables.push(path.to_path_buf());
         let Some(interpreter) = interpreter(path, find)? else {
-            self.libraries.add_program(path)?;
-            return self.add_folders(path);
+            return self.add_known(path, |looking| {
+                looking.libraries.add_program(path)?;
+                looking.add_folders(path)
+            });
         };
         if depth == MOST_INTERPRETERS {
             let message = format!("{}: the interpreters of scripts are scripts, too deep", path.display());
@@ -73,6 +91,47 @@ impl Footprint {
         Ok(())
     }
 
+    /// The packages of a virtual environment, where `path` is the link to Python in one.
+    pub(crate) fn add_environment(&mut self, path: &Path) -> Result<(), Error> {
+        let Some(prefix) = path.parent().and_then(Path::parent) else { return Ok(()) };
+        if !prefix.join("pyvenv.cfg").is_file() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(prefix.join("lib")).into_iter().flatten().flatten() {
+            let packages = entry.path().join("site-packages");
+            if packages.is_dir() {
+                self.add_known(&packages, |looking| looking.add_folder(&packages, Use::Load))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_known(&mut self, place: &Path, look: impl FnOnce(&mut Looking) -> Result<(), Error>) -> Result<(), Error> {
+        self.parts.add(known::load_or_make(place, self.cache.as_ref(), || {
+            let mut looking = Looking::default();
+            look(&mut looking)?;
+            Ok(looking.done())
+        })?);
+        Ok(())
+    }
+}
+
+/// A close look at one program.
+#[derive(Debug, Default)]
+struct Looking {
+    folders: BTreeMap<PathBuf, Use>,
+    libraries: Libraries,
+    /// Folders with native code in them.
+    native: BTreeSet<PathBuf>,
+}
+
+impl Looking {
+    /// What was found, and the folders whose change would change it.
+    fn done(self) -> (Parts, BTreeSet<PathBuf>) {
+        let libraries = self.libraries.into_list().into_iter().map(|library| (library.name.clone(), library));
+        (Parts { folders: self.folders, libraries: libraries.collect() }, self.native)
+    }
+
     /// What programs of known kinds open while they run.
     fn add_folders(&mut self, program: &Path) -> Result<(), Error> {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -82,41 +141,32 @@ impl Footprint {
         }
         if name == "git" {
             for folder in ["libexec/git-core", "lib/git-core"] {
-                self.add_folder(&prefix.join(folder), Access::Execute)?;
+                self.add_folder(&prefix.join(folder), Use::Execute)?;
             }
-            self.add_folder(&prefix.join("share/git-core"), Access::Read)?;
+            self.add_folder(&prefix.join("share/git-core"), Use::Read)?;
         }
         if name.starts_with("perl") {
-            for folder in [
-                "lib/x86_64-linux-gnu/perl",
-                "lib/x86_64-linux-gnu/perl-base",
-                "lib/aarch64-linux-gnu/perl",
-                "lib/aarch64-linux-gnu/perl-base",
-                "share/perl",
-                "share/perl5",
-                "lib/perl5",
-            ] {
-                self.add_folder(&prefix.join(folder), Access::Load)?;
+            for folder in PERL {
+                self.add_folder(&prefix.join(folder), Use::Load)?;
             }
         }
         Ok(())
     }
 
-    /// The standard library and the installed packages; of a virtual environment, also those of its base.
+    /// The standard library and the installed packages.
     fn add_python(&mut self, name: &str, prefix: &Path) -> Result<(), Error> {
-        let own = prefix.join("lib").join(name);
-        self.add_folder(&own, Access::Load)?;
-        self.add_folder(&prefix.join("lib/python3"), Access::Load)?;
+        self.add_folder(&prefix.join("lib").join(name), Use::Load)?;
+        self.add_folder(&prefix.join("lib/python3"), Use::Load)?;
         if prefix == Path::new("/usr") {
-            self.add_folder(&Path::new("/usr/local/lib").join(name), Access::Load)?;
+            self.add_folder(&Path::new("/usr/local/lib").join(name), Use::Load)?;
         }
         Ok(())
     }
 
     /// Adds a folder, where it is there, and what the native code in it needs.
-    pub(crate) fn add_folder(&mut self, folder: &Path, access: Access) -> Result<(), Error> {
+    fn add_folder(&mut self, folder: &Path, access: Use) -> Result<(), Error> {
         let Ok(folder) = fs::canonicalize(folder) else { return Ok(()) };
-        if !folder.is_dir() || self.folders.insert(folder.clone(), access).is_some() || access == Access::Read {
+        if !folder.is_dir() || self.folders.insert(folder.clone(), access).is_some() || access == Use::Read {
             return Ok(());
         }
         let mut open = vec![(folder, 0)];
@@ -136,23 +186,19 @@ impl Footprint {
                     if looked.len() > MOST_MODULES {
                         return Ok(());
                     }
+                    self.native.insert(folder.clone());
                     self.libraries.add_library(&path)?;
                 }
             }
         }
         Ok(())
     }
-
-    /// The loaders and libraries of all of it.
-    pub(crate) fn into_parts(self) -> (Vec<PathBuf>, BTreeMap<PathBuf, Access>, Vec<Library>) {
-        (self.executables, self.folders, self.libraries.into_list())
-    }
 }
 
-fn is_native(path: &Path, access: Access) -> bool {
+fn is_native(path: &Path, access: Use) -> bool {
     let name = path.file_name().unwrap_or_default().as_bytes();
     let is_library = path.extension() == Some(OsStr::new("so")) || name.windows(4).any(|part| part == b".so.");
-    is_library || access == Access::Execute && is_executable(path)
+    is_library || access == Use::Execute && is_executable(path)
 }
 
 /// Whether a file is one that may be executed.
@@ -234,8 +280,7 @@ mod tests {
         let path = fs::canonicalize(script.path()).unwrap();
         let mut footprint = Footprint::default();
         footprint.add(&path, &|_| None).unwrap();
-        let (executables, _, libraries) = footprint.into_parts();
-        assert_eq!(executables, [path, fs::canonicalize("/bin/sh").unwrap()]);
-        assert!(libraries.iter().any(|library| library.is_loader));
+        assert_eq!(footprint.executables, [path, fs::canonicalize("/bin/sh").unwrap()]);
+        assert!(footprint.parts.libraries.values().any(|library| library.is_loader));
     }
 }

@@ -33,7 +33,7 @@ pub struct BunRecord {
 
 /// What changes when a file does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct FileIdentity {
+pub(super) struct FileIdentity {
     device: u64,
     inode: u64,
     bytes: u64,
@@ -42,8 +42,8 @@ struct FileIdentity {
 }
 
 impl FileIdentity {
-    fn of(path: &Path) -> Result<Self, Error> {
-        let metadata = fs::metadata(path).map_err(|error| Error::io(Kind::NotFound, "look at Bun", path, &error))?;
+    pub(super) fn of(path: &Path) -> Result<Self, Error> {
+        let metadata = fs::metadata(path).map_err(|error| Error::io(Kind::NotFound, "look at", path, &error))?;
         Ok(Self {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -53,9 +53,10 @@ impl FileIdentity {
         })
     }
 
-    fn key(&self) -> String {
-        // Each build of the launcher looks for itself: it may ask more of Bun than the one before.
-        format!("bun-{}-{}-{}.json", env!("CARGO_PKG_VERSION"), self.device, self.inode)
+    /// The name of the cache's entry about it.
+    pub(super) fn key(&self, kind: &str) -> String {
+        // Each version of the launcher looks for itself: it may ask more than the one before.
+        format!("{kind}-{}-{}-{}.json", env!("CARGO_PKG_VERSION"), self.device, self.inode)
     }
 }
 
@@ -68,7 +69,7 @@ impl BunRecord {
         layers: Layers,
     ) -> Result<Self, Error> {
         let identity = FileIdentity::of(path)?;
-        let key = identity.key();
+        let key = identity.key("bun");
         if let Some(cache) = cache
             && let Ok(text) = fs::read(cache.path(&key))
             && let Ok(record) = serde_json::from_slice::<Self>(&text)

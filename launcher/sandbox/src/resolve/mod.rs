@@ -30,7 +30,7 @@ pub fn visible(policy: &ExpandedPolicy, identity: Identity) -> Result<Root, Erro
     runtime::show_surroundings(&mut root)?;
     let dropped = matches!(identity, Identity::Dropped { .. });
     let mut shown = filesystem(policy, &RealFiles, root, dropped)?;
-    Programs::granted(policy)?.show(&mut shown.root, policy)?;
+    Programs::granted(policy, crate::host::cache())?.show(&mut shown.root, policy)?;
     Ok(shown.root)
 }
 

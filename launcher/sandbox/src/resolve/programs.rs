@@ -15,10 +15,13 @@ use policy::{
 use super::look::{Look, RealFiles};
 use super::runtime::bind;
 use crate::error::{self, Error, c_path};
-use crate::host::{Footprint, is_executable, loader_cache};
+use crate::host::{self, Cache, Footprint, Use, is_executable, loader_cache};
 
 /// The most programs of one granted folder.
 const MOST_PROGRAMS: usize = 500;
+
+/// The most that is shown of programs: each is a mount of its own.
+const MOST_FILES: usize = 800;
 
 /// The trees of a host that programs and their libraries lie in.
 const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
@@ -54,7 +57,7 @@ pub struct Interpreter {
 
 /// The programs that `policy` grants along with scripts. An error says which grant cannot be kept.
 pub fn interpreters(policy: &ExpandedPolicy) -> Result<Vec<Interpreter>, Error> {
-    Ok(Programs::granted(policy)?.interpreters)
+    Ok(Programs::granted(policy, host::cache())?.interpreters)
 }
 
 /// Whether `policy` lets programs be started at all.
@@ -69,13 +72,14 @@ pub fn find(name: &str) -> Option<PathBuf> {
 }
 
 impl Programs {
-    /// Finds what `policy` grants.
-    pub fn granted(policy: &ExpandedPolicy) -> Result<Self, Error> {
-        let mut programs = Self { folders: vec![SANDBOX_PROGRAMS.into()], ..Self::default() };
+    /// Finds what `policy` grants; what is known about programs is in `cache`.
+    pub fn granted(policy: &ExpandedPolicy, cache: Option<Cache>) -> Result<Self, Error> {
+        let footprint = Footprint::new(cache);
+        let mut programs = Self { footprint, folders: vec![SANDBOX_PROGRAMS.into()], ..Self::default() };
         for rule in &policy.grants.run.allow {
             programs.some = true;
             match &rule.value {
-                ProgramRule::Any => programs.add_system()?,
+                ProgramRule::Any => programs.add_system(),
                 // The sandbox's own Bun is there already.
                 ProgramRule::Name(name) if name == "bun" => {}
                 ProgramRule::Name(name) => {
@@ -120,7 +124,7 @@ impl Programs {
             if is_denied(policy, file) {
                 return Err(refuse(&format!("is run by {}, which the policy denies", file.display())));
             }
-            if policy.grants.write.allow.iter().any(|grant| file.starts_with(&grant.value)) {
+            if is_written(policy, file) {
                 return Err(refuse(&format!("needs {}, which the program may write to", file.display()))
                     .with_help("a program that can be changed from inside is no longer the one that was granted"));
             }
@@ -129,6 +133,10 @@ impl Programs {
             let rule = rule.map_or_else(|| "the command".to_owned(), |rule| rule.statement.to_string());
             self.interpreters.push(Interpreter { rule, script: path.to_path_buf(), program: name.clone() });
             self.name(&name, found);
+        }
+        // What may be written to is not mapped executable: there, packages with native code do not load.
+        if !is_written(policy, path) {
+            self.footprint.add_environment(path)?;
         }
         self.name(path, found);
         Ok(())
@@ -144,6 +152,21 @@ impl Programs {
         if name != found {
             self.links.insert(name.to_path_buf(), found);
         }
+    }
+
+    /// Adds the program that the user starts, whether or not the policy lets it be started again.
+    pub fn add_command(&mut self, path: &Path, policy: &ExpandedPolicy) -> Result<(), Error> {
+        let decision = decide(policy, &Request::Run(path.into()));
+        if is_denied(policy, path) {
+            let message = format!("{} is denied by {}", path.display(), decision.rule);
+            return Err(Error::new(error::Kind::Usage, message));
+        }
+        self.add(path, None, policy)
+    }
+
+    /// Whether the program at `path`, canonical, is one that may be started from inside.
+    pub fn holds(&self, path: &Path) -> bool {
+        self.any || self.footprint.executables.iter().any(|known| known == path)
     }
 
     fn add_folder(
@@ -162,17 +185,19 @@ impl Programs {
         programs.iter().try_for_each(|path| self.add(path, Some(rule), policy))
     }
 
-    fn add_system(&mut self) -> Result<(), Error> {
+    fn add_system(&mut self) {
         self.any = true;
         for folder in SYSTEM {
             let folder = Path::new(folder);
             if fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir()) {
-                self.footprint.folders.insert(folder.to_path_buf(), Access::Execute);
+                self.footprint.parts.folders.insert(folder.to_path_buf(), Use::Execute);
             }
         }
-        self.footprint.add_folder(Path::new("/etc/alternatives"), Access::Read)?;
+        let alternatives = Path::new("/etc/alternatives");
+        if alternatives.is_dir() {
+            self.footprint.parts.folders.insert(alternatives.to_path_buf(), Use::Read);
+        }
         self.folders.extend(PROGRAM_FOLDERS.iter().skip(1).map(PathBuf::from));
-        Ok(())
     }
 
     /// Which processes the sandbox needs.
@@ -199,17 +224,22 @@ impl Programs {
         if !self.some && self.footprint.executables.is_empty() {
             return Ok(());
         }
-        let (executables, folders, libraries) = self.footprint.into_parts();
+        let Footprint { executables, parts, .. } = self.footprint;
+        if executables.len() + parts.libraries.len() + parts.folders.len() > MOST_FILES {
+            let message = format!("the granted programs need more than {MOST_FILES} programs, libraries and folders");
+            return Err(Error::new(error::Kind::Usage, message)
+                .with_help("grant fewer, or those of the whole system: `\"run\": true`"));
+        }
         let looked =
             |path: &Path| RealFiles::at(path).map_err(|error| Error::io(error::Kind::Sandbox, "open", path, &error));
-        for (folder, access) in &folders {
-            root.binds.push(bind(&looked(folder)?, c_path(folder)?, *access, false)?);
+        for (folder, used) in &parts.folders {
+            root.binds.push(bind(&looked(folder)?, c_path(folder)?, (*used).into(), false)?);
             cover_denied(root, folder, policy)?;
         }
         for program in &executables {
             root.binds.push(bind(&looked(program)?, c_path(program)?, Access::Execute, false)?);
         }
-        for library in &libraries {
+        for library in parts.libraries.values() {
             let access = if library.is_loader { Access::Execute } else { Access::Load };
             root.binds.push(bind(&looked(&library.path)?, c_path(&library.name)?, access, false)?);
         }
@@ -229,6 +259,10 @@ impl Programs {
         unite(root);
         Ok(())
     }
+}
+
+fn is_written(policy: &ExpandedPolicy, path: &Path) -> bool {
+    policy.grants.write.allow.iter().any(|grant| path.starts_with(&grant.value))
 }
 
 fn is_denied(policy: &ExpandedPolicy, program: &Path) -> bool {

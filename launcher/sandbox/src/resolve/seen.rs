@@ -35,7 +35,7 @@ impl Seen {
         runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
         let dropped = matches!(host.identity, Identity::Dropped { .. });
         let mut shown = filesystem(policy, &RealFiles, root, dropped)?;
-        let programs = Programs::granted(policy)?;
+        let programs = Programs::granted(policy, host.cache.clone())?;
         let (processes, path) = (programs.processes(policy), programs.path());
         programs.show(&mut shown.root, policy)?;
         Ok(Self {
@@ -70,7 +70,7 @@ impl Seen {
             grants: Some(grants),
             bun: c_path(&host.bun.path)?,
             processes: Processes::One,
-            path: Programs::granted(policy)?.path(),
+            path: Programs::granted(policy, host.cache.clone())?.path(),
             home: scratch.home(),
             tmp: scratch.tmp(),
         })

@@ -109,6 +109,11 @@ impl Source {
         Ok(found)
     }
 
+    /// A text that nobody has seen: it can ask for everything.
+    pub(crate) const fn unknown() -> Self {
+        Self { exports: false, mentions: Vec::new(), asks: Asks::EVERYTHING }
+    }
+
     /// The same for a program that is not known yet.
     pub(crate) fn of_another(&self) -> Self {
         Self { asks: Asks::EVERYTHING, ..self.clone() }

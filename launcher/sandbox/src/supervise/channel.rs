@@ -41,9 +41,11 @@ pub(crate) struct Channel {
 impl Channel {
     /// Takes the reading end of the pipe. Where the preload has not `announced` itself before the program runs, the
     /// program could have: it is heard, and decides nothing.
-    pub(crate) fn new(pipe: OwnedFd, announced: bool) -> io::Result<Self> {
-        super::streams::set_nonblocking(&pipe)?;
-        Ok(Self { pipe: Some(File::from(pipe)), announced, ..Self::default() })
+    pub(crate) fn new(pipe: Option<OwnedFd>, announced: bool) -> io::Result<Self> {
+        if let Some(pipe) = &pipe {
+            super::streams::set_nonblocking(pipe)?;
+        }
+        Ok(Self { pipe: pipe.map(File::from), announced, ..Self::default() })
     }
 
     /// Something to wait on for the next frame.

@@ -175,7 +175,7 @@ impl Watch {
             }
         }
         if let Some(allowed) = self.limits.processes.filter(|_| self.tree.may_grow()) {
-            let value = u64::try_from(self.tree.processes().len()).unwrap_or(u64::MAX);
+            let value = self.tree.most();
             if value > allowed {
                 return Some(reached(Limit::Processes, value, allowed));
             }

@@ -49,7 +49,7 @@ pub(crate) struct Running {
     pub(crate) writable: Vec<PathBuf>,
     pub(crate) stdout: Option<Pipe>,
     pub(crate) stderr: Option<Pipe>,
-    pub(crate) channel: OwnedFd,
+    pub(crate) channel: Option<OwnedFd>,
     /// Whether the preload speaks first.
     pub(crate) announced: bool,
     pub(crate) signals: Signals,

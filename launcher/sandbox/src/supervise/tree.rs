@@ -28,6 +28,7 @@ pub(super) struct Tree {
     gone: Duration,
     used: Duration,
     peak_bytes: u64,
+    most: u64,
 }
 
 /// One process.
@@ -60,7 +61,7 @@ impl Tree {
             Some(_) => BTreeMap::new(),
             None => Member::of(child.pid).map(|member| (child.pid, member)).into_iter().collect(),
         };
-        Self { init, members, last: None, gone: Duration::ZERO, used: Duration::ZERO, peak_bytes: 0 }
+        Self { init, members, last: None, gone: Duration::ZERO, used: Duration::ZERO, peak_bytes: 0, most: 0 }
     }
 
     /// Whether there may be more than one process.
@@ -100,6 +101,12 @@ impl Tree {
         self.members.keys().copied().collect()
     }
 
+    /// The most processes that were seen at a time: a look takes a while, and meanwhile they come and go.
+    pub(super) fn most(&mut self) -> u64 {
+        self.refresh();
+        self.most
+    }
+
     /// The most memory that was seen.
     pub(super) const fn peak_bytes(&self) -> u64 {
         self.peak_bytes
@@ -116,6 +123,7 @@ impl Tree {
             std::mem::take(&mut self.members).into_iter().partition(|(pid, _)| living.contains(pid));
         self.members = staying;
         self.gone += gone.values().map(|member| member.cpu).sum::<Duration>();
+        self.most = self.most.max(u64::try_from(living.len()).unwrap_or(u64::MAX));
         for pid in living {
             if !self.members.contains_key(&pid)
                 && let Some(member) = Member::of(pid)

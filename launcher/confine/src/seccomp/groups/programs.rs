@@ -31,6 +31,7 @@ pub(super) const PROGRAMS: &[Rule] = rules! {
     SYS_getpgid: Allow, "job control of shells";
     SYS_getsid: Allow, "job control of shells";
     SYS_getpriority: Allow, "priorities of the sandbox's own processes";
+    SYS_sched_getaffinity: Allow, "count the usable CPUs; only the sandbox's processes have numbers here";
     SYS_sched_getparam: Allow, "posix_spawn() keeps scheduling as it is";
     SYS_sched_getscheduler: Allow, "posix_spawn() keeps scheduling as it is";
     SYS_getitimer: Allow, "timers of programs that show progress";
