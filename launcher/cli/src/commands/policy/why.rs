@@ -61,7 +61,7 @@ fn policy(named: Option<&OsStr>, program: Option<&Path>, cwd: &Path) -> Result<p
         return Ok(policy_source::read(named, Limits::default(), cwd)?.policy());
     }
     let program = program.map_or_else(|| cwd.join("program.ts"), Path::to_path_buf);
-    let InForce { policy, warnings } = policy_source::load(None, &program, Added::default(), cwd)?;
+    let InForce { policy, warnings } = policy_source::load(None, Code::Program(&program), Added::default(), cwd)?;
     for warning in warnings {
         report::warning(&warning);
     }
