@@ -12,7 +12,7 @@ use secure_bun::resolve::{self, Found};
 use secure_bun::{host, places};
 
 use super::{places_of, tell, usage};
-use crate::policy_source::{self, Added, Fault, InForce, Limits};
+use crate::policy_source::{self, Added, Code, Fault, InForce, Limits};
 use crate::report;
 
 /// Answers with the decision and, for a path, with what the plan of a run shows there; exits with 0 when it is allowed
