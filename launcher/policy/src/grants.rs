@@ -7,7 +7,7 @@ use crate::glob::Glob;
 use crate::net::NetRule;
 use crate::pattern::Pattern;
 use crate::permission::{Permission, Side};
-use crate::program::{LibraryRule, ProgramRule};
+use crate::program::{LibraryRule, ProgramRule, RulePath};
 use crate::source::Origin;
 
 /// One statement about a permission, by its place: `allow.read "./data" (p.json:3:14)`.
@@ -187,7 +187,7 @@ impl<T: PartialEq + Default> Switch<T> {
     }
 }
 
-impl<P: Pattern + PartialEq> Grants<P> {
+impl<P: RulePath> Grants<P> {
     /// The grants that a denial takes back entirely, each with that denial.
     pub(crate) fn useless(&self) -> Vec<(&Statement, &Statement)> {
         let mut found = Vec::new();

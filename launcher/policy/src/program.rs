@@ -77,7 +77,43 @@ fn could_be_found_below(path: &Path, program: &Path) -> bool {
     is_bare && PROGRAM_FOLDERS.iter().any(|folder| Path::new(folder).join(program).starts_with(path))
 }
 
-impl<P: Pattern + PartialEq> Pattern for ProgramRule<P> {
+/// Whether some bare name could be found below both paths.
+fn share_a_name(one: &Path, other: &Path) -> bool {
+    let names = |path: &'_ Path| {
+        let folders = || PROGRAM_FOLDERS.iter().map(Path::new);
+        let all = folders().any(|folder| folder.starts_with(path));
+        let own = path.parent().filter(|parent| folders().any(|folder| folder == *parent)).and(path.file_name());
+        (all, own.map(std::ffi::OsStr::to_owned))
+    };
+    match (names(one), names(other)) {
+        ((true, _), (true, _)) => true,
+        ((true, _), (_, name)) | ((_, name), (true, _)) => name.is_some(),
+        ((_, name), (_, other)) => name.is_some() && name == other,
+    }
+}
+
+/// A path as a rule has it.
+pub trait RulePath: Pattern + PartialEq {
+    /// The path, where that is known already.
+    fn literal(&self) -> Option<&Path>;
+}
+
+impl RulePath for PathBuf {
+    fn literal(&self) -> Option<&Path> {
+        Some(self)
+    }
+}
+
+impl RulePath for SymbolicPath {
+    fn literal(&self) -> Option<&Path> {
+        match self {
+            Self::Literal(path) => Some(path),
+            Self::Below(..) => None,
+        }
+    }
+}
+
+impl<P: RulePath> Pattern for ProgramRule<P> {
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Any, _) => true,
@@ -89,7 +125,10 @@ impl<P: Pattern + PartialEq> Pattern for ProgramRule<P> {
     fn meets(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Name(one), Self::Name(other)) => one == other,
-            (Self::Path(one), Self::Path(other)) => one.meets(other),
+            (Self::Path(one), Self::Path(other)) => {
+                let name_is_shared = |one| other.literal().is_some_and(|other| share_a_name(one, other));
+                one.meets(other) || one.literal().is_some_and(name_is_shared)
+            }
             _ => true,
         }
     }

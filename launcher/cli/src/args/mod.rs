@@ -207,7 +207,7 @@ mod tests {
             assert_eq!((run.json, run.program.as_os_str()), (true, OsStr::new("python3")));
             assert_eq!(run.arguments, ["-c", "x"]);
         }
-        assert_eq!(message("spawn --export main -- x"), "unknown flag --export");
+        assert_eq!(message("spawn --export main -- x"), "unknown flag --export; did you mean --report-fd?");
     }
 
     #[test]

@@ -88,6 +88,16 @@ fn an_excess_says_what_goes_too_far() {
     }
 }
 
+/// The bare name `git` is found in either folder, so it is granted there and denied here.
+#[test]
+fn a_name_that_one_folder_grants_and_another_folders_program_denies() {
+    let outer = r#"{"run": {"allow": true, "deny": ["/usr/bin/git"]}}"#;
+    assert_eq!(excesses(r#"{"run": ["/bin"]}"#, outer).len(), 1);
+    assert_eq!(excesses(r#"{"run": ["/bin/git"]}"#, outer).len(), 1);
+    assert!(excesses(r#"{"run": ["/bin/ls", "/opt/git", "/usr/bin/git-lfs"]}"#, outer).is_empty());
+    assert!(excesses(outer, outer).is_empty());
+}
+
 #[test]
 fn denying_the_only_library_does_not_take_back_native_code_as_such() {
     let layers = [crate::layer(r#"{"ffi": "./x.so"}"#), crate::layer(r#"{"deny": {"ffi": "./x.so"}}"#)];
