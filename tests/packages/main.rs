@@ -107,6 +107,14 @@ fn without_eval() {
 }
 
 #[test]
+fn a_native_addon_is_loaded_where_that_is_granted() {
+    let folder = Folder::with("policy.json", r#"{"extends": "script", "ffi": true}"#);
+    let policy = folder.text("policy.json");
+    let ended = folder.secure_bun(["run", "--policy", &policy, "programs/sharp.ts"]).from(packages()).end();
+    assert_eq!((ended.code(), ended.stdout()), (0, "2\n".to_owned()), "{ended}");
+}
+
+#[test]
 fn every_program_is_listed_and_every_version_is_the_installed_one() {
     let programs = programs();
     let mut listed: Vec<String> = programs.iter().map(|program| format!("{}.ts", program.file)).collect();

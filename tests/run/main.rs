@@ -2,6 +2,7 @@
 
 mod environment;
 mod modules;
+mod native;
 mod signals;
 mod streams;
 

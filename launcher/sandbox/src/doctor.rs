@@ -253,7 +253,7 @@ fn folder(host: &Host, cwd: &Path) -> Result<String, Lack> {
     root.files.push(confine::File { target: c_path(Path::new(script))?, contents: SCRIPT.into() });
     let runner =
         Runner { bun: &host.bun.path, libraries: &host.bun.libraries, identity: host.identity, layers: host.layers };
-    let arguments: Vec<&str> = runtime::flags(false).chain([script, SHOWN]).collect();
+    let arguments: Vec<&str> = runtime::flags(false, false).chain([script, SHOWN]).collect();
     let said = runner.run(root, &arguments)?;
     match said.trim().parse::<usize>() {
         Ok(_) if dropped => Ok(format!("{} can be shown, id-mapped", found.path.display())),

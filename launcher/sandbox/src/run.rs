@@ -17,7 +17,7 @@ use crate::layers::Layers;
 use crate::outcome::{Exit, Outcome, Usage};
 use crate::places;
 use crate::resolve::seen::Seen;
-use crate::resolve::{self, Shown, environment, programs, runtime};
+use crate::resolve::{self, Shown, environment, native, programs, runtime};
 use crate::scratch::Scratch;
 use crate::stage::CALL_MARKER;
 use crate::stage::{self, CallRequest, Source, Stage};
@@ -347,7 +347,7 @@ fn plan(
     let channel = if is_announced(job, call) { stage::Channel::Announced } else { stage::Channel::OnDemand };
     let told = stage::Told { cwd, channel, call, source, again };
     let stage = scratch.map_or(Stage::Own(&mut seen.shown.root), Stage::Host);
-    let flags = flags(&stage.preloads()?, resolve::eval(policy));
+    let flags = flags(&stage.preloads()?, policy);
     stage::stage(stage, host, policy, &engine, &told)?;
     let folders = environment::Folders { path: &seen.path, home: &seen.home, tmp: &seen.tmp };
     let outside = std::env::vars_os();
@@ -385,9 +385,10 @@ fn plan(
 }
 
 /// What makes Bun ours: its flags, and the preloads.
-pub(crate) fn flags(preloads: &[String], eval: bool) -> Vec<String> {
+pub(crate) fn flags(preloads: &[String], policy: &ExpandedPolicy) -> Vec<String> {
     let preloads = preloads.iter().map(|preload| format!("--preload={preload}"));
-    runtime::flags(eval).map(str::to_owned).chain(preloads).collect()
+    let flags = runtime::flags(resolve::eval(policy), native::grants_any(policy));
+    flags.map(str::to_owned).chain(preloads).collect()
 }
 
 /// Bun's command line. The program's path is absolute: `bun run fn.ts` would run the package.json script `fn.ts`.

@@ -131,7 +131,7 @@ fn plan(
         let told =
             stage::Told { cwd, channel: stage::Channel::Closed, call: None, source: &Source::unknown(), again: true };
         let stage = Stage::Own(&mut shown.root);
-        let flags = flags(&stage.preloads()?, resolve::eval(policy));
+        let flags = flags(&stage.preloads()?, policy);
         stage::stage(stage, &host, policy, &engine, &told)?;
         env.extend(runtime::variables(&engine).map(String::into_bytes));
         env.push(format!("BUN_OPTIONS={}", flags.join(" ")).into_bytes());

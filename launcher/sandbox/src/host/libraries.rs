@@ -77,6 +77,15 @@ impl Libraries {
         Ok(())
     }
 
+    /// Adds the library of this name, where there is one, and what it needs.
+    pub(crate) fn add_by_name(&mut self, name: &str) -> Result<(), Error> {
+        let Some(found) = self.look_up(name, &[]) else { return Ok(()) };
+        match self.add(found)? {
+            Some(path) => self.add_library(&path),
+            None => Ok(()),
+        }
+    }
+
     /// All of them, in the order of their names.
     pub(crate) fn into_list(self) -> Vec<Library> {
         self.found.into_values().collect()

@@ -4,7 +4,7 @@ mod cache;
 mod elf;
 mod find;
 mod known;
-mod libraries;
+pub(crate) mod libraries;
 pub(crate) mod loader_cache;
 mod probe;
 mod programs;

@@ -16,7 +16,7 @@ const GOOD: &str = "secure-bun probe ok ";
 pub(super) fn version(runner: Runner<'_>) -> Result<String, Error> {
     let mut root = Root::default();
     root.files.push(File { target: c"/run/secure-bun/probe.js".to_owned(), contents: SCRIPT.into() });
-    let arguments: Vec<&str> = runtime::flags(false).chain([SCRIPT_PATH]).collect();
+    let arguments: Vec<&str> = runtime::flags(false, false).chain([SCRIPT_PATH]).collect();
     let said = runner.run(root, &arguments)?;
     let version = said.trim().strip_prefix(GOOD).filter(|version| version.bytes().all(is_version_byte));
     version.map(str::to_owned).ok_or_else(|| {

@@ -9,6 +9,7 @@ use confine::{Access, Kind, Link, Mask, Root, Tmpfs};
 use policy::{Entry as Rule, ExpandedPolicy, Request, Rules, decide, is_protected};
 
 use super::look::{Look, Object};
+use super::native;
 use super::runtime::bind;
 use crate::error::{self, Error, Warning, c_path};
 use crate::places::TMP;
@@ -92,7 +93,9 @@ impl<F: Look> Planner<'_, F> {
 
     fn collect(&mut self) -> Result<(), Error> {
         let grants = &self.policy.grants;
-        let granted = [(&grants.import, Access::Read), (&grants.read, Access::Read), (&grants.write, Access::Write)];
+        // Native modules are loaded from where modules are, if from anywhere.
+        let import = if native::any(self.policy) { Access::Load } else { Access::Read };
+        let granted = [(&grants.import, import), (&grants.read, Access::Read), (&grants.write, Access::Write)];
         for (rules, access) in granted {
             for rule in &rules.allow {
                 let Some(access) = self.undenied(rules, &rule.value, access) else { continue };
@@ -104,6 +107,26 @@ impl<F: Look> Planner<'_, F> {
                 } else {
                     self.want(rule, access)?;
                 }
+            }
+        }
+        self.collect_libraries()
+    }
+
+    /// What is named as native code, or denied as such in what modules are loaded from.
+    fn collect_libraries(&mut self) -> Result<(), Error> {
+        for rule in native::named(&self.policy.grants.ffi.allow) {
+            if !self.policy.grants.read.deny.iter().any(|denial| rule.value.starts_with(&denial.value)) {
+                self.want(&rule, Access::Load)?;
+            }
+        }
+        for rule in native::named(&self.policy.grants.ffi.deny) {
+            let real = self.real(&rule.value);
+            let is_loaded =
+                |(path, (_, access)): (&PathBuf, &(Object, Access))| *access == Access::Load && real.starts_with(path);
+            if self.wanted.iter().any(is_loaded)
+                && let Ok(object) = self.files.look(&rule.value)
+            {
+                self.wanted.insert(object.path.clone(), (object, Access::Read));
             }
         }
         Ok(())
@@ -249,7 +272,7 @@ impl<F: Look> Planner<'_, F> {
                     self.bind(object, Access::Write)?;
                     self.guard(path, &denied)?;
                 }
-                _ => self.bind_without(object, &denied)?,
+                _ => self.bind_without(object, *access, &denied)?,
             }
         }
         Ok(())
@@ -298,13 +321,13 @@ impl<F: Look> Planner<'_, F> {
 
     /// Shows a read-only tree. Where something in it is denied, the entries around it are shown one by one: what comes
     /// to the tree later is not seen, and what is denied is not there at all.
-    fn bind_without(&mut self, object: &Object, denied: &[PathBuf]) -> Result<(), Error> {
+    fn bind_without(&mut self, object: &Object, access: Access, denied: &[PathBuf]) -> Result<(), Error> {
         if denied.contains(&object.path) {
             return Ok(());
         }
         let inside: Vec<PathBuf> = denied.iter().filter(|path| path.starts_with(&object.path)).cloned().collect();
         if inside.is_empty() || object.kind == Kind::File {
-            return self.bind(object, Access::Read);
+            return self.bind(object, access);
         }
         self.shown.root.directories.push(c_path(&object.path)?);
         let entries = self.files.entries(&object.path);
@@ -320,7 +343,7 @@ impl<F: Look> Planner<'_, F> {
             }
             // Gone since it was listed: then it is not shown.
             if let Ok(child) = self.files.look(&path) {
-                self.bind_without(&child, &inside)?;
+                self.bind_without(&child, access, &inside)?;
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ pub mod environment;
 mod filesystem;
 pub mod host_view;
 pub mod look;
+pub mod native;
 pub mod programs;
 pub mod runtime;
 pub(crate) mod seen;

@@ -34,17 +34,17 @@ impl Default for Engine {
 
 /// Bun's flags before the program. Each shuts off something that a hostile project could bring along: packages fetched
 /// at run time, .env, bunfig.toml, path mappings of tsconfig.json, macros, native addons, C compilation.
-pub fn flags(eval: bool) -> impl Iterator<Item = &'static str> {
+pub fn flags(eval: bool, native: bool) -> impl Iterator<Item = &'static str> {
     let always = [
         "--no-install",
         "--no-env-file",
         "--config=/dev/null",
         "--tsconfig-override=/dev/null",
         "--no-macros",
-        "--no-addons",
         "--no-ffi-cc",
     ];
-    always.into_iter().chain((!eval).then_some("--disallow-code-generation-from-strings=strict"))
+    let addons = (!native).then_some("--no-addons");
+    always.into_iter().chain(addons).chain((!eval).then_some("--disallow-code-generation-from-strings=strict"))
 }
 
 /// Variables that Bun itself gets; the preload hides them from the program.

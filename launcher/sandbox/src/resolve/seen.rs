@@ -8,7 +8,7 @@ use policy::ExpandedPolicy;
 
 use super::look::{Look, RealFiles};
 use super::programs::Programs;
-use super::{Shown, filesystem, host_view, runtime};
+use super::{Shown, filesystem, host_view, native, runtime};
 use crate::error::{Error, Kind, c_path};
 use crate::host::Host;
 use crate::places;
@@ -38,6 +38,7 @@ impl Seen {
         let programs = Programs::granted(policy, host.cache.clone())?;
         let (processes, path) = (programs.processes(policy), programs.path());
         programs.show(&mut shown.root, policy)?;
+        native::show(&mut shown.root, policy)?;
         Ok(Self {
             shown,
             grants: None,
