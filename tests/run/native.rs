@@ -29,7 +29,7 @@ fn project() -> Folder {
 /// The cosine of 0 by way of the library, under a policy.
 fn cosine(folder: &Folder, policy: &str, library: &str) -> Envelope {
     std::fs::write(folder.path("policy.json"), policy).unwrap();
-    let path = format!("{:?}", folder.path(library));
+    let path = serde_json::Value::from(folder.text(library)).to_string();
     folder.secure_bun(["run", JSON, "--policy", "policy.json", "--input", &path, "app/fn.ts"]).envelope()
 }
 
