@@ -61,6 +61,13 @@ fn true_means_what_modules_are_loaded_from() {
 }
 
 #[test]
+fn something_denied_in_what_may_be_read_beside_it_is_no_obstacle() {
+    let folder = project().file("app/data/private/a.txt", "a").file("app/data/b.txt", "b");
+    let policy = r#"{"ffi": true, "read": ["./app/data"], "deny": {"read": ["./app/data/private"]}}"#;
+    assert_eq!(cosine(&folder, policy, "app/native/own.so").result(), 1);
+}
+
+#[test]
 fn what_can_be_written_to_is_not_executable() {
     let folder = project();
     let written = cosine(&folder, r#"{"ffi": true, "write": ["./app"]}"#, "app/native/own.so");

@@ -259,7 +259,9 @@ impl<F: Look> Planner<'_, F> {
             // What the tree above already shows, with the same gaps, is not laid out a second time.
             let covered = above.is_some_and(|(root, (_, outer))| {
                 let left_out = self.denied_below(root);
-                outer == access
+                // A tree that libraries are loaded from is read as well; what is denied in it as native code is not.
+                let is_data = *outer == Access::Load && *access == Access::Read;
+                (outer == access || is_data && !native::is_denied(self.policy, path))
                     && !left_out.iter().any(|hidden| path.starts_with(hidden))
                     && denied.iter().all(|hidden| left_out.contains(hidden))
             });

@@ -1,7 +1,7 @@
 //! Native code: the libraries that a policy names, or those beside a program's modules, and what these need in turn.
 //! They are mapped executable, and so can never be written to at the same path.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use confine::{Access, Root};
 use policy::{Entry, ExpandedPolicy, LibraryRule};
@@ -32,6 +32,11 @@ pub(super) fn any(policy: &ExpandedPolicy) -> bool {
 /// Whether any native code is granted.
 pub fn grants_any(policy: &ExpandedPolicy) -> bool {
     !policy.grants.ffi.allow.is_empty() && !policy.grants.ffi.deny.iter().any(|rule| rule.value == LibraryRule::Any)
+}
+
+/// Whether a rule denies to load what lies at `path`.
+pub(super) fn is_denied(policy: &ExpandedPolicy, path: &Path) -> bool {
+    named(&policy.grants.ffi.deny).iter().any(|rule| path.starts_with(&rule.value))
 }
 
 /// The rules that name a path.
