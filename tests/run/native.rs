@@ -67,6 +67,16 @@ fn something_denied_in_what_may_be_read_beside_it_is_no_obstacle() {
     assert_eq!(cosine(&folder, policy, "app/native/own.so").result(), 1);
 }
 
+/// `/lib` is a symbolic link on most hosts, and becomes one inside where the host's folders are shown too.
+#[test]
+fn libraries_beside_other_programs_or_the_whole_system() {
+    let folder = project();
+    for also in [r#""run": ["sh"]"#, r#""run": true"#, r#""read": true"#] {
+        let policy = format!(r#"{{"ffi": true, {also}}}"#);
+        assert_eq!(cosine(&folder, &policy, "app/native/own.so").result(), 1, "{also}");
+    }
+}
+
 #[test]
 fn what_can_be_written_to_is_not_executable() {
     let folder = project();

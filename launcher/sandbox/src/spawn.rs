@@ -123,9 +123,7 @@ fn plan(
         runtime::show_surroundings(&mut root)?;
         None
     };
-    let dropped = matches!(identity, Identity::Dropped { .. });
-    let mut shown = resolve::filesystem(policy, &resolve::look::RealFiles, root, dropped)?;
-    programs.show(&mut shown.root, policy)?;
+    let mut shown = resolve::lay_out(root, policy, identity, programs)?;
     let cwd = if shown.has_directory(cwd) { cwd } else { Path::new("/") };
     if let Some(host) = bun {
         let told =

@@ -115,7 +115,7 @@ impl<F: Look> Planner<'_, F> {
     /// What is named as native code, or denied as such in what modules are loaded from.
     fn collect_libraries(&mut self) -> Result<(), Error> {
         for rule in native::named(&self.policy.grants.ffi.allow) {
-            if !self.policy.grants.read.deny.iter().any(|denial| rule.value.starts_with(&denial.value)) {
+            if !is_covered(&self.policy.grants.read, &rule.value) {
                 self.want(&rule, Access::Load)?;
             }
         }
@@ -134,13 +134,12 @@ impl<F: Look> Planner<'_, F> {
 
     /// What is left of a grant that lies in a denied folder: denying wins, whichever of the two is the narrower one.
     fn undenied(&self, rules: &Rules<PathBuf>, path: &Path, access: Access) -> Option<Access> {
-        let covers = |rules: &Rules<PathBuf>| rules.deny.iter().any(|denial| path.starts_with(&denial.value));
-        if covers(&self.policy.grants.read) {
+        if is_covered(&self.policy.grants.read, path) {
             return None;
         }
         match access {
-            Access::Write if covers(rules) => Some(Access::Read),
-            _ if covers(rules) => None,
+            Access::Write if is_covered(rules, path) => Some(Access::Read),
+            _ if is_covered(rules, path) => None,
             access => Some(access),
         }
     }
@@ -414,6 +413,11 @@ impl<F: Look> Planner<'_, F> {
         }
         Ok(())
     }
+}
+
+/// Whether a path lies in a folder that is denied.
+fn is_covered(rules: &Rules<PathBuf>, path: &Path) -> bool {
+    rules.deny.iter().any(|denial| path.starts_with(&denial.value))
 }
 
 /// Places that hold what the sandbox itself is made of.

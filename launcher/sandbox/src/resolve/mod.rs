@@ -29,10 +29,22 @@ const MB: u64 = 1 << 20;
 pub fn visible(policy: &ExpandedPolicy, identity: Identity) -> Result<Root, Error> {
     let mut root = Root::default();
     runtime::show_surroundings(&mut root)?;
+    Ok(lay_out(root, policy, identity, Programs::granted(policy, crate::host::cache())?)?.root)
+}
+
+/// What a policy grants, laid out on top of `root`, which holds what the program itself is made of. Libraries come
+/// first: where the host's folders of libraries are shown as well, theirs are the places that symbolic links lead to.
+pub(crate) fn lay_out(
+    mut root: Root,
+    policy: &ExpandedPolicy,
+    identity: Identity,
+    programs: Programs,
+) -> Result<Shown, Error> {
+    native::show(&mut root, policy)?;
     let dropped = matches!(identity, Identity::Dropped { .. });
     let mut shown = filesystem(policy, &RealFiles, root, dropped)?;
-    Programs::granted(policy, crate::host::cache())?.show(&mut shown.root, policy)?;
-    Ok(shown.root)
+    programs.show(&mut shown.root, policy)?;
+    Ok(shown)
 }
 
 /// Limits that the kernel keeps per process.

@@ -3,12 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use confine::{Access, Root};
+use confine::Root;
 use policy::{Entry, ExpandedPolicy, LibraryRule};
 
-use super::look::{Look, RealFiles};
-use super::runtime::bind;
-use crate::error::{Error, c_path};
+use super::runtime::bind_library;
+use crate::error::Error;
 use crate::host::libraries::Libraries;
 
 /// What native modules expect of every system: the parts of the C library, and what compilers add.
@@ -25,8 +24,7 @@ const USUAL: [&str; 8] = [
 
 /// Whether native modules are loaded from the folders of modules (`ffi: true`).
 pub(super) fn any(policy: &ExpandedPolicy) -> bool {
-    policy.grants.ffi.allow.iter().any(|rule| rule.value == LibraryRule::Any)
-        && !policy.grants.ffi.deny.iter().any(|rule| rule.value == LibraryRule::Any)
+    grants_any(policy) && policy.grants.ffi.allow.iter().any(|rule| rule.value == LibraryRule::Any)
 }
 
 /// Whether any native code is granted.
@@ -65,12 +63,10 @@ pub(super) fn show(root: &mut Root, policy: &ExpandedPolicy) -> Result<(), Error
         }
     }
     for library in libraries.into_list() {
-        let target = c_path(&library.name)?;
-        let is_shown = root.binds.iter().any(|bind| bind.target == target);
-        // Gone since it was found.
-        let Ok(found) = RealFiles.look(&library.path) else { continue };
-        if !is_shown {
-            root.binds.push(bind(&found, target, Access::Load, false)?);
+        let bind = bind_library(&library, "open")?;
+        // Bun's own are there already.
+        if !root.binds.iter().any(|shown| shown.target == bind.target) {
+            root.binds.push(bind);
         }
     }
     Ok(())

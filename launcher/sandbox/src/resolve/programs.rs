@@ -13,7 +13,7 @@ use policy::{
 };
 
 use super::look::{Look, RealFiles};
-use super::runtime::bind;
+use super::runtime::{bind, bind_library};
 use crate::error::{self, Error, c_path};
 use crate::host::{self, Cache, Footprint, Use, is_executable, loader_cache};
 
@@ -240,8 +240,7 @@ impl Programs {
             root.binds.push(bind(&looked(program)?, c_path(program)?, Access::Execute, false)?);
         }
         for library in parts.libraries.values() {
-            let access = if library.is_loader { Access::Execute } else { Access::Load };
-            root.binds.push(bind(&looked(&library.path)?, c_path(&library.name)?, access, false)?);
+            root.binds.push(bind_library(library, "open")?);
         }
         for (path, target) in &self.links {
             root.links.push(Link { path: c_path(path)?, target: c_path(target)? });

@@ -76,12 +76,17 @@ pub fn show(root: &mut Root, bun: &Path, libraries: &[Library]) -> Result<(), Er
     let found = RealFiles::at(bun).map_err(|error| Error::io(error::Kind::Sandbox, "open Bun", bun, &error))?;
     root.binds.push(bind(&found, BUN.to_owned(), Access::Execute, false)?);
     for library in libraries {
-        let found = RealFiles::at(&library.path)
-            .map_err(|error| Error::io(error::Kind::Sandbox, "open Bun's library", &library.path, &error))?;
-        let access = if library.is_loader { Access::Execute } else { Access::Load };
-        root.binds.push(bind(&found, c_path(&library.name)?, access, false)?);
+        root.binds.push(bind_library(library, "open Bun's library")?);
     }
     show_surroundings(root)
+}
+
+/// A bind of a library at the path by which it is asked for. `act` is for the error.
+pub(super) fn bind_library(library: &Library, act: &'static str) -> Result<Bind, Error> {
+    let found =
+        RealFiles::at(&library.path).map_err(|error| Error::io(error::Kind::Sandbox, act, &library.path, &error))?;
+    let access = if library.is_loader { Access::Execute } else { Access::Load };
+    bind(&found, c_path(&library.name)?, access, false)
 }
 
 /// Shows what every program finds: device nodes and the time zone.

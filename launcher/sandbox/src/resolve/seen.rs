@@ -3,12 +3,12 @@
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
-use confine::{Access, Grant, Identity, Processes, Root, View};
+use confine::{Access, Grant, Processes, Root, View};
 use policy::ExpandedPolicy;
 
 use super::look::{Look, RealFiles};
 use super::programs::Programs;
-use super::{Shown, filesystem, host_view, native, runtime};
+use super::{Shown, host_view, lay_out, runtime};
 use crate::error::{Error, Kind, c_path};
 use crate::host::Host;
 use crate::places;
@@ -33,14 +33,10 @@ impl Seen {
     pub(crate) fn own(host: &Host, policy: &ExpandedPolicy) -> Result<Self, Error> {
         let mut root = Root::default();
         runtime::show(&mut root, &host.bun.path, &host.bun.libraries)?;
-        let dropped = matches!(host.identity, Identity::Dropped { .. });
-        let mut shown = filesystem(policy, &RealFiles, root, dropped)?;
         let programs = Programs::granted(policy, host.cache.clone())?;
         let (processes, path) = (programs.processes(policy), programs.path());
-        programs.show(&mut shown.root, policy)?;
-        native::show(&mut shown.root, policy)?;
         Ok(Self {
-            shown,
+            shown: lay_out(root, policy, host.identity, programs)?,
             grants: None,
             bun: runtime::BUN.to_owned(),
             processes,
