@@ -174,7 +174,22 @@ pub(crate) fn denials(outcome: &Outcome) -> Vec<Denial> {
         }
         Reported::More { .. } => None,
     });
-    explained.collect()
+    let mut denials: Vec<Denial> = explained.collect();
+    for refused in &outcome.refusals {
+        let refusal = described(&refused.request, &refused.decision);
+        // The program says where it asked; that it was refused, the launcher knows better.
+        let is_same = |known: &&mut Denial| {
+            (known.refusal.permission, &known.refusal.resource) == (refusal.permission, &refusal.resource)
+        };
+        if let Some(known) = denials.iter_mut().find(is_same) {
+            known.reported_by = Reporter::Broker;
+            known.count = known.count.max(refused.count);
+        } else {
+            let (reported_by, count) = (Reporter::Broker, refused.count);
+            denials.push(Denial { refusal, reported_by, package: None, at: None, count });
+        }
+    }
+    denials
 }
 
 /// The whole story in one object.
@@ -208,7 +223,7 @@ pub(crate) fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
                 landlock: outcome.status.landlock_abi.map_or_else(|| "none".to_owned(), |abi| format!("abi{abi}")),
                 seccomp: "enforced",
                 namespaces: outcome.status.namespaces.to_vec(),
-                network: "none",
+                network: if outcome.status.namespaces.contains(&"net") { "own" } else { "none" },
                 memory: outcome.memory_control,
             },
         },

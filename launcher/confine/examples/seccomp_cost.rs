@@ -14,7 +14,14 @@ fn main() {
         ("write", Options { write: true, ..Options::default() }),
         (
             "write, tty, no new executable",
-            Options { write: true, tty: true, deny_new_executable_memory: true, run: false, files: Files::Own },
+            Options {
+                write: true,
+                tty: true,
+                deny_new_executable_memory: true,
+                run: false,
+                sockets: false,
+                files: Files::Own,
+            },
         ),
     ] {
         let mut micros: Vec<f64> = (0..ROUNDS).map(|_| assemble_once(options)).collect();

@@ -21,6 +21,8 @@ pub(crate) struct Setup<'a> {
     /// Where the host has Landlock.
     pub(crate) rules: Option<&'a Rules>,
     pub(crate) exec: &'a Exec<'a>,
+    /// Where the child sends the launcher what it is asked through, if it is to have a network.
+    pub(crate) network: Option<Fd>,
     /// What the filter asks of the one exec.
     pub(crate) exec_key: u64,
     pub(crate) filter: Cell<Option<&'a mut Filter>>,
@@ -118,6 +120,7 @@ pub(crate) fn enclose(private: &PrivateSetup<'_, '_>) -> Outcome<()> {
     sys::restrict_mount(Fd::CWD, c"/", sealed, None).at(Step::PivotRoot)?;
 
     sys::set_hostname(c"sandbox").at(Step::SetHostname)?;
+    setup.make_network()?;
     setup.tie()
 }
 
@@ -132,6 +135,16 @@ impl Setup<'_> {
     pub(crate) fn allow(&self, object: Fd, access: Access, kind: Kind, step: Step) -> Outcome<()> {
         let Some(rules) = self.rules else { return Ok(()) };
         sys::landlock_add_path(rules.fd(), object, rules.rights(access, kind).0).at(step)
+    }
+
+    /// Makes what is in the network namespace, and hands over where it asks for names.
+    fn make_network(&self) -> Outcome<()> {
+        let Some(launcher) = self.network else { return Ok(()) };
+        sys::raise_loopback().at(Step::MakeNetwork)?;
+        let sockets = sys::name_server_sockets().at(Step::MakeNetwork)?;
+        sys::send_descriptors(launcher, &sockets).at(Step::HandOverNetwork)?;
+        sockets.into_iter().for_each(sys::close);
+        Ok(())
     }
 
     /// Enters the working directory, and ties the calling process to the launcher.
@@ -171,7 +184,13 @@ impl Setup<'_> {
         // Last, since it forbids nearly all of the above.
         if let Some(filter) = self.filter.take() {
             filter.patch_pid(sys::pid());
-            sys::load_filter(filter.program()).at(Step::LoadFilter)?;
+            match self.network {
+                None => sys::load_filter(filter.program()).at(Step::LoadFilter)?,
+                Some(launcher) => {
+                    let listener = sys::load_asking_filter(filter.program()).at(Step::LoadFilter)?;
+                    sys::send_descriptors(launcher, &[listener]).at(Step::HandOverNetwork)?;
+                }
+            }
         }
         sys::exec(Fd(EXEC_FD), self.exec, self.exec_key).at(Step::Exec)
     }

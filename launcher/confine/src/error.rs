@@ -32,6 +32,8 @@ pub enum Step {
     MountProc,
     /// Changing the root.
     PivotRoot,
+    /// Bringing up the sandbox's own network, and what it asks for names.
+    MakeNetwork,
     /// Setting the host name.
     SetHostname,
     /// Entering the working directory.
@@ -62,6 +64,8 @@ pub enum Step {
     ResetSignals,
     /// Loading the seccomp filter.
     LoadFilter,
+    /// Handing over to the launcher what the sandbox asks through.
+    HandOverNetwork,
     /// Running the program.
     Exec,
 }
@@ -88,6 +92,8 @@ pub enum Layer {
     Landlock,
     /// The system call filter.
     Seccomp,
+    /// A network of the sandbox's own.
+    Network,
     /// Resource limits.
     Limits,
     /// Handing over to the program.
@@ -105,6 +111,7 @@ impl Step {
             Self::OpenSource(_) | Self::MakeRoot | Self::LayOut(_) | Self::MountProc | Self::PivotRoot | Self::Seal => {
                 Layer::Mounts
             }
+            Self::MakeNetwork | Self::HandOverNetwork => Layer::Network,
             Self::RaiseOpenFiles | Self::SetLimits => Layer::Limits,
             Self::NoNewPrivileges | Self::LoadFilter => Layer::Seccomp,
             Self::EnterDirectory
@@ -133,6 +140,7 @@ impl Step {
             Self::LayOut(_) => "laying out the sandbox's root file system",
             Self::MountProc => "mounting /proc",
             Self::PivotRoot => "changing the root file system",
+            Self::MakeNetwork => "making the sandbox's own network",
             Self::SetHostname => "setting the host name",
             Self::EnterDirectory => "entering the working directory",
             Self::HandOverStdio => "handing over standard input, output and error",
@@ -148,6 +156,7 @@ impl Step {
             Self::LandlockRestrict => "enforcing the Landlock ruleset",
             Self::ResetSignals => "resetting signals",
             Self::LoadFilter => "loading the seccomp filter",
+            Self::HandOverNetwork => "handing over the sandbox's network",
             Self::Exec => "running the program",
         }
     }
@@ -203,6 +212,14 @@ impl Error {
             Step::Hold => {
                 "a program that may start others is traced by its init for a moment: in a container, use a seccomp \
                  profile that allows ptrace; `sysctl kernel.yama.ptrace_scope` must be below 3"
+            }
+            Step::LoadFilter if self.errno.0 == libc::EBUSY => {
+                "another program answers for system calls of the launcher already, and a filter that asks about the \
+                 network cannot be loaded below that: start secure-bun outside of it"
+            }
+            Step::MakeNetwork => {
+                "in a systemd service, `RestrictAddressFamilies=` must leave AF_INET, AF_INET6 and AF_UNIX, and \
+                 `RestrictNamespaces=no`"
             }
             Step::LoadFilter if unsupported || self.errno.0 == libc::EINVAL => "the kernel lacks CONFIG_SECCOMP_FILTER",
             Step::SetHostname => {

@@ -10,6 +10,7 @@ mod host_view;
 mod init;
 mod landlock;
 mod layout;
+mod listener;
 mod plan;
 pub mod probe;
 pub mod seccomp;
@@ -19,10 +20,11 @@ mod sys;
 
 pub use error::{Error, Layer, Step};
 pub use landlock::{Cover, Gap, LEAST_ABI, gaps};
+pub use listener::{Act, Listener, MOST_ADDRESS_BYTES, Network, Request};
 pub use plan::{
     Access, Bind, File, Grant, INSIDE_ID, Identity, Kind, Link, Mask, Need, Plan, ProcessLimits, Processes, Program,
-    Root, Stdio, Tmpfs, View,
+    Root, Sockets, Stdio, Tmpfs, View,
 };
 pub use start::{Started, start};
 pub use status::Status;
-pub use sys::{Child, Ended, Errno, FileId, watch};
+pub use sys::{Child, Ended, Errno, FileId, bind, connect, identity_of, network_of, watch};

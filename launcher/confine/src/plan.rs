@@ -22,6 +22,8 @@ pub struct Plan {
     pub program: Program,
     /// Whether it may start others.
     pub processes: Processes,
+    /// What it has of a network.
+    pub network: Sockets,
     /// The descriptors it gets as 0, 1, 2 and, as number 3, an optional channel. No other is inherited.
     pub stdio: Stdio,
 }
@@ -201,6 +203,16 @@ pub enum Processes {
         /// Whether the program's own file may be executed once more.
         again: bool,
     },
+}
+
+/// What a program has of a network. Its filter has to agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sockets {
+    /// Nothing: it cannot make a socket.
+    None,
+    /// A network namespace of its own, empty but for the loopback device. What leads out of it, the launcher answers
+    /// for ([`crate::Network`]).
+    Asked,
 }
 
 /// What is run.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::child::{self, IdMaps, Parent, PrivateSetup, Setup};
 use crate::error::{Error, Step};
@@ -10,7 +10,8 @@ use crate::host_view;
 use crate::init;
 use crate::landlock::Rules;
 use crate::layout;
-use crate::plan::{Access, Bind, Identity, Need, Plan, Processes, Root, View};
+use crate::listener::{Listener, Network};
+use crate::plan::{Access, Bind, Identity, Need, Plan, Processes, Root, Sockets, View};
 use crate::seccomp::{self, Filter};
 use crate::status::Status;
 use crate::sys::{self, Child, CloneFlags, Exec, Fd, Memory, MountFlags, NoMapping, Stack};
@@ -22,10 +23,15 @@ pub struct Started {
     pub child: Child,
     /// What was enforced on it.
     pub status: Status,
+    /// Its network, where the plan gives it one.
+    pub network: Option<Network>,
 }
 
 pub(crate) const NAMESPACES: CloneFlags =
     CloneFlags(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS);
+
+/// Descriptors of the launcher's own that a child uses lie from here on, beyond those that it hands over.
+const LOWEST_ASIDE: Fd = Fd(seccomp::EXEC_FD - 50);
 
 /// Establishes the sandbox of `plan` and runs its program in it. On success every layer that the plan asks for is in
 /// force; on failure nothing has run and nothing is left behind.
@@ -44,8 +50,11 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
         Exec::new(plan.program.argv.iter().map(CString::as_c_str), plan.program.env.iter().map(CString::as_c_str));
     let exec_key = sys::random().map_err(at(Step::LoadFilter))?;
     let mut filter = Filter::new(&plan.filter, exec_key);
+    let asked = (plan.network == Sockets::Asked).then(|| sys::message_pair(LOWEST_ASIDE)).transpose();
+    let asked = asked.map_err(at(Step::HandOverNetwork))?;
     let setup = Setup {
         plan,
+        network: asked.as_ref().map(|[_, inside]| Fd(inside.as_raw_fd())),
         rules: rules.as_ref(),
         exec: &exec,
         exec_key,
@@ -54,22 +63,42 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
         failure: Cell::new(None),
     };
     let landlock_abi = rules.as_ref().map(Rules::version);
-    match &plan.view {
+    let (child, status) = match &plan.view {
         View::Private(root) => {
             let (child, unmapped) = start_in_private_view(setup, root, &mut stack)?;
-            Ok(Started { child, status: Status { landlock_abi, namespaces: names(plan.processes), unmapped } })
+            (child, Status { landlock_abi, namespaces: names(plan), unmapped })
         }
         View::Host(grants) => {
             let child = host_view::start(&setup, grants, &mut stack)?;
-            Ok(Started { child, status: Status { landlock_abi, namespaces: &[], unmapped: Vec::new() } })
+            (child, Status { landlock_abi, namespaces: &[], unmapped: Vec::new() })
         }
+    };
+    let network = asked.map(|[ours, _]| take_network(&ours)).transpose().inspect_err(|_| {
+        child.kill();
+        // Its end is all that is wanted.
+        let _ = child.reap();
+    })?;
+    Ok(Started { child, status, network })
+}
+
+const fn names(plan: &Plan) -> &'static [&'static str] {
+    match (plan.processes, plan.network) {
+        (Processes::One, Sockets::None) => &["user", "mnt", "ipc", "uts"],
+        (Processes::One, Sockets::Asked) => &["user", "mnt", "net", "ipc", "uts"],
+        (Processes::Tree { .. }, _) => &["user", "pid", "mnt", "net", "ipc", "uts"],
     }
 }
 
-const fn names(processes: Processes) -> &'static [&'static str] {
-    match processes {
-        Processes::One => &["user", "mnt", "ipc", "uts"],
-        Processes::Tree { .. } => &["user", "pid", "mnt", "net", "ipc", "uts"],
+/// What the child has sent: its name server's sockets when it made its network, the listener with its filter.
+fn take_network(from: &OwnedFd) -> Result<Network, Error> {
+    let at = |errno| Error { step: Step::HandOverNetwork, errno, path: None };
+    let take = || sys::receive_descriptors(from.as_fd()).map_err(at).map(Vec::into_iter);
+    let (mut sockets, mut listener) = (take()?, take()?);
+    match (sockets.next(), sockets.next(), listener.next()) {
+        (Some(datagrams), Some(connections), Some(listener)) => {
+            Ok(Network { listener: Listener::new(listener), datagrams, connections })
+        }
+        _ => Err(at(sys::Errno(libc::EPROTO))),
     }
 }
 
@@ -102,7 +131,10 @@ fn start_in_private_view(setup: Setup<'_>, root: &Root, stack: &mut Stack) -> Re
 
 /// Starts the program as our child.
 fn alone(private: &PrivateSetup<'_, '_>, stack: &mut Stack) -> Result<Child, Error> {
-    let child = clone(private.setup.plan.identity, NAMESPACES, Memory::Borrowed, stack, child::run, private)?;
+    let plan = private.setup.plan;
+    let network = if plan.network == Sockets::Asked { libc::CLONE_NEWNET } else { 0 };
+    let namespaces = CloneFlags(NAMESPACES.0 | network);
+    let child = clone(plan.identity, namespaces, Memory::Borrowed, stack, child::run, private)?;
     match private.setup.failure.take() {
         None => Ok(child),
         Some(failure) => {

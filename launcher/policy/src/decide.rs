@@ -27,7 +27,7 @@ pub struct Decision {
 
 /// The rule that decided.
 ///
-/// As text it is `default`, `secret`, `protected`, or a statement with its place: `deny.read "./x" (p.json:7:12)`.
+/// As text it is `default`, `secret`, `protected`, `reserved`, or a statement with its place: `deny.read "./x" (p.json:7:12)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// No statement speaks of it.
@@ -40,6 +40,8 @@ pub enum Rule {
     Secret,
     /// Trusted tools obey what is written there.
     Protected,
+    /// A name leads to this machine or its neighbours; their addresses are granted by themselves only.
+    Reserved,
 }
 
 impl fmt::Display for Rule {
@@ -50,6 +52,7 @@ impl fmt::Display for Rule {
             Self::Setting(key, origin) => write!(out, "{key} {} ({origin})", origin.json()),
             Self::Secret => out.write_str("secret"),
             Self::Protected => out.write_str("protected"),
+            Self::Reserved => out.write_str("reserved"),
         }
     }
 }

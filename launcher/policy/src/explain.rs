@@ -11,6 +11,7 @@ pub(crate) mod reason {
     pub(crate) const DENIED: &str = "the policy denies it";
     pub(crate) const LIMIT: &str = "the policy grants fewer";
     pub(crate) const SECRET: &str = "the secrets of an import root are granted by name only";
+    pub(crate) const RESERVED: &str = "the name leads to an address that is granted by itself only";
     pub(crate) const PROTECTED: &str = "a tool outside the sandbox would obey what is written there";
 }
 
@@ -43,6 +44,7 @@ fn reason(request: &Request, rule: &Rule) -> &'static str {
         Rule::Default => reason::DEFAULT,
         Rule::Secret => reason::SECRET,
         Rule::Protected => reason::PROTECTED,
+        Rule::Reserved => reason::RESERVED,
         Rule::Setting(..) => reason::DENIED,
         Rule::Stated(statement) => match (request, statement.side) {
             // Granting none at all is a denial, granting some is a limit.

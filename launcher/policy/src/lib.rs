@@ -74,6 +74,7 @@ mod policy;
 mod preload_table;
 mod preset;
 mod program;
+mod reach;
 mod reader;
 mod request;
 mod schema;
@@ -111,6 +112,7 @@ pub use preload_table::{
 };
 pub use preset::{POLICY_SCHEMA, Preset};
 pub use program::{LibraryRule, PROGRAM_FOLDERS, ProgramRule, SANDBOX_PROGRAMS};
+pub use reach::{listening_addresses, reaches, resolves};
 pub use request::Request;
 pub use schema::{SCHEMA_FILE, json_schema};
 pub use settings::{Audit, Freeze, JsSettings, KernelSettings, Namespace, Protection, Require, TrustSettings};

@@ -8,6 +8,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use crate::diagnostic::Fault;
 use crate::pattern::Pattern;
 use crate::permission::{Permission, Side};
+use crate::reach::holds_apart;
 
 /// Hosts and ports that a program may connect to, or listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    const ALL: Self = Self { first: 0, last: u16::MAX };
+    pub(crate) const ALL: Self = Self { first: 0, last: u16::MAX };
 
     fn parse(text: &str, lowest: u16) -> Result<Self, Fault> {
         if text == "*" {
@@ -61,7 +62,7 @@ impl Ports {
         Ok(Self { first, last })
     }
 
-    fn contains(self, port: u16) -> bool {
+    pub(crate) fn contains(self, port: u16) -> bool {
         (self.first..=self.last).contains(&port)
     }
 }
@@ -165,7 +166,7 @@ impl HostRule {
 
     pub(crate) fn speaks_of(&self, host: &HostName, side: Side) -> bool {
         match (self, host) {
-            (Self::Any, _) => true,
+            (Self::Any, host) => side == Side::Deny || Self::any_means(host),
             (Self::Block(block), HostName::Address(address)) => block.contains(address),
             (Self::Name(name), HostName::Address(address)) => name == LOCALHOST && address.is_loopback(),
             (Self::Name(name), HostName::Name(host)) => name == host,
@@ -179,7 +180,7 @@ impl HostRule {
     }
 }
 
-const LOCALHOST: &str = "localhost";
+pub(crate) const LOCALHOST: &str = "localhost";
 const LOOPBACKS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 fn is_below(name: &str, suffix: &str) -> bool {
@@ -244,6 +245,7 @@ impl HostName {
 impl Pattern for HostRule {
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Any, Self::Block(block)) => !holds_apart(block),
             (Self::Any, _) => true,
             (Self::Below(suffix), Self::Name(name)) => is_below(name, suffix),
             (Self::Below(one), Self::Below(other)) => one == other || is_below(other, one),

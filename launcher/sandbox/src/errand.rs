@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use confine::seccomp::{self, Files};
-use confine::{Grant, Identity, Plan, ProcessLimits, Processes, Program, Root, Stdio, View};
+use confine::{Grant, Identity, Plan, ProcessLimits, Processes, Program, Root, Sockets, Stdio, View};
 
 use crate::error::{Error, Kind, c_path};
 use crate::host::Library;
@@ -70,6 +70,7 @@ impl Runner<'_> {
                 cwd: c"/".to_owned(),
             },
             processes: Processes::One,
+            network: Sockets::None,
             stdio: Stdio {
                 input: null.as_raw_fd(),
                 output: writer.as_raw_fd(),

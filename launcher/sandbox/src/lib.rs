@@ -9,6 +9,7 @@ mod errand;
 pub mod error;
 pub mod host;
 pub mod layers;
+pub mod network;
 pub mod outcome;
 pub mod package;
 pub mod places;

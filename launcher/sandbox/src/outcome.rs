@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use wire::frame::{Denial, Error as Thrown, Kind as ProgramKind, Log};
 
 use crate::error::Warning;
+use crate::network::Refusal;
 
 /// How a run went, as the launcher saw it.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Outcome {
     pub logs: Vec<Log>,
     /// What the preload reported as refused.
     pub denials: Vec<Denial>,
+    /// What the launcher refused.
+    pub refusals: Vec<Refusal>,
     /// The last exception that nobody caught.
     pub uncaught: Option<Thrown>,
     /// Captured standard output.

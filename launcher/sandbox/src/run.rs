@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use confine::seccomp::{self, Files};
-use confine::{Layer, Plan, Processes, Program, Stdio, View};
+use confine::{Layer, Plan, Processes, Program, Sockets, Stdio, View};
 use policy::{ExpandedPolicy, Policy};
 
 use crate::error::{Error, Kind, Warning, c_path, text};
@@ -17,7 +17,7 @@ use crate::layers::Layers;
 use crate::outcome::{Exit, Outcome, Usage};
 use crate::places;
 use crate::resolve::seen::Seen;
-use crate::resolve::{self, Shown, environment, native, programs, runtime};
+use crate::resolve::{self, Shown, environment, native, network, programs, runtime};
 use crate::scratch::Scratch;
 use crate::stage::CALL_MARKER;
 use crate::stage::{self, CallRequest, Source, Stage};
@@ -131,6 +131,7 @@ impl Launch {
             child: started.child,
             started: Instant::now(),
             limits: policy.limits,
+            network: started.network.map(|network| (network, policy.clone())),
             group,
             writable: writable(&policy),
             scratch_tmp,
@@ -158,6 +159,7 @@ impl Launch {
             truncated: truncated || channel.truncated,
             logs: channel.logs,
             denials: channel.denials,
+            refusals: report.refusals,
             uncaught: channel.uncaught,
             stdout,
             stderr,
@@ -360,6 +362,7 @@ fn plan(
     } else {
         command(&flags, program, &job.arguments)?
     };
+    let sockets = network::sockets(policy);
     let plan = Plan {
         identity: host.identity,
         view: seen.take_view(),
@@ -370,6 +373,7 @@ fn plan(
             tty: pipes.has_terminal(),
             deny_new_executable_memory: !engine.jit,
             files: host.layers.files,
+            sockets: sockets == Sockets::Asked,
             run: programs::grants_any(policy),
         },
         program: Program {
@@ -379,6 +383,7 @@ fn plan(
             cwd: c_path(cwd)?,
         },
         processes: seen.processes,
+        network: sockets,
         stdio: pipes.stdio(),
     };
     Ok((plan, seen.shown))

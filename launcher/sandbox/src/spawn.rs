@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use confine::seccomp::{self, Files};
-use confine::{Identity, Plan, Processes, Program, Root, View};
+use confine::{Identity, Plan, Processes, Program, Root, Sockets, View};
 use policy::{ExpandedPolicy, Policy, Request, SANDBOX_PROGRAMS, decide};
 
 use crate::error::{Error, Kind, Warning, c_path};
@@ -16,7 +16,7 @@ use crate::layers::Layers;
 use crate::outcome::Outcome;
 use crate::places;
 use crate::resolve::programs::{self, Programs};
-use crate::resolve::{self, Shown, environment, runtime};
+use crate::resolve::{self, Shown, environment, network, runtime};
 use crate::run::{Launch, Output, Pipes, Streams, flags, system, writable};
 use crate::stage::{self, Source, Stage};
 use crate::supervise::Signals;
@@ -135,6 +135,7 @@ fn plan(
         env.push(format!("BUN_OPTIONS={}", flags.join(" ")).into_bytes());
     }
     let Shown { root, warnings, writable, .. } = shown;
+    let sockets = network::sockets(policy);
     let plan = Plan {
         identity,
         view: View::Private(root),
@@ -145,6 +146,7 @@ fn plan(
             tty: pipes.has_terminal(),
             deny_new_executable_memory: !engine.jit,
             files: layers.files,
+            sockets: sockets == Sockets::Asked,
             run: programs::grants_any(policy),
         },
         program: Program {
@@ -154,6 +156,7 @@ fn plan(
             cwd: c_path(cwd)?,
         },
         processes,
+        network: sockets,
         stdio: pipes.stdio(),
     };
     Ok((plan, warnings))

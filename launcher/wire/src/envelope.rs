@@ -141,6 +141,8 @@ pub struct Denial {
 pub enum Reporter {
     /// The preload inside the program's own process: best effort.
     Program,
+    /// The launcher, which is asked for every connection and every port: always seen.
+    Broker,
 }
 
 /// How a program ended.

@@ -92,7 +92,7 @@ fn merge(verdicts: &Verdicts, default: Verdict) -> Vec<Span> {
 /// Whether two verdicts are the same without looking at arguments.
 fn agree(left: &Verdict, right: &Verdict) -> bool {
     match (left, right) {
-        (Verdict::Allow, Verdict::Allow) => true,
+        (Verdict::Allow, Verdict::Allow) | (Verdict::Ask, Verdict::Ask) => true,
         (Verdict::Refuse(left), Verdict::Refuse(right)) => left == right,
         _ => false,
     }
@@ -188,6 +188,7 @@ impl Assembler {
         match verdict {
             Verdict::Allow => self.give(libc::SECCOMP_RET_ALLOW),
             Verdict::Refuse(errno) => self.give(refusal(*errno)),
+            Verdict::Ask => self.give(libc::SECCOMP_RET_USER_NOTIF),
             Verdict::Only { cases, otherwise } => {
                 let refuse = self.give(refusal(*otherwise));
                 cases.iter().rev().fold(refuse, |next, case| self.case(case, next))

@@ -44,6 +44,8 @@ pub struct Options {
     pub deny_new_executable_memory: bool,
     /// Other programs may be started. Which ones, mounts and Landlock decide; whom they may signal, the pid namespace.
     pub run: bool,
+    /// There are sockets, in a network namespace of the program's own. Where they lead, the launcher decides.
+    pub sockets: bool,
     /// Which files the program sees.
     pub files: Files,
 }
@@ -130,6 +132,8 @@ pub enum Action {
     AllowSome(c_int),
     /// Refused with this errno.
     Refuse(c_int),
+    /// Done by the launcher where the policy grants it.
+    Ask,
 }
 
 impl fmt::Display for Action {
@@ -138,6 +142,7 @@ impl fmt::Display for Action {
             Self::Allow => write!(f, "allowed"),
             Self::AllowSome(errno) => write!(f, "allowed with some arguments, otherwise {}", errno_name(*errno)),
             Self::Refuse(errno) => write!(f, "{}", errno_name(*errno)),
+            Self::Ask => write!(f, "the launcher decides"),
         }
     }
 }
@@ -152,6 +157,7 @@ pub fn describe(options: &Options) -> Vec<Description> {
                 Verdict::Allow => Action::Allow,
                 Verdict::Only { otherwise, .. } => Action::AllowSome(otherwise),
                 Verdict::Refuse(errno) => Action::Refuse(errno),
+                Verdict::Ask => Action::Ask,
             };
             let call = rule.call.name();
             (call, Description { call, number: rule.call.number, group: group.name, action, reason: rule.reason })
@@ -195,6 +201,7 @@ fn errno_name(errno: c_int) -> &'static str {
         libc::EISCONN => "EISCONN",
         libc::EOPNOTSUPP => "EOPNOTSUPP",
         libc::EAFNOSUPPORT => "EAFNOSUPPORT",
+        libc::ENOPROTOOPT => "ENOPROTOOPT",
         _ => "another errno",
     }
 }

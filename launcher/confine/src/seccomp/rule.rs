@@ -67,6 +67,8 @@ pub(super) enum Verdict {
         cases: &'static [Case],
         otherwise: c_int,
     },
+    /// The launcher decides, and does it.
+    Ask,
 }
 
 /// Checks that must all hold.

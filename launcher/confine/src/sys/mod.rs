@@ -13,6 +13,8 @@ mod idmap;
 mod landlock;
 mod limits;
 mod mount;
+mod network;
+mod notify;
 mod process;
 mod readiness;
 mod seccomp;
@@ -37,11 +39,17 @@ pub(crate) use limits::{Resource, no_new_privileges, raise_open_files, set_limit
 pub(crate) use mount::{
     Extent, MountFlags, attach, clone_tree, filesystem, pivot_into, restrict_mount, set_hostname, tmpfs,
 };
+pub use network::{bind, connect, identity_of, network_of};
+pub(crate) use network::{message_pair, name_server_sockets, raise_loopback, receive_descriptors, send_descriptors};
+pub(crate) use notify::{
+    copy_descriptor, is_waiting, open_process, open_thread, read_memory, receive, replace_descriptor, respond,
+    wake_on_this_cpu,
+};
 pub use process::Ended;
 pub(crate) use process::{
     Change, Exec, change_directory, enter_directory, exec, exit_now, has_ended, next_change, open_pidfd, random,
 };
 pub use readiness::watch;
-pub(crate) use seccomp::load_filter;
+pub(crate) use seccomp::{load_asking_filter, load_filter};
 pub(crate) use shared::Shared;
 pub(crate) use trace::{go_on, let_go, trace_me};

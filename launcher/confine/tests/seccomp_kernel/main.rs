@@ -12,8 +12,14 @@ use probe::{
     call, inside, outside,
 };
 
-const NOTHING: Options =
-    Options { write: false, tty: false, deny_new_executable_memory: false, run: false, files: Files::Own };
+const NOTHING: Options = Options {
+    write: false,
+    tty: false,
+    deny_new_executable_memory: false,
+    run: false,
+    sockets: false,
+    files: Files::Own,
+};
 const WRITE: Options = Options { write: true, ..NOTHING };
 const TTY: Options = Options { tty: true, ..NOTHING };
 const NO_JIT: Options = Options { deny_new_executable_memory: true, ..NOTHING };

@@ -5,6 +5,7 @@ mod filesystem;
 pub mod host_view;
 pub mod look;
 pub mod native;
+pub mod network;
 pub mod programs;
 pub mod runtime;
 pub(crate) mod seen;
@@ -41,6 +42,7 @@ pub(crate) fn lay_out(
     programs: Programs,
 ) -> Result<Shown, Error> {
     native::show(&mut root, policy)?;
+    network::show(&mut root, policy)?;
     let dropped = matches!(identity, Identity::Dropped { .. });
     let mut shown = filesystem(policy, &RealFiles, root, dropped)?;
     programs.show(&mut shown.root, policy)?;

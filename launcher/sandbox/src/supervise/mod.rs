@@ -27,6 +27,7 @@ pub(crate) use sample::Sample;
 pub(crate) use signals::Signals;
 pub(crate) use streams::{Pipe, Sink, Streams};
 
+use crate::network;
 use crate::outcome::{Ending, Peaks, Reached};
 
 /// How long output may still be written after a program was ended by force. A host that does not read must not keep
@@ -41,6 +42,8 @@ pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) started: Instant,
     pub(crate) limits: policy::Limits,
+    /// Its network, if it has one, and the policy that says where it leads.
+    pub(crate) network: Option<(confine::Network, policy::ExpandedPolicy)>,
     /// The control group that the policy requires.
     pub(crate) group: Option<ControlGroup>,
     /// Its temporary folder, where that lies on a file system of the host.
@@ -66,6 +69,8 @@ pub(crate) struct Report {
     pub(crate) memory_control: Option<&'static str>,
     pub(crate) peaks: Peaks,
     pub(crate) channel: Channel,
+    /// What was refused of its network.
+    pub(crate) refusals: Vec<network::Refusal>,
     pub(crate) streams: Streams,
 }
 
@@ -80,7 +85,10 @@ pub(crate) fn supervise(running: Running) -> io::Result<Report> {
     // Made after the clone, while Bun starts on another core: what it costs is not seen.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, look_after(running))
+    let report = local.block_on(&runtime, look_after(running));
+    // A look-up of a name may still wait for an answer, on a thread of its own.
+    runtime.shutdown_background();
+    report
 }
 
 async fn look_after(running: Running) -> io::Result<Report> {
@@ -88,6 +96,7 @@ async fn look_after(running: Running) -> io::Result<Report> {
         child,
         started,
         limits,
+        network,
         group,
         scratch_tmp,
         writable,
@@ -98,6 +107,7 @@ async fn look_after(running: Running) -> io::Result<Report> {
         signals,
         sample,
     } = running;
+    let network = network.map(|(network, policy)| network::serve(network, &policy)).transpose()?;
     let channel = Rc::new(RefCell::new(Channel::new(channel, announced)?));
     let streams = Streams::start(stdout, stderr, limits.output_kb)?;
     let mut watch = Watch::new(&child, limits, group, &writable, scratch_tmp, started, sample);
@@ -156,6 +166,7 @@ async fn look_after(running: Running) -> io::Result<Report> {
         memory_control,
         peaks: watch.peaks(),
         channel,
+        refusals: network.map(|network| network.refusals()).unwrap_or_default(),
         streams,
     })
 }

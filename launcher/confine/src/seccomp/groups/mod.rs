@@ -2,6 +2,7 @@
 //! says about the same call.
 
 mod files;
+mod network;
 mod process;
 mod programs;
 mod refused;
@@ -58,6 +59,12 @@ pub(super) const GROUPS: &[Group] = &[
         rules: refused::BESIDE_LANDLOCK_LEGACY,
     },
     always("no network", refused::NETWORK),
+    Group {
+        name: "network",
+        granted: |options| options.sockets,
+        ungranted: Ungranted::LeaveAsIs,
+        rules: network::SOCKETS,
+    },
     always("never", refused::NEVER),
     #[cfg(target_arch = "x86_64")]
     always("never", refused::LEGACY),

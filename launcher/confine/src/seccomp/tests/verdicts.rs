@@ -14,15 +14,17 @@ const KEY: u64 = 0xfeed_0000_beef_0001;
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
     Allowed,
+    Asked,
     Fails(c_int),
     Killed,
 }
-use Answer::{Allowed, Fails, Killed};
+use Answer::{Allowed, Asked, Fails, Killed};
 
 fn answer_to(filter: &Filter, data: &Data) -> Answer {
     match evaluate(filter.program(), data) {
         libc::SECCOMP_RET_ALLOW => Allowed,
         libc::SECCOMP_RET_KILL_PROCESS => Killed,
+        libc::SECCOMP_RET_USER_NOTIF => Asked,
         action => {
             assert_eq!(action & libc::SECCOMP_RET_ACTION_FULL, libc::SECCOMP_RET_ERRNO);
             Fails(c_int::try_from(action & libc::SECCOMP_RET_DATA).unwrap())
@@ -51,14 +53,93 @@ fn int(value: c_int) -> u64 {
     i64::from(value).cast_unsigned()
 }
 
-const NOTHING: Options =
-    Options { write: false, tty: false, deny_new_executable_memory: false, run: false, files: Files::Own };
+const NOTHING: Options = Options {
+    write: false,
+    tty: false,
+    deny_new_executable_memory: false,
+    run: false,
+    sockets: false,
+    files: Files::Own,
+};
 const WRITE: Options = Options { write: true, ..NOTHING };
 const TTY: Options = Options { tty: true, ..NOTHING };
 const NO_JIT: Options = Options { deny_new_executable_memory: true, ..NOTHING };
 const RUN: Options = Options { run: true, ..NOTHING };
 
+const SOCKETS: Options = Options { sockets: true, ..NOTHING };
 const HOST: Options = Options { files: Files::Host, ..WRITE };
+
+/// Where a socket of the host leads is decided once, by the launcher: nothing else gives it another peer.
+#[test]
+fn what_gives_a_socket_a_peer_is_asked_or_does_not_exist() {
+    for call in [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen] {
+        assert_eq!(answer(call, &[]), Fails(EACCES), "{call}");
+        assert_eq!(answer_under(SOCKETS, call, &[]), Asked, "{call}");
+    }
+    let fast_open = 0x2000_0000;
+    for (call, flags) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
+        let with = |value: u64| {
+            let mut args = [0; 6];
+            args[flags] = value;
+            answer_under(SOCKETS, call, &args)
+        };
+        assert_eq!(with(int(libc::MSG_NOSIGNAL)), Allowed, "{call}");
+        assert_eq!(with(fast_open), Fails(libc::EOPNOTSUPP), "{call}");
+        assert_eq!(with(0xffff_ffff_0000_0000 | fast_open | 0x4000), Fails(libc::EOPNOTSUPP), "{call}");
+    }
+    let option =
+        |level: c_int, name: c_int| answer_under(SOCKETS, libc::SYS_setsockopt, &[3, int(level), int(name), 0, 4]);
+    assert_eq!(option(libc::IPPROTO_TCP, libc::TCP_NODELAY), Allowed);
+    for (level, name) in [
+        (libc::SOL_SOCKET, libc::SO_BINDTODEVICE),
+        (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER),
+        (libc::SOL_SOCKET, libc::SO_MARK),
+        (libc::IPPROTO_IP, libc::IP_OPTIONS),
+        (libc::IPPROTO_IP, libc::IP_TRANSPARENT),
+        (libc::IPPROTO_TCP, libc::TCP_REPAIR),
+        (libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT),
+        (libc::IPPROTO_TCP, libc::TCP_ULP),
+        (libc::SOL_UDP, libc::UDP_SEGMENT),
+    ] {
+        assert_eq!(option(level, name), Fails(libc::ENOPROTOOPT), "{level} {name}");
+    }
+}
+
+#[test]
+fn sockets_are_tcp_udp_and_unix_streams() {
+    let socket = |family: c_int, kind: c_int, protocol: c_int| {
+        answer_under(SOCKETS, libc::SYS_socket, &[int(family), int(kind), int(protocol)])
+    };
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        assert_eq!(socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0), Allowed);
+        assert_eq!(socket(family, libc::SOCK_STREAM, libc::IPPROTO_TCP), Allowed);
+        assert_eq!(socket(family, libc::SOCK_DGRAM, libc::IPPROTO_UDP), Allowed);
+        for (kind, protocol) in [
+            (libc::SOCK_STREAM, libc::IPPROTO_SCTP),
+            (libc::SOCK_STREAM, 262 /* MPTCP: connects by sendmsg */),
+            (libc::SOCK_DGRAM, libc::IPPROTO_ICMP),
+            (libc::SOCK_DGRAM, libc::IPPROTO_TCP),
+            (libc::SOCK_RAW, libc::IPPROTO_TCP),
+            (libc::SOCK_SEQPACKET, 0),
+        ] {
+            assert_eq!(socket(family, kind, protocol), Fails(EAFNOSUPPORT), "{kind} {protocol}");
+        }
+    }
+    assert_eq!(socket(libc::AF_UNIX, libc::SOCK_STREAM, 0), Allowed);
+    for (family, kind) in [
+        (libc::AF_UNIX, libc::SOCK_DGRAM),
+        (libc::AF_UNIX, libc::SOCK_SEQPACKET),
+        (libc::AF_NETLINK, libc::SOCK_RAW),
+        (libc::AF_PACKET, libc::SOCK_RAW),
+        (libc::AF_VSOCK, libc::SOCK_STREAM),
+        (libc::AF_ALG, libc::SOCK_SEQPACKET),
+        (libc::AF_TIPC, libc::SOCK_STREAM),
+        (libc::AF_UNSPEC, libc::SOCK_STREAM),
+    ] {
+        assert_eq!(socket(family, kind, 0), Fails(EAFNOSUPPORT), "{family}");
+    }
+    assert_eq!(answer(libc::SYS_socket, &[int(libc::AF_INET), int(libc::SOCK_STREAM), 0]), Fails(EAFNOSUPPORT));
+}
 
 /// Landlock does not see these calls, and in the host's view there is no mount to refuse them.
 #[test]

@@ -1,0 +1,176 @@
+//! The launcher's end of a filter that asks: requests to connect, bind and listen, and their answers.
+//!
+//! A request is answered by acting for the caller on a copy of its socket, or with another socket in its place. It is
+//! never let through as it stands: its arguments are in memory, and its socket at a number, that another thread of the
+//! caller can change at any time (seccomp_unotify(2)).
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use tokio::io::unix::AsyncFd;
+
+use crate::sys::{self, Errno, Fd};
+
+/// The longest address that the kernel reads (`sizeof(struct sockaddr_storage)`).
+pub const MOST_ADDRESS_BYTES: usize = 128;
+
+/// Threads whose descriptors are kept open. One that opens more connections than others is kept by chance.
+const MOST_THREADS: usize = 64;
+
+/// What reaches the launcher of a sandbox with a network of its own.
+#[derive(Debug)]
+pub struct Network {
+    /// Requests to connect, bind and listen.
+    pub listener: Listener,
+    /// Where the sandbox sends questions for names: bound to 127.0.0.1:53 of its own network.
+    pub datagrams: OwnedFd,
+    /// The same for connections, listening.
+    pub connections: OwnedFd,
+}
+
+/// Where requests come from.
+#[derive(Debug)]
+pub struct Listener {
+    fd: OwnedFd,
+    threads: RefCell<HashMap<u32, OwnedFd>>,
+}
+
+/// What a program asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// connect(2).
+    Connect,
+    /// bind(2).
+    Bind,
+    /// listen(2), with this backlog.
+    Listen(i32),
+}
+
+/// A call that waits for its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// What is asked for.
+    pub act: Act,
+    id: u64,
+    thread: u32,
+    /// The number of the socket.
+    socket: i32,
+    /// Where the address is in the caller's memory, and its length.
+    address: (u64, u64),
+}
+
+impl Listener {
+    pub(crate) fn new(fd: OwnedFd) -> Self {
+        // Older kernels do without.
+        let _ = sys::wake_on_this_cpu(fd.as_fd());
+        Self { fd, threads: RefCell::default() }
+    }
+
+    /// Something to wait on for the next request. Must be called within a runtime.
+    pub fn readiness(&self) -> io::Result<AsyncFd<OwnedFd>> {
+        sys::watch(self.fd.try_clone()?)
+    }
+
+    /// The next request. `None` if who asked has gone meanwhile. Blocks where none is there.
+    pub fn receive(&self) -> Result<Option<Request>, Errno> {
+        let received = match sys::receive(self.fd.as_fd()) {
+            Ok(received) => received,
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(errno) => return Err(errno),
+        };
+        let [socket, second, third, ..] = received.arguments;
+        let int = |argument: u64| i32::from_ne_bytes(low_half(argument).to_ne_bytes());
+        let act = match i64::from(received.number) {
+            libc::SYS_connect => Act::Connect,
+            libc::SYS_bind => Act::Bind,
+            libc::SYS_listen => Act::Listen(int(second)),
+            // The filter asks about no other; an answer that refuses is right for whatever it was.
+            _ => {
+                let _ = sys::respond(self.fd.as_fd(), received.id, Err(Errno::EACCES));
+                return Ok(None);
+            }
+        };
+        let address = (second, u64::from(low_half(third)));
+        Ok(Some(Request { act, id: received.id, thread: received.thread, socket: int(socket), address }))
+    }
+
+    /// Whether the caller still waits. What was learnt about it before holds only if it does.
+    pub fn is_waiting(&self, request: &Request) -> bool {
+        sys::is_waiting(self.fd.as_fd(), request.id)
+    }
+
+    /// The address of a request, read once: what is decided about is what is used.
+    pub fn address(&self, request: &Request) -> Result<Vec<u8>, Errno> {
+        let (place, length) = request.address;
+        let length = usize::try_from(length).ok().filter(|length| *length <= MOST_ADDRESS_BYTES);
+        let mut bytes = vec![0; length.ok_or(Errno::EINVAL)?];
+        let read = if bytes.is_empty() { 0 } else { sys::read_memory(request.thread, place, &mut bytes)? };
+        if read != bytes.len() {
+            return Err(Errno(libc::EFAULT));
+        }
+        if self.is_waiting(request) { Ok(bytes) } else { Err(Errno(libc::ESRCH)) }
+    }
+
+    /// A copy of the socket of a request.
+    pub fn socket(&self, request: &Request) -> Result<OwnedFd, Errno> {
+        let number = Fd(request.socket);
+        let known = self.threads.borrow().get(&request.thread).map(|pidfd| sys::copy_descriptor(pidfd.as_fd(), number));
+        let socket = match known {
+            // Its number was given to another thread.
+            None | Some(Err(Errno(libc::ESRCH))) => {
+                let pidfd = open(request.thread)?;
+                let socket = sys::copy_descriptor(pidfd.as_fd(), number);
+                let mut threads = self.threads.borrow_mut();
+                if threads.len() >= MOST_THREADS {
+                    threads.clear();
+                }
+                threads.insert(request.thread, pidfd);
+                socket?
+            }
+            Some(socket) => socket?,
+        };
+        if self.is_waiting(request) { Ok(socket) } else { Err(Errno(libc::ESRCH)) }
+    }
+
+    /// Puts `socket` in the place of the one that the request is about.
+    pub fn replace(&self, request: &Request, socket: &OwnedFd, close_on_exec: bool) -> Result<(), Errno> {
+        let number = u32::try_from(request.socket).map_err(|_| Errno(libc::EBADF))?;
+        sys::replace_descriptor(self.fd.as_fd(), request.id, socket.as_fd(), number, close_on_exec)
+    }
+
+    /// Whether the descriptor of a request is closed when its process runs another program.
+    pub fn closes_on_exec(&self, request: &Request) -> bool {
+        let path = format!("/proc/{}/fdinfo/{}", request.thread, request.socket);
+        let flags = std::fs::read_to_string(path).ok().and_then(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+            i32::from_str_radix(line.trim(), 8).ok()
+        });
+        flags.is_none_or(|flags| flags & libc::O_CLOEXEC != 0)
+    }
+
+    /// Ends the call. That the caller has gone is not an error.
+    pub fn answer(&self, request: &Request, answer: Result<(), Errno>) {
+        let _ = sys::respond(self.fd.as_fd(), request.id, answer);
+    }
+}
+
+/// A descriptor of a thread, or where the kernel knows only processes, of the process it belongs to.
+fn open(thread: u32) -> Result<OwnedFd, Errno> {
+    match sys::open_thread(thread) {
+        Err(Errno::EINVAL) => sys::open_process(leader(thread).ok_or(Errno(libc::ESRCH))?),
+        opened => opened,
+    }
+}
+
+fn leader(thread: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()
+}
+
+/// What the kernel reads of an argument that is declared `int`.
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is asked for")]
+fn low_half(argument: u64) -> u32 {
+    argument as u32
+}

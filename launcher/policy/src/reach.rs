@@ -1,0 +1,263 @@
+//! Whether what a host's name stands for may be reached: names belong to others, who can point them anywhere.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::decide::{Decision, Rule, decide};
+use crate::net::{HostName, HostRule, LOCALHOST};
+use crate::permission::Side;
+use crate::places::ExpandedPolicy;
+use crate::request::Request;
+
+/// Whether `policy` grants any port of `host`, so that it may be asked where that is.
+pub fn resolves(policy: &ExpandedPolicy, host: &str) -> bool {
+    let Some(host @ HostName::Name(_)) = HostName::parse(host) else { return false };
+    let rules = &policy.grants.net;
+    let is_denied = |entry: &crate::Entry<crate::NetRule>| {
+        entry.value.ports == crate::net::Ports::ALL && entry.value.host.speaks_of(&host, Side::Deny)
+    };
+    rules.allow.iter().any(|entry| entry.value.host.speaks_of(&host, Side::Allow)) && !rules.deny.iter().any(is_denied)
+}
+
+/// Whether `policy` lets a program connect to `port` of `host`, which stands for `address`.
+///
+/// Addresses that lead to the machine itself, its neighbours, or what clouds tell machines about themselves are reached
+/// by a name only where a rule names that address, too (RFC 6890 lists them).
+pub fn reaches(policy: &ExpandedPolicy, host: &str, port: u16, address: IpAddr) -> Decision {
+    let address = address.to_canonical();
+    let by_name = decide(policy, &Request::Net { host: host.to_owned(), port });
+    if !by_name.allowed {
+        return by_name;
+    }
+    let request = Request::Net { host: address.to_string(), port };
+    let by_address = decide(policy, &request);
+    let is_localhost = HostName::parse(host) == Some(HostName::Name(LOCALHOST.to_owned())) && address.is_loopback();
+    match by_address.rule {
+        Rule::Stated(ref statement) if statement.side == Side::Deny => by_address,
+        _ if by_address.allowed || is_localhost || is_public(address) => by_name,
+        _ => {
+            Decision { allowed: false, fix: Some(crate::explain::fix(&request, &Rule::Reserved)), rule: Rule::Reserved }
+        }
+    }
+}
+
+/// The addresses by which `allow.listen` names `port`.
+pub fn listening_addresses(policy: &ExpandedPolicy, port: u16) -> Vec<IpAddr> {
+    let rules = policy.grants.listen.allow.iter().map(|entry| &entry.value);
+    let addresses = rules.filter(|rule| rule.ports.contains(port)).filter_map(|rule| match &rule.host {
+        HostRule::Block(block) if block.prefix_len() == block.max_prefix_len() => Some(block.addr()),
+        HostRule::Name(name) if name == LOCALHOST => Some(Ipv4Addr::LOCALHOST.into()),
+        _ => None,
+    });
+    addresses.collect()
+}
+
+/// Addresses that even a rule for any host does not mean: of the link, of many at once, and where clouds hand out
+/// credentials.
+pub(crate) fn is_apart(address: IpAddr) -> bool {
+    const CREDENTIALS: [IpAddr; 2] =
+        [IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254))];
+    let by_range = match address {
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_multicast() || v4.is_broadcast(),
+        IpAddr::V6(v6) => {
+            v6.is_unicast_link_local() || v6.is_multicast() || embedded(v6).is_some_and(|v4| is_apart(v4.into()))
+        }
+    };
+    by_range || CREDENTIALS.contains(&address)
+}
+
+/// Ranges of [`is_apart`], for rules about ranges.
+pub(crate) fn holds_apart(block: &IpNet) -> bool {
+    match block {
+        IpNet::V4(v4) => [
+            Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16),
+            Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 4),
+            Ipv4Net::new_assert(Ipv4Addr::BROADCAST, 32),
+            Ipv4Net::new_assert(Ipv4Addr::new(100, 100, 100, 200), 32),
+        ]
+        .iter()
+        .any(|apart| apart.contains(v4) || v4.contains(apart)),
+        IpNet::V6(v6) => {
+            let ranges = [
+                Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
+                Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),
+                Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), 128),
+            ];
+            // What embeds an IPv4 address could be any of those.
+            ranges.iter().chain(&embedding()).any(|apart| apart.contains(v6) || v6.contains(apart))
+        }
+    }
+}
+
+/// Whether an address is one of the Internet at large.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            let special = v4.is_private()
+                || v4.is_loopback()
+                || v4.is_documentation()
+                || matches!((a, b, c), (0 | 240.., _, _) | (100, 64..=127, _) | (192, 0, 0) | (198, 18 | 19, _));
+            !special && !is_apart(address)
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, ..] = v6.segments();
+            let global = a & 0xe000 == 0x2000;
+            let documentation = (a == 0x2001 && b == 0xdb8) || (a == 0x3fff && b < 0x1000);
+            match embedded(v6) {
+                Some(v4) => is_public(v4.into()),
+                // Below 2001::/23 lie protocols (Teredo, ORCHID), not hosts.
+                None => global && !documentation && !(a == 0x2001 && b < 0x200) && !is_apart(address),
+            }
+        }
+    }
+}
+
+/// Ranges whose addresses carry an IPv4 address that a translator sends them on to: NAT64 (RFC 6052) and 6to4
+/// (RFC 3056).
+fn embedding() -> [Ipv6Net; 2] {
+    [
+        Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96),
+        Ipv6Net::new_assert(Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    ]
+}
+
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let four = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        Ipv4Addr::new(a, b, c, d)
+    };
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some(four(high, low)),
+        _ => None,
+    }
+}
+
+impl HostRule {
+    /// Whether a rule for any host means this one.
+    pub(crate) fn any_means(host: &HostName) -> bool {
+        !matches!(host, HostName::Address(address) if is_apart(*address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Layer, Places, Policy, Source};
+
+    fn policy(text: &str) -> ExpandedPolicy {
+        let layer = Layer::parse(&Source::file("p.json", "/p/p.json"), text.as_bytes()).unwrap();
+        Policy::merge([&layer]).expand(&Places {
+            program: "/p".into(),
+            project: vec!["/p".into()],
+            tmp: "/tmp".into(),
+            home: "/home/me".into(),
+            cwd: "/p".into(),
+        })
+    }
+
+    fn answer(text: &str, host: &str, address: &str) -> String {
+        let Decision { allowed, rule, .. } = reaches(&policy(text), host, 443, address.parse().unwrap());
+        if allowed { "allowed".to_owned() } else { rule.to_string() }
+    }
+
+    const NAMED: &str = r#"{"net": ["api.example.com:443"]}"#;
+
+    #[test]
+    fn a_name_reaches_what_is_public() {
+        for address in ["93.184.216.34", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"] {
+            assert_eq!(answer(NAMED, "api.example.com", address), "allowed", "{address}");
+        }
+        assert_eq!(answer(NAMED, "other.example.com", "1.1.1.1"), "default");
+    }
+
+    #[test]
+    fn a_name_that_leads_home_is_refused() {
+        let inside = [
+            "127.0.0.1",
+            "127.8.8.8",
+            "0.0.0.0",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "192.0.0.1",
+            "192.0.2.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "100.100.100.200",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "2001:db8::1",
+            "2001::1",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "2002:7f00:1::",
+            "2002:a00:1::",
+            "5f00::1",
+            "100::1",
+        ];
+        for address in inside {
+            assert_eq!(answer(NAMED, "api.example.com", address), "reserved", "{address}");
+        }
+        let decision = reaches(&policy(NAMED), "api.example.com", 443, "10.0.0.1".parse().unwrap());
+        assert_eq!(decision.fix.as_deref(), Some(r#"allow.net: ["10.0.0.1:443"]"#));
+    }
+
+    #[test]
+    fn a_rule_that_names_the_range_as_well_lets_it() {
+        let both = r#"{"net": ["api.example.com:443", "10.0.0.0/8:443"]}"#;
+        assert_eq!(answer(both, "api.example.com", "10.0.0.1"), "allowed");
+        assert_eq!(answer(both, "api.example.com", "192.168.0.1"), "reserved");
+        let other_port = r#"{"net": ["api.example.com:443", "10.0.0.0/8:5432"]}"#;
+        assert_eq!(answer(other_port, "api.example.com", "10.0.0.1"), "reserved");
+        assert_eq!(answer(r#"{"net": "localhost:443"}"#, "localhost", "127.0.0.1"), "allowed");
+        assert_eq!(answer(r#"{"net": "localhost:443"}"#, "localhost", "10.0.0.1"), "reserved");
+    }
+
+    #[test]
+    fn any_host_is_any_but_the_link_and_credentials() {
+        for address in ["10.0.0.1", "127.0.0.1", "1.1.1.1", "::1"] {
+            assert_eq!(answer(r#"{"net": true}"#, "a.example", address), "allowed", "{address}");
+        }
+        for address in ["169.254.169.254", "fe80::1", "fd00:ec2::254", "100.100.100.200", "64:ff9b::a9fe:a9fe"] {
+            assert_eq!(answer(r#"{"net": true}"#, "a.example", address), "reserved", "{address}");
+            assert_eq!(answer(r#"{"net": true}"#, address, address), "default", "{address}");
+        }
+        let named = r#"{"net": ["*:*", "169.254.169.254:443"]}"#;
+        assert_eq!(answer(named, "169.254.169.254", "169.254.169.254"), "allowed");
+    }
+
+    #[test]
+    fn a_denied_range_wins_over_the_name() {
+        let text = r#"{"net": ["api.example.com:443"], "deny": {"net": ["1.1.1.0/24"]}}"#;
+        assert_eq!(answer(text, "api.example.com", "1.1.1.1"), "deny.net \"1.1.1.0/24\" (p.json:1:51)");
+        assert_eq!(answer(text, "api.example.com", "1.1.2.1"), "allowed");
+    }
+
+    #[test]
+    fn names_are_looked_up_only_where_some_port_is_granted() {
+        let policy = policy(
+            r#"{"net": ["a.example:443", "*.b.example:80", "10.0.0.1:5432"], "deny": {"net": ["x.b.example", "y.b.example:80"]}}"#,
+        );
+        for name in ["a.example", "A.Example.", "c.b.example", "y.b.example"] {
+            assert!(resolves(&policy, name), "{name}");
+        }
+        for name in ["b.example", "x.b.example", "b.a.example", "10.0.0.1", "", "secret.evil.example"] {
+            assert!(!resolves(&policy, name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Answers to connect, bind and listen.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+
+use confine::{Act, Errno, Listener};
+use nix::libc;
+use policy::{ExpandedPolicy, decide, reaches, resolves};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpSocket;
+use tokio::sync::Semaphore;
+
+use super::address::Address;
+use super::listening::{Listening, errno};
+use super::names::Names;
+use super::refusals::Refusals;
+
+/// Names that are looked up at a time: each takes a thread while the host's resolver waits.
+const MOST_LOOK_UPS: usize = 32;
+
+const INVALID: Errno = Errno(libc::EINVAL);
+const IN_PROGRESS: Errno = Errno(libc::EINPROGRESS);
+
+/// What answers for a sandbox's network.
+pub(crate) struct Broker {
+    listener: Listener,
+    policy: ExpandedPolicy,
+    /// The launcher's own network, by the kernel's number.
+    host: u64,
+    pub(super) names: RefCell<Names>,
+    pub(super) look_ups: Semaphore,
+    listening: RefCell<Listening>,
+    pub(crate) refusals: Refusals,
+}
+
+/// Answers requests as they come. One that has to wait keeps no other waiting.
+pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
+    loop {
+        let Ok(mut ready) = readiness.readable().await else { return };
+        match broker.listener.receive() {
+            Ok(Some(request)) => {
+                let answer = match broker.at_once(&request) {
+                    Ok(answer) => answer,
+                    Err(later) => {
+                        let broker = Rc::clone(&broker);
+                        tokio::task::spawn_local(async move {
+                            let answer = later.finish(&broker, &request).await;
+                            broker.listener.answer(&request, answer);
+                        });
+                        continue;
+                    }
+                };
+                broker.listener.answer(&request, answer);
+            }
+            Ok(None) => {}
+            // Nobody is left who could ask.
+            Err(_) => return,
+        }
+        if !broker.has_more(&readiness) {
+            ready.clear_ready();
+        }
+    }
+}
+
+/// What the caller of a blocking socket waits for.
+enum Later {
+    /// A connection of the host, for the caller's socket.
+    Host(Socket, SocketAddr),
+    /// One within the sandbox, on the caller's socket, which has to be blocking again.
+    Own(OwnedFd),
+}
+
+/// An answer, or what it takes to have one.
+type Answer = Result<Result<(), Errno>, Later>;
+
+impl Broker {
+    pub(crate) fn new(listener: Listener, policy: ExpandedPolicy) -> io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+        Ok(Self {
+            listener,
+            policy,
+            host: confine::network_of(socket.as_fd())?,
+            names: RefCell::default(),
+            look_ups: Semaphore::new(MOST_LOOK_UPS),
+            listening: RefCell::default(),
+            refusals: Refusals::default(),
+        })
+    }
+
+    pub(crate) fn readiness(&self) -> io::Result<AsyncFd<OwnedFd>> {
+        self.listener.readiness()
+    }
+
+    /// Whether a name may be asked for.
+    pub(super) fn resolves(&self, name: &str) -> bool {
+        resolves(&self.policy, name)
+    }
+
+    /// Whether another request is there already.
+    fn has_more(&self, readiness: &AsyncFd<OwnedFd>) -> bool {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let mut fds = [PollFd::new(readiness.get_ref().as_fd(), PollFlags::POLLIN)];
+        let some = poll(&mut fds, PollTimeout::ZERO).unwrap_or(0) > 0;
+        some && fds.iter().any(|fd| fd.revents().is_some_and(|events| events.contains(PollFlags::POLLIN)))
+    }
+
+    fn at_once(&self, request: &confine::Request) -> Answer {
+        let socket = match self.listener.socket(request) {
+            Ok(socket) => socket,
+            // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
+            Err(_) => return Ok(Err(Errno(libc::EBADF))),
+        };
+        let is_host = match confine::network_of(socket.as_fd()) {
+            Ok(network) => network == self.host,
+            Err(errno) => return Ok(Err(errno)),
+        };
+        match request.act {
+            Act::Listen(backlog) => Ok(self.listen(&socket, is_host, backlog)),
+            Act::Bind => Ok(self.bind(request, &socket, is_host)),
+            Act::Connect => self.connect(request, socket, is_host),
+        }
+    }
+
+    fn listen(&self, socket: &OwnedFd, is_host: bool, backlog: i32) -> Result<(), Errno> {
+        if is_host && !self.listening.borrow().may_listen(socket) {
+            return Err(Errno::EACCES);
+        }
+        SockRef::from(socket).listen(backlog).map_err(errno)
+    }
+
+    fn bind(&self, request: &confine::Request, socket: &OwnedFd, is_host: bool) -> Result<(), Errno> {
+        let bytes = self.listener.address(request)?;
+        if is_host {
+            // It is bound already.
+            return Err(INVALID);
+        }
+        match Address::parse(&bytes).ok_or(INVALID)? {
+            Address::Internet(wanted) => {
+                let place = if is_stream(socket) { Listening::place(&self.policy, wanted) } else { None };
+                let Some(place) = place else { return confine::bind(socket.as_fd(), &bytes) };
+                let bound: OwnedFd = self.listening.borrow_mut().bind(socket, place)?.into();
+                self.listener.replace(request, &bound, self.listener.closes_on_exec(request))
+            }
+            Address::Path(_) | Address::Other => Err(Errno::EACCES),
+            Address::Unspecified => Err(Errno(libc::EAFNOSUPPORT)),
+        }
+    }
+
+    fn connect(&self, request: &confine::Request, socket: OwnedFd, is_host: bool) -> Answer {
+        let target = self.listener.address(request).and_then(|bytes| {
+            let address = Address::parse(&bytes).ok_or(INVALID)?;
+            Ok((bytes, address))
+        });
+        let (bytes, address) = match target {
+            Ok(target) => target,
+            Err(errno) => return Ok(Err(errno)),
+        };
+        if is_host {
+            // It has its peer, and no other is made of it, not even none (AF_UNSPEC).
+            return Ok(Err(Errno(libc::EISCONN)));
+        }
+        match (address, is_stream(&socket)) {
+            // Datagrams stay within the sandbox, wherever they are sent.
+            (Address::Internet(_) | Address::Unspecified, false) => Ok(confine::connect(socket.as_fd(), &bytes)),
+            (Address::Internet(to), true) => match self.destination(to) {
+                Ok(Destination::Host(to)) => self.connect_host(request, &socket, to),
+                Ok(Destination::Own) => self.connect_own(socket, &bytes, to),
+                Err(errno) => Ok(Err(errno)),
+            },
+            (Address::Unspecified, true) | (Address::Path(_) | Address::Other, _) => Ok(Err(Errno::EACCES)),
+        }
+    }
+
+    /// Where a connection goes.
+    fn destination(&self, to: SocketAddr) -> Result<Destination, Errno> {
+        let port = to.port();
+        let names = self.names.borrow();
+        let (name, address) = match names.host(to.ip()) {
+            Ok(Some(host)) => (host.name.clone(), host.address),
+            // Nobody was given this one.
+            Ok(None) => return Err(Errno(libc::EHOSTUNREACH)),
+            Err(address) => (address.to_string(), address),
+        };
+        let decision = reaches(&self.policy, &name, port, address);
+        if decision.allowed {
+            return Ok(Destination::Host(SocketAddr::new(address, port)));
+        }
+        if to.ip().is_loopback() || to.ip().is_unspecified() {
+            let own = SocketAddr::new(loopback(to.ip()), port);
+            return Ok(if self.listening.borrow().is_own(own) { Destination::Host(own) } else { Destination::Own });
+        }
+        self.refusals.note(policy::Request::Net { host: name, port }, decision);
+        Err(Errno::EACCES)
+    }
+
+    /// Connects a socket of the host and puts it in the place of the program's.
+    fn connect_host(&self, request: &confine::Request, like: &OwnedFd, to: SocketAddr) -> Answer {
+        let model = SockRef::from(like);
+        let made = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP)).and_then(|socket| {
+            socket.set_nonblocking(true)?;
+            if model.keepalive().unwrap_or(false) {
+                socket.set_keepalive(true)?;
+            }
+            if model.tcp_nodelay().unwrap_or(false) {
+                socket.set_tcp_nodelay(true)?;
+            }
+            Ok(socket)
+        });
+        let socket = match made {
+            Ok(socket) => socket,
+            Err(error) => return Ok(Err(errno(error))),
+        };
+        if !model.nonblocking().unwrap_or(true) {
+            return Err(Later::Host(socket, to));
+        }
+        let answer = socket.connect(&to.into()).map_err(errno);
+        if !matches!(answer, Ok(()) | Err(IN_PROGRESS)) {
+            return Ok(answer);
+        }
+        let close_on_exec = self.listener.closes_on_exec(request);
+        Ok(self.listener.replace(request, &socket.into(), close_on_exec).and(answer))
+    }
+
+    /// Connects the program's socket to another of the sandbox.
+    fn connect_own(&self, socket: OwnedFd, bytes: &[u8], to: SocketAddr) -> Answer {
+        let is_blocking = !SockRef::from(&socket).nonblocking().unwrap_or(true);
+        if is_blocking && SockRef::from(&socket).set_nonblocking(true).is_err() {
+            return Ok(Err(INVALID));
+        }
+        let answer = confine::connect(socket.as_fd(), bytes);
+        if answer == Err(Errno(libc::ECONNREFUSED)) {
+            // Nobody listens inside; perhaps someone outside was meant.
+            let request = policy::Request::Net { host: to.ip().to_string(), port: to.port() };
+            let decision = decide(&self.policy, &request);
+            self.refusals.note(request, decision);
+        }
+        if is_blocking && answer == Err(IN_PROGRESS) {
+            return Err(Later::Own(socket));
+        }
+        if is_blocking {
+            // It was possible a moment ago.
+            let _ = SockRef::from(&socket).set_nonblocking(false);
+        }
+        Ok(answer)
+    }
+}
+
+impl Later {
+    async fn finish(self, broker: &Broker, request: &confine::Request) -> Result<(), Errno> {
+        match self {
+            Self::Host(socket, to) => {
+                let stream = TcpSocket::from_std_stream(socket.into()).connect(to).await.map_err(errno)?;
+                let stream = stream.into_std().map_err(errno)?;
+                stream.set_nonblocking(false).map_err(errno)?;
+                broker.listener.replace(request, &stream.into(), broker.listener.closes_on_exec(request))
+            }
+            Self::Own(socket) => {
+                let copy = socket.try_clone().map_err(errno)?;
+                // Its copy of the descriptor waits; the connection is the program's socket's own.
+                let stream = tokio::net::TcpStream::from_std(copy.into()).map_err(errno)?;
+                stream.writable().await.map_err(errno)?;
+                let outcome = SockRef::from(&socket).take_error().map_err(errno)?;
+                let _ = SockRef::from(&socket).set_nonblocking(false);
+                outcome.map_or(Ok(()), |error| Err(errno(error)))
+            }
+        }
+    }
+}
+
+/// Where a connection goes.
+enum Destination {
+    /// Out of the sandbox.
+    Host(SocketAddr),
+    /// To another socket of it.
+    Own,
+}
+
+fn is_stream(socket: &OwnedFd) -> bool {
+    SockRef::from(socket).r#type().is_ok_and(|kind| kind == Type::STREAM)
+}
+
+/// The address by which this machine reaches itself, where programs may say "any".
+fn loopback(address: IpAddr) -> IpAddr {
+    if address.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address }
+}

@@ -1,0 +1,43 @@
+//! The network of a sandbox that may connect to, or be reached at, what its policy names.
+//!
+//! The sandbox's own network namespace is empty but for a loopback device. Names are asked of a server of ours in it,
+//! which gives an address of [`names::STAND_INS`] for each real one. A connection to a stand-in, or to a granted address,
+//! is made by the launcher, from a socket of the host that takes the place of the program's: what was checked is what is
+//! connected, and nothing of ours is between the two ends afterwards. The same goes for granted ports.
+
+mod address;
+mod broker;
+mod listening;
+mod name_server;
+mod names;
+mod refusals;
+
+use std::io;
+use std::rc::Rc;
+
+use policy::ExpandedPolicy;
+
+use broker::Broker;
+pub use refusals::Refusal;
+
+/// The running broker of a sandbox.
+pub(crate) struct Running {
+    broker: Rc<Broker>,
+}
+
+/// Begins to answer for the sandbox's network. Must be called within a local set of the current thread.
+pub(crate) fn serve(network: confine::Network, policy: &ExpandedPolicy) -> io::Result<Running> {
+    let confine::Network { listener, datagrams, connections } = network;
+    let broker = Rc::new(Broker::new(listener, policy.clone())?);
+    tokio::task::spawn_local(broker::serve(Rc::clone(&broker), broker.readiness()?));
+    tokio::task::spawn_local(name_server::datagrams(Rc::clone(&broker), name_server::socket(datagrams)?));
+    tokio::task::spawn_local(name_server::connections(Rc::clone(&broker), name_server::listener(connections)?));
+    Ok(Running { broker })
+}
+
+impl Running {
+    /// What was refused so far.
+    pub(crate) fn refusals(&self) -> Vec<Refusal> {
+        self.broker.refusals.take()
+    }
+}
