@@ -63,12 +63,17 @@ impl Cause {
 pub(crate) fn refusal(outcome: &Outcome, permission: Permission, resource: Option<&str>) -> Option<Refusal> {
     let request = Request::from_parts(permission, resource)?;
     let decision = policy::decide(&outcome.policy, &request);
-    (!decision.allowed).then(|| Refusal {
-        permission: permission.name().to_owned(),
-        resource: resource.map(str::to_owned),
+    (!decision.allowed).then(|| described(&request, &decision))
+}
+
+/// A refusal as reports have it.
+pub(crate) fn described(request: &Request, decision: &policy::Decision) -> Refusal {
+    Refusal {
+        permission: request.permission().name().to_owned(),
+        resource: request.resource(),
         rule: decision.rule.to_string(),
-        fix: decision.fix,
-    })
+        fix: decision.fix.clone(),
+    }
 }
 
 /// A limit's name and its unit, as the key of the policy has them: `wall_ms` is `wall` and `ms`.

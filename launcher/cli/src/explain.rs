@@ -10,7 +10,7 @@ use wire::envelope::{
 };
 use wire::frame::{Denial as Reported, Error as Thrown, Log};
 
-use crate::cause::{Cause, refusal, words_of};
+use crate::cause::{Cause, described, refusal, words_of};
 
 /// Exit code of a program that was ended by its wall, CPU or output limit.
 const LIMIT: i32 = 124;
@@ -179,7 +179,7 @@ pub(crate) fn denials(outcome: &Outcome) -> Vec<Denial> {
         let refusal = described(&refused.request, &refused.decision);
         // The program says where it asked; that it was refused, the launcher knows better.
         let is_same = |known: &&mut Denial| {
-            (known.refusal.permission, &known.refusal.resource) == (refusal.permission, &refusal.resource)
+            known.refusal.permission == refusal.permission && known.refusal.resource == refusal.resource
         };
         if let Some(known) = denials.iter_mut().find(is_same) {
             known.reported_by = Reporter::Broker;
