@@ -16,6 +16,13 @@ pub const TMP: &str = "/tmp";
 /// What is read of a package.json.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
+/// Where the user is.
+pub fn working_directory() -> Result<PathBuf, Error> {
+    std::env::current_dir().map_err(|_| {
+        Error::new(Kind::Usage, "there is no working directory").with_help("change to a folder that exists")
+    })
+}
+
 /// Makes the program's path absolute and checks that it is a file. Symbolic links are followed: Bun does, too.
 pub fn program(path: &Path, cwd: &Path) -> Result<PathBuf, Error> {
     let absolute = cwd.join(path);
