@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod package;
 mod pipes;
 pub mod places;
+mod plain_file;
 pub mod resolve;
 pub mod run;
 mod scratch;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use policy::Places;
 
 use crate::error::{Error, Kind};
+use crate::plain_file::{self, Links};
 
 /// What the program finds as its home folder.
 pub const HOME: &str = "/home/sandbox";
@@ -104,10 +105,8 @@ fn project_root(folder: &Path) -> Option<PathBuf> {
 
 /// A package.json. It comes with the code: a pipe, a device behind a symbolic link, or a file without end is none.
 fn manifest(path: &Path) -> Option<Vec<u8>> {
-    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-    let file = if is_file { fs::File::open(path).ok()? } else { return None };
     let mut text = Vec::new();
-    file.take(MAX_MANIFEST_BYTES).read_to_end(&mut text).ok()?;
+    plain_file::open(path, Links::Follow).ok()?.take(MAX_MANIFEST_BYTES).read_to_end(&mut text).ok()?;
     Some(text)
 }
 
