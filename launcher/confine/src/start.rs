@@ -84,7 +84,7 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
 const fn names(plan: &Plan) -> &'static [&'static str] {
     match (plan.processes, plan.network) {
         (Processes::One, Sockets::None) => &["user", "mnt", "ipc", "uts"],
-        (Processes::One, Sockets::Asked) => &["user", "mnt", "net", "ipc", "uts"],
+        (Processes::One, Sockets::Asked | Sockets::Nowhere) => &["user", "mnt", "net", "ipc", "uts"],
         (Processes::Tree { .. }, _) => &["user", "pid", "mnt", "net", "ipc", "uts"],
     }
 }
@@ -132,7 +132,7 @@ fn start_in_private_view(setup: Setup<'_>, root: &Root, stack: &mut Stack) -> Re
 /// Starts the program as our child.
 fn alone(private: &PrivateSetup<'_, '_>, stack: &mut Stack) -> Result<Child, Error> {
     let plan = private.setup.plan;
-    let network = if plan.network == Sockets::Asked { libc::CLONE_NEWNET } else { 0 };
+    let network = if plan.network == Sockets::None { 0 } else { libc::CLONE_NEWNET };
     let namespaces = CloneFlags(NAMESPACES.0 | network);
     let child = clone(plan.identity, namespaces, Memory::Borrowed, stack, child::run, private)?;
     match private.setup.failure.take() {
