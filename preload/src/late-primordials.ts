@@ -9,6 +9,7 @@ export const NativeArrayBuffer = ArrayBuffer;
 export const NativeSharedArrayBuffer = globalThis.SharedArrayBuffer as
   SharedArrayBufferConstructor | undefined;
 export const NativeTextDecoder = TextDecoder;
+export const NativeUint8Array = Uint8Array;
 export const NativeURL = URL;
 export const NativeWeakMap = WeakMap;
 export const weakMapGet = uncurry(WeakMap.prototype.get);
