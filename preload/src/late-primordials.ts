@@ -10,6 +10,7 @@ export const NativeSharedArrayBuffer = globalThis.SharedArrayBuffer as
   SharedArrayBufferConstructor | undefined;
 export const NativeTextDecoder = TextDecoder;
 export const NativeURL = URL;
+export const NativeSet = Set;
 export const NativeWeakMap = WeakMap;
 export const weakMapGet = uncurry(WeakMap.prototype.get);
 export const weakMapSet = uncurry(WeakMap.prototype.set);
