@@ -35,6 +35,15 @@ for (let index = 0; index < 3000; index++) fs.existsSync(`granted/${index}`);
 await again("many paths, after", () => fs.readFileSync("granted/file.txt"));
 await again("many paths, and what is not granted", () => fs.readFileSync("outside/file.txt"));
 
+await again("a file object of what may be read", () => Bun.file("readable/file.txt").text());
+await again("writing to it", () => Bun.file("readable/file.txt").write("changed"));
+await again("writing to a part of it", () => Bun.file("readable/file.txt").slice(1).write("changed"));
+await again("a file object of what may be written", () => Bun.file("granted/file.txt").write("changed"));
+await again("a file object of neither", () => Bun.file("outside/file.txt").text());
+await again("a file object of what has its place from the root", () =>
+  Bun.file(`${process.cwd()}/readable/file.txt`).text(),
+);
+
 const { has } = Set.prototype;
 Set.prototype.has = () => true;
 await attempt("a set that has everything", () => fs.readFileSync("outside/file.txt", "utf8"));
