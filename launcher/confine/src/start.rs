@@ -158,9 +158,12 @@ fn open_sources(binds: &[Bind], uid: u32, gid: u32, stack: &mut Stack) -> Result
         let source = child::open_bind(bind).map(sys::own).map_err(failed(Step::OpenSource(index)))?;
         let (mount, flags) = (Fd(source.as_raw_fd()), mount_flags(bind.access));
         let map = id_map.as_ref().filter(|_| bind.map_owner).map(|namespace| Fd(namespace.as_raw_fd()));
-        let restrict = |map| match flags.read_only {
-            true => sys::restrict_to_reading(mount, flags, map),
-            false => sys::restrict_mount(mount, c"", flags, map),
+        let restrict = |map| {
+            if flags.read_only {
+                sys::restrict_to_reading(mount, flags, map)
+            } else {
+                sys::restrict_mount(mount, c"", flags, map)
+            }
         };
         match restrict(map) {
             Ok(()) => {}
