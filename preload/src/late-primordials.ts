@@ -11,6 +11,7 @@ export const NativeSharedArrayBuffer = globalThis.SharedArrayBuffer as
 export const NativeTextDecoder = TextDecoder;
 export const NativeUint8Array = Uint8Array;
 export const NativeURL = URL;
+export const NativeSet = Set;
 export const NativeWeakMap = WeakMap;
 export const weakMapGet = uncurry(WeakMap.prototype.get);
 export const weakMapSet = uncurry(WeakMap.prototype.set);
