@@ -4,6 +4,7 @@
 mod clients;
 mod listening;
 mod refused;
+mod unix;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::rc::Rc;
 
 use confine::{Act, Errno, Listener};
@@ -18,6 +19,7 @@ use super::address::Address;
 use super::listening::{Listening, errno};
 use super::names::Names;
 use super::refusals::Refusals;
+use super::unix::UnixSockets;
 
 /// Names that are looked up at a time: each takes a thread while the host's resolver waits.
 const MOST_LOOK_UPS: usize = 32;
@@ -37,6 +39,7 @@ pub(crate) struct Broker {
     pub(super) names: RefCell<Names>,
     pub(super) look_ups: Semaphore,
     listening: RefCell<Listening>,
+    unix: UnixSockets,
     pub(crate) refusals: Refusals,
 }
 
@@ -110,6 +113,7 @@ impl Broker {
     pub(crate) fn new(listener: Listener, policy: ExpandedPolicy) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         Ok(Self {
+            unix: UnixSockets::of(&policy),
             listener,
             policy,
             host: confine::network_of(socket.as_fd())?,
@@ -188,8 +192,21 @@ impl Broker {
             // Datagrams stay within the sandbox, wherever they are sent.
             (Address::Internet(_) | Address::Unspecified, false) => Ok(confine::connect(socket.as_fd(), &bytes)),
             (Address::Internet(to), true) => self.connect_stream(request, socket, &bytes, to),
+            (Address::Path(path), true) => Ok(self.connect_unix(&socket, &path)),
             (Address::Unspecified, true) | (Address::Path(_) | Address::Other, _) => Ok(Err(Errno::EACCES)),
         }
+    }
+
+    fn connect_unix(&self, socket: &OwnedFd, path: &Path) -> Result<(), Errno> {
+        // Relative paths start in a folder that the program can change meanwhile.
+        let path = policy::normalize(path);
+        if let Some(answer) = self.unix.connect(socket, &path) {
+            return answer;
+        }
+        let asked = policy::unix_request(&path);
+        let decision = decide(&self.policy, &asked);
+        self.refusals.note(asked, decision);
+        Err(Errno::EACCES)
     }
 
     fn connect_stream(&self, request: &confine::Request, socket: OwnedFd, bytes: &[u8], to: SocketAddr) -> Answer {

@@ -11,6 +11,7 @@ mod listening;
 mod name_server;
 mod names;
 mod refusals;
+mod unix;
 
 use std::io;
 use std::rc::Rc;
