@@ -41,6 +41,10 @@ pub(crate) struct Broker {
 pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
     loop {
         let Ok(mut ready) = readiness.readable().await else { return };
+        if ready.ready().is_read_closed() {
+            // Nobody is left who could ask (EPOLLHUP), and the descriptor stays readable for ever.
+            return;
+        }
         match broker.listener.receive() {
             Ok(Some(request)) => {
                 let answer = match broker.at_once(&request) {
