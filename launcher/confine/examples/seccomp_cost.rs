@@ -3,7 +3,7 @@
 
 use std::{hint::black_box, time::Instant};
 
-use confine::seccomp::{Files, Filter, Options};
+use confine::seccomp::{ExecOnce, Files, Filter, Options};
 
 const ROUNDS: usize = 1001;
 
@@ -14,7 +14,14 @@ fn main() {
         ("write", Options { write: true, ..Options::default() }),
         (
             "write, tty, no new executable",
-            Options { write: true, tty: true, deny_new_executable_memory: true, run: false, files: Files::Own },
+            Options {
+                write: true,
+                tty: true,
+                deny_new_executable_memory: true,
+                run: false,
+                files: Files::Own,
+                exec: ExecOnce::ByDescriptor,
+            },
         ),
     ] {
         let mut micros: Vec<f64> = (0..ROUNDS).map(|_| assemble_once(options)).collect();

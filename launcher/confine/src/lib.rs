@@ -10,6 +10,7 @@ mod host_view;
 mod init;
 mod landlock;
 mod layout;
+mod narrow;
 mod plan;
 pub mod probe;
 pub mod seccomp;
@@ -19,6 +20,7 @@ mod sys;
 
 pub use error::{Error, Layer, Step};
 pub use landlock::{Cover, Gap, LEAST_ABI, gaps};
+pub use narrow::{Narrower, narrow};
 pub use plan::{
     Access, Bind, File, Grant, INSIDE_ID, Identity, Kind, Link, Mask, Need, Plan, ProcessLimits, Processes, Program,
     Root, Stdio, Tmpfs, View,

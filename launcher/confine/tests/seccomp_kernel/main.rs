@@ -5,15 +5,21 @@ mod files;
 mod probe;
 mod processes;
 
-use confine::seccomp::{Action, Files, Options, describe};
+use confine::seccomp::{Action, ExecOnce, Files, Options, describe};
 use libc::{c_int, c_long};
 use probe::{
     Outcome::{Failed, Returned},
     call, inside, outside,
 };
 
-const NOTHING: Options =
-    Options { write: false, tty: false, deny_new_executable_memory: false, run: false, files: Files::Own };
+const NOTHING: Options = Options {
+    write: false,
+    tty: false,
+    deny_new_executable_memory: false,
+    run: false,
+    files: Files::Own,
+    exec: ExecOnce::ByDescriptor,
+};
 const WRITE: Options = Options { write: true, ..NOTHING };
 const TTY: Options = Options { tty: true, ..NOTHING };
 const NO_JIT: Options = Options { deny_new_executable_memory: true, ..NOTHING };

@@ -7,7 +7,7 @@ mod programs;
 mod refused;
 
 use super::{
-    Files,
+    ExecOnce,
     rule::{Group, Rule, Ungranted},
 };
 
@@ -45,23 +45,26 @@ pub(super) const GROUPS: &[Group] = &[
         rules: process::NO_NEW_EXECUTABLE_MEMORY,
     },
     Group {
-        name: "host's view of files",
-        granted: |options| options.files == Files::Host,
+        name: "files behind Landlock alone: watching",
+        granted: |options| options.files.hold_unlisted(),
         ungranted: Ungranted::LeaveAsIs,
-        rules: refused::BESIDE_LANDLOCK,
+        rules: refused::WATCHING,
     },
+    attributes(refused::ATTRIBUTES),
     #[cfg(target_arch = "x86_64")]
+    attributes(refused::ATTRIBUTES_LEGACY),
     Group {
-        name: "host's view of files",
-        granted: |options| options.files == Files::Host,
+        name: "exec once, by path",
+        granted: |options| options.exec == ExecOnce::ByPath,
         ungranted: Ungranted::LeaveAsIs,
-        rules: refused::BESIDE_LANDLOCK_LEGACY,
+        rules: process::EXEC_ONCE_BY_PATH,
     },
     always("no network", refused::NETWORK),
     always("never", refused::NEVER),
     #[cfg(target_arch = "x86_64")]
     always("never", refused::LEGACY),
     run(programs::PROGRAMS),
+    run(programs::NARROWING),
     #[cfg(target_arch = "x86_64")]
     run(programs::LEGACY),
 ];
@@ -75,6 +78,15 @@ const fn always(name: &'static str, rules: &'static [Rule]) -> Group {
 
 const fn run(rules: &'static [Rule]) -> Group {
     Group { name: "other programs", granted: |options| options.run, ungranted: Ungranted::LeaveAsIs, rules }
+}
+
+const fn attributes(rules: &'static [Rule]) -> Group {
+    Group {
+        name: "files behind Landlock alone: attributes",
+        granted: |options| options.files.hold_unwritten(),
+        ungranted: Ungranted::LeaveAsIs,
+        rules,
+    }
 }
 
 const fn write(rules: &'static [Rule]) -> Group {
