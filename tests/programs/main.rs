@@ -4,6 +4,7 @@
 mod escapes;
 mod granted;
 mod javascript;
+mod narrower;
 mod spawn;
 mod tree;
 

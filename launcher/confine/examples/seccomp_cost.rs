@@ -3,7 +3,7 @@
 
 use std::{hint::black_box, time::Instant};
 
-use confine::seccomp::{ExecOnce, Files, Filter, Options};
+use confine::seccomp::{Files, Filter, Options};
 
 const ROUNDS: usize = 1001;
 
@@ -20,7 +20,7 @@ fn main() {
                 deny_new_executable_memory: true,
                 run: false,
                 files: Files::Own,
-                exec: ExecOnce::ByDescriptor,
+                narrower: None,
             },
         ),
     ] {

@@ -11,7 +11,7 @@ use crate::error::{Error, Step};
 use crate::host_view;
 use crate::landlock::Rules;
 use crate::plan::{Grant, Need, ProcessLimits, Program};
-use crate::seccomp::{ExecOnce, Filter, Options};
+use crate::seccomp::{Filter, Options};
 use crate::start::display;
 use crate::sys::{self, Exec, Fd, Resource};
 
@@ -22,7 +22,7 @@ pub struct Narrower {
     pub grants: Vec<Grant>,
     /// Limits that are lowered. There is none on tasks: it would count those of the whole sandbox.
     pub limits: ProcessLimits,
-    /// Which system calls are left.
+    /// Which system calls are left; `narrower` has to be some.
     pub filter: Options,
     /// What is run. Descriptors that are open across an exec are its own.
     pub program: Program,
@@ -39,7 +39,7 @@ pub fn narrow(narrower: &Narrower) -> Result<Infallible, Error> {
     }
     let exec = Exec::new(program.argv.iter().map(CString::as_c_str), program.env.iter().map(CString::as_c_str));
     let exec_key = sys::random().at(Step::LoadFilter)?;
-    let mut filter = Filter::new(&Options { exec: ExecOnce::ByPath, ..*filter }, exec_key);
+    let mut filter = Filter::new(filter, exec_key);
     filter.patch_pid(sys::pid());
 
     // Ignored signals stay ignored across an exec, and Rust ignores one.

@@ -7,7 +7,7 @@ use crate::limits::{Limit, Limits, Setting, StatedLimits};
 use crate::path::SymbolicPath;
 use crate::pattern::Pattern;
 use crate::places::{ExpandedPolicy, Places};
-use crate::policy::Policy;
+use crate::policy::{Policy, UNNAMED_IMPORT};
 use crate::program::{LibraryRule, ProgramRule};
 use crate::settings::KernelSettings;
 use crate::show::Origins;
@@ -108,6 +108,13 @@ fn deny(ours: &mut Grants<PathBuf>, theirs: &Grants<PathBuf>) {
 }
 
 impl ExpandedPolicy {
+    /// Without the import roots that hold because nobody named any: for a program that loads no modules.
+    #[must_use]
+    pub fn without_unnamed_imports(mut self) -> Self {
+        self.grants.import.allow.retain(|root| root.statement.origin.source_name() != UNNAMED_IMPORT);
+        self
+    }
+
     /// The policy as JSON, for a program under it: what the launcher does for that program alone (`fetch`, `host`,
     /// `secrets`) is not in it, nor a grant that is denied as a whole.
     pub fn to_json(&self) -> String {

@@ -9,6 +9,7 @@ mod errand;
 pub mod error;
 pub mod host;
 pub mod layers;
+pub mod narrow;
 pub mod outcome;
 pub mod package;
 pub mod places;

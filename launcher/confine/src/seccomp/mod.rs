@@ -46,18 +46,17 @@ pub struct Options {
     pub run: bool,
     /// Which files the program sees.
     pub files: Files,
-    /// How the one exec of a program that may start no others names its file.
-    pub exec: ExecOnce,
+    /// What it is for a program that another one starts in a narrower sandbox within its own.
+    pub narrower: Option<Fewer>,
 }
 
-/// How the one exec names its file. Either way it carries the key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ExecOnce {
-    /// By the descriptor [`EXEC_FD`].
-    #[default]
-    ByDescriptor,
-    /// By its path: the filter around this one lets no other form through.
-    ByPath,
+/// What a narrower sandbox lets be opened of the files that stay in sight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fewer {
+    /// Fewer are read.
+    Read,
+    /// Fewer are written to as well.
+    Written,
 }
 
 /// Which files a program sees, whatever it may do with them.
@@ -68,21 +67,17 @@ pub enum Files {
     Own,
     /// The host's, with nothing but Landlock before them.
     Host,
-    /// Those that the program sees which started it, with one more Landlock before them: it may open fewer.
-    Fewer,
-    /// The same, and it may write to fewer.
-    FewerToWrite,
 }
 
-impl Files {
-    /// Whether folders are in sight that the program may not list.
-    const fn hold_unlisted(self) -> bool {
-        matches!(self, Self::Host | Self::Fewer | Self::FewerToWrite)
+impl Options {
+    /// Whether folders are in sight that Landlock alone keeps from being listed.
+    fn unlisted_in_sight(&self) -> bool {
+        self.files == Files::Host || self.narrower.is_some()
     }
 
-    /// Whether files are in sight that mounts let be written to, and Landlock alone does not.
-    const fn hold_unwritten(self) -> bool {
-        matches!(self, Self::Host | Self::FewerToWrite)
+    /// Whether files are in sight that Landlock alone keeps from being written to.
+    fn unwritten_in_sight(&self) -> bool {
+        self.files == Files::Host || self.narrower == Some(Fewer::Written)
     }
 }
 

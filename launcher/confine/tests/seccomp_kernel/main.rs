@@ -5,7 +5,7 @@ mod files;
 mod probe;
 mod processes;
 
-use confine::seccomp::{Action, ExecOnce, Files, Options, describe};
+use confine::seccomp::{Action, Files, Options, describe};
 use libc::{c_int, c_long};
 use probe::{
     Outcome::{Failed, Returned},
@@ -18,7 +18,7 @@ const NOTHING: Options = Options {
     deny_new_executable_memory: false,
     run: false,
     files: Files::Own,
-    exec: ExecOnce::ByDescriptor,
+    narrower: None,
 };
 const WRITE: Options = Options { write: true, ..NOTHING };
 const TTY: Options = Options { tty: true, ..NOTHING };

@@ -28,6 +28,16 @@ fn what_is_left_open_is_the_programs() {
 }
 
 #[test]
+fn a_program_without_modules_imports_what_is_named() {
+    let roots = |stated| {
+        let made = of(stated, "{}").unwrap().without_unnamed_imports();
+        made.grants.import.allow.into_iter().map(|root| root.value).collect::<Vec<_>>()
+    };
+    assert!(roots("{}").is_empty() && roots(r#"{"extends": "script"}"#).is_empty());
+    assert_eq!(roots(r#"{"import": "./src"}"#), [std::path::Path::new("/project/src")]);
+}
+
+#[test]
 fn what_the_program_is_denied_its_child_is_denied() {
     let made = of(r#"{"read": "./a"}"#, r#"{"read": "./a", "deny": {"read": "./a/private"}}"#).unwrap();
     let decision = decide(&made, &Request::Read("/project/a/private/x".into()));

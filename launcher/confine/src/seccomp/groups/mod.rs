@@ -6,10 +6,7 @@ mod process;
 mod programs;
 mod refused;
 
-use super::{
-    ExecOnce,
-    rule::{Group, Rule, Ungranted},
-};
+use super::rule::{Group, Rule, Ungranted};
 
 pub(super) const GROUPS: &[Group] = &[
     always("memory", process::MEMORY),
@@ -46,7 +43,7 @@ pub(super) const GROUPS: &[Group] = &[
     },
     Group {
         name: "files behind Landlock alone: watching",
-        granted: |options| options.files.hold_unlisted(),
+        granted: |options| options.unlisted_in_sight(),
         ungranted: Ungranted::LeaveAsIs,
         rules: refused::WATCHING,
     },
@@ -54,10 +51,10 @@ pub(super) const GROUPS: &[Group] = &[
     #[cfg(target_arch = "x86_64")]
     attributes(refused::ATTRIBUTES_LEGACY),
     Group {
-        name: "exec once, by path",
-        granted: |options| options.exec == ExecOnce::ByPath,
+        name: "a child in a narrower sandbox",
+        granted: |options| options.narrower.is_some(),
         ungranted: Ungranted::LeaveAsIs,
-        rules: process::EXEC_ONCE_BY_PATH,
+        rules: programs::NARROWED,
     },
     always("no network", refused::NETWORK),
     always("never", refused::NEVER),
@@ -83,7 +80,7 @@ const fn run(rules: &'static [Rule]) -> Group {
 const fn attributes(rules: &'static [Rule]) -> Group {
     Group {
         name: "files behind Landlock alone: attributes",
-        granted: |options| options.files.hold_unwritten(),
+        granted: |options| options.unwritten_in_sight(),
         ungranted: Ungranted::LeaveAsIs,
         rules,
     }

@@ -206,13 +206,6 @@ pub(super) const EXEC_ONCE: &[Rule] = rules! {
     SYS_execve: Refuse(EACCES), "no other programs";
 };
 
-/// A program that starts another one under a narrower filter has no descriptor of the launcher's.
-pub(super) const EXEC_ONCE_BY_PATH: &[Rule] = rules! {
-    SYS_execveat: Refuse(EACCES), "no other programs";
-    SYS_execve: Only { cases: &[&[Check::long(5, Test::ExecKey)]], otherwise: EACCES },
-        "the narrower sandbox starts its program; the program does not have the key";
-};
-
 const NOT_EXECUTABLE: Check = Check::long(2, Test::Bits { mask: libc::PROT_EXEC.cast_unsigned() as u64, value: 0 });
 const NOT_WRITABLE: Check = Check::long(2, Test::Bits { mask: libc::PROT_WRITE.cast_unsigned() as u64, value: 0 });
 const FROM_A_FILE: Check = Check::long(3, Test::Bits { mask: libc::MAP_ANONYMOUS.cast_unsigned() as u64, value: 0 });

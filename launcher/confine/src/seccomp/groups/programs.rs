@@ -1,7 +1,7 @@
 //! Starting other programs, and looking after them. Which files can be executed is decided by noexec mounts and Landlock;
 //! the pid namespace leaves nobody in reach but the sandbox's own processes.
 
-use libc::{EINVAL, EPERM};
+use libc::{EACCES, EINVAL, EPERM};
 
 use super::process::{CLONE_NEW_NAMESPACE, CLONE_UNKNOWN};
 use crate::seccomp::rule::{
@@ -72,6 +72,15 @@ pub(super) const NARROWING: &[Rule] = rules! {
         ],
         otherwise: EPERM,
     }, "lower limits for a child, and read them; not that of core dumps, where 0 would start the host's handler";
+};
+
+/// What a child does that may start no others itself. Its exec names a path: the filter of the program that starts it lets
+/// no other form through.
+pub(super) const NARROWED: &[Rule] = rules! {
+    SYS_execveat: Refuse(EACCES), "no other programs";
+    SYS_execve: Only { cases: &[&[Check::long(5, Test::ExecKey)]], otherwise: EACCES },
+        "the narrower sandbox starts its program; the program does not have the key";
+    SYS_recvmsg: Allow, "messages of the program that started it, over a pair of sockets";
 };
 
 /// From linux/landlock.h and linux/seccomp.h.

@@ -8,21 +8,20 @@ mod oracle;
 mod tables;
 mod verdicts;
 
-use super::{ExecOnce, Files, Options};
+use super::{Fewer, Files, Options};
 
 /// Every combination of grants.
 fn all_options() -> impl Iterator<Item = Options> {
-    (0..128u8).map(|bits| Options {
+    (0..96u8).map(|bits| Options {
         write: bits & 1 != 0,
         tty: bits & 2 != 0,
         deny_new_executable_memory: bits & 4 != 0,
         run: bits & 8 != 0,
-        exec: if bits & 16 != 0 { ExecOnce::ByPath } else { ExecOnce::ByDescriptor },
-        files: match bits >> 5 {
-            0 => Files::Own,
-            1 => Files::Host,
-            2 => Files::Fewer,
-            _ => Files::FewerToWrite,
+        files: if bits & 16 != 0 { Files::Host } else { Files::Own },
+        narrower: match bits >> 5 {
+            0 => None,
+            1 => Some(Fewer::Read),
+            _ => Some(Fewer::Written),
         },
     })
 }

@@ -6,7 +6,7 @@ use super::{
     all_options,
     evaluator::{Data, evaluate},
 };
-use crate::seccomp::{ExecOnce, Files, Filter, Options};
+use crate::seccomp::{Fewer, Files, Filter, Options};
 
 const PID: u32 = 4242;
 const KEY: u64 = 0xfeed_0000_beef_0001;
@@ -57,7 +57,7 @@ const NOTHING: Options = Options {
     deny_new_executable_memory: false,
     run: false,
     files: Files::Own,
-    exec: ExecOnce::ByDescriptor,
+    narrower: None,
 };
 const WRITE: Options = Options { write: true, ..NOTHING };
 const TTY: Options = Options { tty: true, ..NOTHING };
@@ -414,7 +414,7 @@ fn a_child_can_be_narrowed_where_there_can_be_one() {
 
 #[test]
 fn the_one_exec_of_a_child_is_by_path_and_with_the_key() {
-    let child = Options { exec: ExecOnce::ByPath, ..NOTHING };
+    let child = Options { narrower: Some(Fewer::Read), ..NOTHING };
     let exec = |key| answer_under(child, libc::SYS_execve, &[0x7000_0000, 1, 1, 0, 0, key]);
     assert_eq!(exec(KEY), Allowed);
     for bit in 0..64 {
@@ -428,14 +428,14 @@ fn the_one_exec_of_a_child_is_by_path_and_with_the_key() {
 
 #[test]
 fn a_child_that_may_open_fewer_files_watches_none_and_changes_attributes_only_of_what_all_write_to() {
-    let child = |files| Options { files, ..WRITE };
-    for files in [Files::Fewer, Files::FewerToWrite] {
-        assert_eq!(answer_under(child(files), libc::SYS_inotify_add_watch, &[]), Fails(EPERM));
-        assert_eq!(answer_under(child(files), libc::SYS_unlinkat, &[]), Allowed);
+    let child = |fewer| Options { narrower: Some(fewer), ..WRITE };
+    for fewer in [Fewer::Read, Fewer::Written] {
+        assert_eq!(answer_under(child(fewer), libc::SYS_inotify_add_watch, &[]), Fails(EPERM));
+        assert_eq!(answer_under(child(fewer), libc::SYS_unlinkat, &[]), Allowed);
     }
     for call in [libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchownat, libc::SYS_utimensat] {
-        assert_eq!(answer_under(child(Files::Fewer), call, &[]), Allowed);
-        assert_eq!(answer_under(child(Files::FewerToWrite), call, &[]), Fails(EPERM));
+        assert_eq!(answer_under(child(Fewer::Read), call, &[]), Allowed);
+        assert_eq!(answer_under(child(Fewer::Written), call, &[]), Fails(EPERM));
     }
 }
 
