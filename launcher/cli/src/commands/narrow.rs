@@ -87,7 +87,7 @@ impl Answer {
                 Self { error: Some("invalid"), message: Some(problems.join("; ")), ..Self::default() }
             }
             Refusal::Wider(excesses) => Self::of_wider(excesses),
-            Refusal::Denied(request, decision) => Self {
+            Refusal::Denied { request, decision } => Self {
                 error: Some("denied"),
                 message: Some(explain(request, decision)),
                 permission: Some(request.permission().name().to_owned()),

@@ -71,12 +71,12 @@ pub enum Files {
 
 impl Options {
     /// Whether folders are in sight that Landlock alone keeps from being listed.
-    fn unlisted_in_sight(&self) -> bool {
+    fn unlisted_in_sight(self) -> bool {
         self.files == Files::Host || self.narrower.is_some()
     }
 
     /// Whether files are in sight that Landlock alone keeps from being written to.
-    fn unwritten_in_sight(&self) -> bool {
+    fn unwritten_in_sight(self) -> bool {
         self.files == Files::Host || self.narrower == Some(Fewer::Written)
     }
 }

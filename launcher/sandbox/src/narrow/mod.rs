@@ -15,10 +15,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use confine::seccomp::{Fewer, Files, Options};
-use confine::{Access, Errno, File, Narrower, Processes, Program, Root, Step};
+use confine::{Access, Errno, File, Narrower, Need, Processes, Program, Root, Step};
 use policy::{
-    Chain, Diagnostic, Excess, ExpandedPolicy, Grants, Layer, MAX_POLICY_BYTES, PROGRAM_FOLDERS, Places, Policy,
-    Request, Source, decide,
+    Chain, Decision, Diagnostic, Excess, ExpandedPolicy, Grants, Layer, MAX_POLICY_BYTES, PROGRAM_FOLDERS, Places,
+    Policy, Request, Source, decide,
 };
 
 use crate::error::{Error, Kind, c_path};
@@ -70,7 +70,12 @@ pub enum Refusal {
     /// Its policy allows what that of the program does not.
     Wider(Vec<Excess>),
     /// The program may not be started by the one that wants to.
-    Denied(Request, policy::Decision),
+    Denied {
+        /// What was asked for.
+        request: Request,
+        /// What its policy says.
+        decision: Box<Decision>,
+    },
     /// It cannot be run.
     Failed(Error),
 }
@@ -117,8 +122,10 @@ pub fn prepare(wanted: &Wanted) -> Result<Narrower, Refusal> {
     let request = Request::Run(command.clone());
     let decision = decide(&own, &request);
     if !decision.allowed {
-        return Err(Refusal::Denied(request, decision));
+        return Err(Refusal::Denied { request, decision: Box::new(decision) });
     }
+    // Said now, and not when it is too late to say it.
+    confine::probe::landlock(Need::Required).map_err(Error::from)?;
     Ok(plan(wanted, &policy, &tree, Place { command: &command, cwd: &cwd })?)
 }
 
