@@ -20,7 +20,7 @@ mod sys;
 
 pub use error::{Error, Layer, Step};
 pub use landlock::{Cover, Gap, LEAST_ABI, gaps};
-pub use narrow::{Narrower, narrow};
+pub use narrow::{Narrower, can_narrow, narrow};
 pub use plan::{
     Access, Bind, File, Grant, INSIDE_ID, Identity, Kind, Link, Mask, Need, Plan, ProcessLimits, Processes, Program,
     Root, Stdio, Tmpfs, View,

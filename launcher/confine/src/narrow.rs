@@ -28,6 +28,11 @@ pub struct Narrower {
     pub program: Program,
 }
 
+/// Whether the kernel has what a narrower sandbox is made of.
+pub fn can_narrow() -> Result<(), Error> {
+    Rules::new(Need::Required).map(drop)
+}
+
 /// Becomes the program of `narrower`. Returns only to say why it could not.
 ///
 /// The caller should have one thread: others would keep what they have.

@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use confine::seccomp::{Fewer, Files, Options};
-use confine::{Access, Errno, File, Narrower, Need, Processes, Program, Root, Step};
+use confine::{Access, Errno, File, Narrower, Processes, Program, Root, Step};
 use policy::{
     Chain, Decision, Diagnostic, Excess, ExpandedPolicy, Grants, Layer, MAX_POLICY_BYTES, PROGRAM_FOLDERS, Places,
     Policy, Request, Source, decide,
@@ -125,7 +125,7 @@ pub fn prepare(wanted: &Wanted) -> Result<Narrower, Refusal> {
         return Err(Refusal::Denied { request, decision: Box::new(decision) });
     }
     // Said now, and not when it is too late to say it.
-    confine::probe::landlock(Need::Required).map_err(Error::from)?;
+    confine::can_narrow().map_err(Error::from)?;
     Ok(plan(wanted, &policy, &tree, Place { command: &command, cwd: &cwd })?)
 }
 
