@@ -119,9 +119,11 @@ pub fn prepare(wanted: &Wanted) -> Result<Narrower, Refusal> {
     policy::child(&stated, &places, &tree).map_err(Refusal::Wider)?;
 
     let command = find(&wanted.program, &cwd, Some(&variable_or("PATH", &PROGRAM_FOLDERS.join(":"))))?;
+    // A grant by path lets a program be asked for by its name, wherever that is found.
+    let by_name = decide(&own, &Request::Run(PathBuf::from(&wanted.program)));
     let request = Request::Run(command.clone());
     let decision = decide(&own, &request);
-    if !decision.allowed {
+    if !by_name.allowed && !decision.allowed {
         return Err(Refusal::Denied { request, decision: Box::new(decision) });
     }
     // Said now, and not when it is too late to say it.
