@@ -24,6 +24,9 @@ const NARROW = "/run/secure-bun/narrow";
 /** Commands of which it is known that they can be run; more are asked about again. */
 const MOST_KNOWN = 256;
 
+/** The kernel takes no longer arguments (`MAX_ARG_STRLEN`). */
+const MOST_TEXT = 127 * 1024;
+
 /** Bun's own function, without its guard. */
 export type SpawnSync = (command: string[], options: object) => { stdout: { toString(): string } };
 type Options = Record<string, unknown>;
@@ -131,6 +134,8 @@ function policyText(sandbox: unknown, site: Site): string {
     throw invalid(site, "has to be a policy: an object, or the name of a preset or of a policy file");
   const text = stringifyJson(sandbox) as string | undefined;
   if (text === undefined) throw invalid(site, "cannot be written as JSON");
+  if (text.length > MOST_TEXT)
+    throw invalid(site, `is longer than the ${MOST_TEXT} characters that a policy may have here`);
   return text;
 }
 

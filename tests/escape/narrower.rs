@@ -73,16 +73,20 @@ fn the_file_comes_to_a_place_that_is_granted() {
 /// A domain is stacked on those that are there, and a filter too: what is allowed once more is not allowed more.
 #[test]
 fn sandboxes_of_its_own_that_allow_everything() {
-    let everything = "call(444, ctypes.byref(ctypes.c_uint64(1 << 2)), 8, 0)";
-    let root = "struct.pack('=Qi', 1 << 2, os.open('/', os.O_PATH))";
+    let [create, add, restrict] =
+        [libc::SYS_landlock_create_ruleset, libc::SYS_landlock_add_rule, libc::SYS_landlock_restrict_self];
     let landlock = format!(
-        "first(call(157, 38, 1, 0, 0, 0), (lambda rules: first(call(445, rules, 1, {root}, 0), call(446, rules, 0)))({everything}), \
-         read('secret.txt'))"
+        "first({NO_NEW_PRIVILEGES}, (lambda rules: first(\
+             call({add}, rules, 1, struct.pack('=Qi', 1 << 2, os.open('/', os.O_PATH)), 0), call({restrict}, rules, 0))\
+         )(call({create}, ctypes.byref(ctypes.c_uint64(1 << 2)), 8, 0)), read('secret.txt'))"
     );
     child(&landlock).fails_with("Permission denied");
-    let filter = format!("first(call(157, 38, 1, 0, 0, 0), {}, read('secret.txt'))", filter(0));
+    let filter = format!("first({NO_NEW_PRIVILEGES}, {}, read('secret.txt'))", filter(0));
     child(&filter).fails_with("Permission denied");
 }
+
+/// What Landlock and seccomp ask for outside; inside it holds already.
+const NO_NEW_PRIVILEGES: &str = "libc.prctl(38, 1, 0, 0, 0)";
 
 /// `seccomp` with a filter that allows everything, and these flags.
 fn filter(flags: u32) -> String {
@@ -96,7 +100,7 @@ fn filter(flags: u32) -> String {
 /// Whoever holds the listener of a filter may answer for what is asked, also for those it was not meant for.
 #[test]
 fn a_filter_with_a_listener() {
-    let listener = format!("first(call(157, 38, 1, 0, 0, 0), {})", filter(1 << 3));
+    let listener = format!("first({NO_NEW_PRIVILEGES}, {})", filter(1 << 3));
     let attack = child(&listener);
     assert!(attack.outside().as_i64().unwrap() >= 0, "the test shows nothing");
     let program = attack.folder.read("fn.ts").replace("sandbox:", "nothing:");

@@ -94,6 +94,40 @@ fn the_program_itself_once_more() {
     kept_by_the_kernel(&[PYTHON, "-c", again], "{}", "0 1\n", "PermissionError");
 }
 
+/// No mount of its own takes a part out of what a child is granted. Those of the program do.
+#[test]
+fn a_part_of_a_folder_that_is_granted() {
+    let error = |sandbox: &str| {
+        let said = answers(&[sandbox]);
+        said.contains("is denied to the child, but lies in a folder that is granted").then_some(()).ok_or(said)
+    };
+    error("{ write: './out', deny: { write: './out/old' } }").unwrap();
+    error("{ write: './out', deny: { read: './out/old' } }").unwrap();
+    let line = ["sh", "-c", "read x < data/a && echo $x; read x < data/b && echo $x"];
+    let without_b = r#"{"read": "./data", "deny": {"read": "./data/b"}}"#;
+    let (control, narrowed) = both(&line, without_b);
+    assert_eq!(control, "0 the contents of a\nthe contents of b\n");
+    assert!(narrowed.contains(" the contents of a\n") && narrowed.contains("data/b: Permission denied"), "{narrowed}");
+}
+
+#[test]
+fn a_program_among_all_that_is_denied() {
+    let all = |deny: &str| {
+        project(&format!(
+        "try {{
+            const {{ stderr }} = Bun.spawnSync(['sh', '-c', 'ls'], {{ stderr: 'pipe', sandbox: {{ run: true, deny: {deny} }} }});
+            console.log(stderr.toString());
+        }} catch (error) {{ console.log(error.message) }}"
+    ))
+    };
+    let program =
+        |denied: &str| format!(r#"{{"run": true, "limits": {{"processes": 32}}, "deny": {{"run": [{denied}]}}}}"#);
+    let said = run(&all("{ run: 'ls' }").file("policy.json", program("")));
+    assert!(said.contains("/ls is denied to the child, but lies in a folder that is granted"), "{said}");
+    let said = run(&all("{}").file("policy.json", program("\"ls\"")));
+    assert!(said.contains("ls: Permission denied"), "{said}");
+}
+
 #[test]
 fn variables() {
     let line = ["sh", "-c", "echo $APP_MODE ${PATH:+path} $TMPDIR"];

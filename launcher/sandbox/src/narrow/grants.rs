@@ -1,10 +1,13 @@
 //! What a child may open, as rules of Landlock: looked up inside the sandbox, where only what the program has is seen.
 
 use std::ffi::{CStr, OsStr};
+use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use confine::{Access, Bind, Grant, Identity, Kind, Root};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use policy::{ExpandedPolicy, Request, decide};
 
 use super::PROGRAM;
@@ -17,33 +20,25 @@ use crate::resolve::{Shown, lay_out, runtime};
 /// What every program of a sandbox reads: the preload, and its own processes.
 const READ_BY_ALL: [&str; 2] = ["/run/secure-bun", "/proc"];
 
-/// What `policy` grants of the sandbox of `tree`, with what `programs` consist of, and whether it may write to any of it.
-pub(super) fn of(
-    policy: &ExpandedPolicy,
-    tree: &ExpandedPolicy,
-    programs: Programs,
-) -> Result<(Vec<Grant>, bool), Error> {
+/// What `policy` grants in the sandbox that we are in, with what `programs` consist of, and whether any of it is written
+/// to.
+pub(super) fn of(policy: &ExpandedPolicy, programs: Programs) -> Result<(Vec<Grant>, bool), Error> {
     let mut root = Root::default();
     runtime::show_surroundings(&mut root)?;
     // Files have the owners that they are shown with already.
     let identity = Identity::Own { uid: confine::INSIDE_ID, gid: confine::INSIDE_ID };
     let Shown { root, writable, .. } = lay_out(root, policy, identity, programs)?;
-    let holds = |path: &Path, refused: fn(std::path::PathBuf) -> Request| !decide(tree, &refused(path.into())).allowed;
-    let mut grants = Vec::new();
-    for mask in &root.masks {
-        let covered = path(&mask.target);
-        if !holds(covered, Request::Read) {
-            return Err(inexpressible(covered, "may not be read"));
-        }
+    // What a rule takes out of a folder only a mount can keep; those of the sandbox do what the program's own rules say.
+    if let Some(open) = root.masks.iter().map(|mask| path(&mask.target)).find(|denied| can_be_read(denied)) {
+        return Err(inexpressible(open));
     }
+    let mut grants = Vec::new();
     for bind in &root.binds {
-        let closed = path(&bind.target);
+        let inside = path(&bind.target);
         if !lies_in_writable(bind, &root.binds) {
             grants.push(found(&bind.source, bind.access)?);
-        } else if decide(policy, &Request::Write(closed.into())).allowed || holds(closed, Request::Write) {
-            // The folder around it says the same, or a mount of the sandbox holds.
-        } else {
-            return Err(inexpressible(closed, "may not be written to"));
+        } else if !decide(policy, &Request::Write(inside.into())).allowed && !is_read_only(inside) {
+            return Err(inexpressible(inside));
         }
     }
     let made = root.files.iter().map(|file| (&file.target, Access::Read));
@@ -64,18 +59,30 @@ pub(super) fn of(
     Ok((grants, writable))
 }
 
-/// Landlock cannot take back in a folder what it grants around it.
+/// Whether a grant around it holds for it, whatever is said of itself.
 fn lies_in_writable(bind: &Bind, binds: &[Bind]) -> bool {
     let own = path(&bind.target);
     let around = |other: &Bind| other.access == Access::Write && own != path(&other.target);
     bind.access != Access::Write && binds.iter().any(|other| around(other) && own.starts_with(path(&other.target)))
 }
 
-fn inexpressible(path: &Path, why: &str) -> Error {
-    let message =
-        format!("{} {why}, but lies in a folder that the child may write to, and its program too", path.display());
+fn can_be_read(path: &Path) -> bool {
+    // A pipe would wait for somebody to write.
+    OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).is_ok()
+}
+
+/// Whether no mode makes it writable, since its mount is not.
+fn is_read_only(path: &Path) -> bool {
+    statvfs(path).is_ok_and(|found| found.flags().contains(FsFlags::ST_RDONLY))
+}
+
+fn inexpressible(path: &Path) -> Error {
+    let message = format!(
+        "{} is denied to the child, but lies in a folder that is granted: without mounts, no part of it can be left out",
+        path.display()
+    );
     Error::new(error::Kind::Usage, message)
-        .with_help("let it write to another folder, or deny it to the program as well")
+        .with_help("grant what lies beside it one by one, or deny it to the program as well")
 }
 
 fn found(target: &CStr, access: Access) -> Result<Grant, Error> {

@@ -221,7 +221,7 @@ fn plan(
     let starts_bun = programs.holds(bun);
     // To the kernel, importing is reading: only Bun gets for that what nobody has named.
     let policy = &if starts_bun { policy.clone() } else { policy.clone().without_unnamed_imports() };
-    let (grants, writable) = grants::of(policy, tree, programs)?;
+    let (grants, writable) = grants::of(policy, programs)?;
     let engine = resolve::engine(policy);
     let mut env = environment(policy)?;
     if starts_bun {
