@@ -30,7 +30,7 @@ fn what_is_left_open_is_the_programs() {
 #[test]
 fn a_program_without_modules_imports_what_is_named() {
     let roots = |stated| {
-        let made = of(stated, "{}").unwrap().without_unnamed_imports();
+        let made = of(stated, r#"{"extends": "script"}"#).unwrap().without_unnamed_imports();
         made.grants.import.allow.into_iter().map(|root| root.value).collect::<Vec<_>>()
     };
     assert!(roots("{}").is_empty() && roots(r#"{"extends": "script"}"#).is_empty());
