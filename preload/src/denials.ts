@@ -4,7 +4,7 @@ import type { Denial, Site } from "./error.ts";
 import { mapGet, mapSet } from "./late-primordials.ts";
 import { substring } from "./primordials.ts";
 import { quote } from "./quote.ts";
-import { callerOf } from "./stack.ts";
+import { callerOf, originOf } from "./stack.ts";
 import { details } from "./table.ts";
 
 /** A program that is refused more different things than this is not explained by a longer list. */
@@ -21,8 +21,17 @@ const seen = new Map<string, Entry>();
 const others: Entry = { json: `{"dropped":true`, count: 0 };
 let distinct = 0;
 
-/** Tells the launcher about a refused act. */
-export function reportDenial(denial: Denial, { api, entry: guard }: Site): void {
+/** Tells the launcher about an act that a guard refused. */
+export function reportDenial(denial: Denial, { api, entry }: Site): void {
+  report(denial, api, () => callerOf(entry));
+}
+
+/** Tells it about one that the kernel refused, as an error says. */
+export function reportFailure(denial: Denial, error: object): void {
+  report(denial, "native", () => originOf(error));
+}
+
+function report(denial: Denial, api: string, place: () => string | null): void {
   if (!connected || !details().report) return;
   const resource =
     denial.resource === null ? "null" : quote(substring(denial.resource, 0, MAX_RESOURCE_LENGTH));
@@ -31,8 +40,8 @@ export function reportDenial(denial: Denial, { api, entry: guard }: Site): void 
   if (entry === undefined) {
     if (distinct === MAX_DISTINCT) entry = others;
     else {
-      const caller = callerOf(guard);
-      const at = caller === null ? "null" : quote(caller);
+      const found = place();
+      const at = found === null ? "null" : quote(found);
       entry = {
         json: `{"permission":"${denial.permission}","resource":${resource},"api":${quote(api)},"at":${at}`,
         count: 0,

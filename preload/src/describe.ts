@@ -1,7 +1,7 @@
 // A thrown value as an `error` frame. It may be anything, and may do anything when it is asked; what is sent are
 // primitives that were read once, and of a refusal what the policy said rather than what the error says.
-import { reportDenial } from "./denials.ts";
-import type { Denial, Site } from "./error.ts";
+import { reportFailure } from "./denials.ts";
+import type { Denial } from "./error.ts";
 import { denialOf } from "./error.ts";
 import { explain, fixFor } from "./explain.ts";
 import { bigIntToString, numberToString, substring, symbolToString } from "./primordials.ts";
@@ -12,9 +12,6 @@ import { details } from "./table.ts";
 
 const MAX_TEXT_LENGTH = 16_384;
 const CODE_REFUSED = "Code generation from strings disallowed for this context";
-
-/** No guard was called: who asked is not known. */
-const NATIVE: Site = { api: "native", entry: describeThrown };
 
 /** Whether an error is asked for its stack: once it was, Bun prints the error in another way. */
 export type StackUse = "read" | "leave";
@@ -44,7 +41,7 @@ function describeCause(thrown: object): string {
   if (cause === null) return "";
   if ("limit" in cause) return `,"limit":"${cause.limit}"`;
   if ("call" in cause) return `,"call":"${cause.call}"`;
-  reportDenial(cause.denial, NATIVE);
+  reportFailure(cause.denial, thrown);
   return describeDenial(cause.denial);
 }
 

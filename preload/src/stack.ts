@@ -1,6 +1,13 @@
 // Reading the stack of an error: where the program stood, without the frames of the preload.
 import { currentDirectory, isWithin } from "./paths.ts";
-import { captureStackTrace, indexOf, NativeError, startsWith, substring } from "./primordials.ts";
+import {
+  captureStackTrace,
+  getOwnPropertyDescriptor,
+  indexOf,
+  NativeError,
+  startsWith,
+  substring,
+} from "./primordials.ts";
 import { details } from "./table.ts";
 
 /** The longest stack that is passed on. */
@@ -13,10 +20,24 @@ export function callerOf(guard: Function): string | null {
   // An error of its own: one whose stack was read is printed in another way by Bun.
   const probe = new NativeError();
   captureStackTrace(probe, guard);
-  const stack = textOf(probe);
-  if (stack === null) return null;
-  for (let rest: string | null = stack; rest !== null;) {
-    const line = firstLine(rest);
+  return placeOf(textOf(probe));
+}
+
+/** The same of where an error was made, if its stack says so; Bun prints it as if nobody had asked. */
+export function originOf(error: object): string | null {
+  try {
+    // Not `error.stack`, for that reason. May run code of the program, as reading that may.
+    const stack: unknown = getOwnPropertyDescriptor(error, "stack")?.value;
+    return typeof stack === "string" ? placeOf(substring(stack, 0, MAX_STACK_LENGTH)) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The first place in a stack that is the program's. */
+function placeOf(stack: string | null): string | null {
+  for (let rest = stack; rest !== null;) {
+    const line: string = firstLine(rest);
     rest = line.length < rest.length ? substring(rest, line.length + 1) : null;
     const place = placeIn(line);
     if (place === null || isOwn(place)) continue;

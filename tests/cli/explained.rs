@@ -74,10 +74,45 @@ fn a_script_that_fails_at_once_or_later() {
 }
 
 #[test]
-fn an_exception_that_the_program_takes_care_of_is_not_explained() {
+fn a_rejection_that_nobody_handles() {
+    let expected = r#"reading "elsewhere/secret.txt" is not allowed: no rule of the policy grants it. To allow it: allow.read: ["elsewhere/secret.txt"]"#;
+    for program in [
+        "import fs from 'node:fs/promises';\nvoid fs.readFile('data/link');",
+        "import fs from 'node:fs/promises';\nawait fs.readFile('data/link');",
+        "import fs from 'node:fs/promises';\nsetTimeout(async () => { await fs.readFile('data/link'); }, 1);",
+        "void Bun.file('data/link').text();",
+        "await Bun.file('data/link').text();",
+        "const { resolve, promise } = Promise.withResolvers();\nresolve(Bun.file('data/link').json());\nvoid promise;",
+    ] {
+        assert_eq!(help(program, &[]).as_deref(), Some(expected), "{program}");
+    }
+}
+
+#[test]
+fn what_the_program_takes_care_of_is_not_explained() {
     let program = "import fs from 'node:fs';\nprocess.on('uncaughtException', () => process.exit(1));\n
         setTimeout(() => fs.readFileSync('data/link'), 1);";
     assert_eq!(help(program, &[]), None);
+    let program = "process.on('unhandledRejection', () => process.exit(1));\nvoid Bun.file('data/link').text();";
+    assert_eq!(help(program, &[]), None);
+    let program = "Bun.file('data/link').text().catch(() => process.exit(1));";
+    assert_eq!(help(program, &[]), None);
+}
+
+#[test]
+fn who_asked_for_what_the_kernel_refused() {
+    let folder = linked("import { read } from 'dep';\nvoid (async () => { await 1; read('data/link'); })();\n")
+        .file(
+            "node_modules/dep/index.js",
+            "const fs = require('fs');\nexports.read = (path) => fs.readFileSync(path);\n",
+        )
+        .file("node_modules/dep/package.json", r#"{"name": "dep", "version": "2.0.1"}"#)
+        .file("p.json", r#"{"read": ["./data"], "import": ["./fn.ts", "./node_modules"]}"#);
+    let envelope = folder.secure_bun(["run", JSON, "--policy", "p.json", "fn.ts"]).envelope();
+    assert_eq!(envelope.at("/exit/code"), 1, "{}", envelope.json);
+    assert_eq!(envelope.text("/error/resource"), "[FOLDER]/elsewhere/secret.txt");
+    assert_eq!(envelope.text("/denials/0/at"), "node_modules/dep/index.js:2:29");
+    assert_eq!(envelope.text("/denials/0/package"), "dep@2.0.1");
 }
 
 #[test]

@@ -32,47 +32,56 @@ impl Cause {
     }
 
     fn refusal(outcome: &Outcome, permission: Permission, thrown: &Thrown) -> Self {
-        let resource = thrown.resource.as_deref();
-        let Some(request) = Request::from_parts(permission, resource) else { return Self::default() };
-        let decision = policy::decide(&outcome.policy, &request);
-        if decision.allowed {
+        let Some((refusal, words)) = refused(outcome, permission, thrown.resource.as_deref()) else {
             return Self::default();
-        }
+        };
         // The preload's own refusals say it themselves.
-        let words =
-            (thrown.code.as_deref() != Some(policy::ACCESS_DENIED)).then(|| policy::explain(&request, &decision));
-        Self { refusal: refusal(outcome, permission, resource), limit: None, words }
+        let words = (thrown.code.as_deref() != Some(policy::ACCESS_DENIED)).then_some(words);
+        Self { refusal: Some(refusal), limit: None, words }
     }
 
     fn limit(outcome: &Outcome, limit: Limit) -> Self {
         let Some(allowed) = outcome.policy.limits.get(limit) else { return Self::default() };
-        let key = limit.name();
-        let (name, unit) = words_of(limit);
-        let amount = format!("{allowed} {unit}");
-        let words = format!(
-            "the {name} limit of {} is reached. To allow more: limits.{key}: {}",
-            amount.trim_end(),
-            allowed.saturating_mul(2)
-        );
-        let failure = LimitFailure { limit: name, value: allowed, allowed, key: format!("limits.{key}") };
+        let (failure, words) = at_limit(limit, allowed, None);
         Self { refusal: None, limit: Some(failure), words: Some(words) }
     }
 }
 
 /// What the policy says about an act, if it refuses it.
 pub(crate) fn refusal(outcome: &Outcome, permission: Permission, resource: Option<&str>) -> Option<Refusal> {
+    refused(outcome, permission, resource).map(|(refusal, _)| refusal)
+}
+
+/// The same, with the words for people.
+fn refused(outcome: &Outcome, permission: Permission, resource: Option<&str>) -> Option<(Refusal, String)> {
     let request = Request::from_parts(permission, resource)?;
     let decision = policy::decide(&outcome.policy, &request);
-    (!decision.allowed).then(|| Refusal {
+    if decision.allowed {
+        return None;
+    }
+    let words = policy::explain(&request, &decision);
+    let refusal = Refusal {
         permission: permission.name().to_owned(),
         resource: resource.map(str::to_owned),
         rule: decision.rule.to_string(),
         fix: decision.fix,
-    })
+    };
+    Some((refusal, words))
+}
+
+/// A limit that the program ran into, and the words for people. `value`: what was counted, where we count.
+pub(crate) fn at_limit(limit: Limit, allowed: u64, value: Option<u64>) -> (LimitFailure, String) {
+    let key = limit.name();
+    let (name, unit) = words_of(limit);
+    let amount = |number: u64| if unit.is_empty() { number.to_string() } else { format!("{number} {unit}") };
+    let state = value.map_or_else(|| "reached".to_owned(), |value| format!("exceeded ({})", amount(value)));
+    let more = allowed.saturating_mul(2);
+    let words = format!("the {name} limit of {} is {state}. To allow more: limits.{key}: {more}", amount(allowed));
+    (LimitFailure { limit: name, value: value.unwrap_or(allowed), allowed, key: format!("limits.{key}") }, words)
 }
 
 /// A limit's name and its unit, as the key of the policy has them: `wall_ms` is `wall` and `ms`.
-pub(crate) fn words_of(limit: Limit) -> (String, &'static str) {
+fn words_of(limit: Limit) -> (String, &'static str) {
     let key = limit.name();
     for (ending, unit) in [("_ms", "ms"), ("_kb", "KB"), ("_mb", "MB")] {
         if let Some(name) = key.strip_suffix(ending) {

@@ -5,12 +5,10 @@ use policy::{Limit, Permission};
 use secure_bun::outcome::{Exit as ProcessExit, Reached};
 use secure_bun::package::package_at;
 use secure_bun::{Ending, Outcome};
-use wire::envelope::{
-    Denial, Envelope, Exit, Failure, Layers, LimitFailure, Reporter, Sandbox, Stats, Use, resembles_envelope,
-};
+use wire::envelope::{Denial, Envelope, Exit, Failure, Layers, Reporter, Sandbox, Stats, Use, resembles_envelope};
 use wire::frame::{Denial as Reported, Error as Thrown, Log};
 
-use crate::cause::{Cause, refusal, words_of};
+use crate::cause::{Cause, at_limit, refusal};
 
 /// Exit code of a program that was ended by its wall, CPU or output limit.
 const LIMIT: i32 = 124;
@@ -128,18 +126,8 @@ fn signal_name(signal: i32) -> String {
 }
 
 fn limit_failure(reached: Reached) -> Failure {
-    let key = reached.limit.name();
-    let (name, unit) = words_of(reached.limit);
-    let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
-    let Reached { value, allowed, .. } = reached;
-    let message = format!(
-        "the {name} limit of {allowed}{unit} is exceeded ({value}{unit}). To allow more: limits.{key}: {}",
-        allowed.saturating_mul(2)
-    );
-    Failure {
-        limit: Some(LimitFailure { limit: name, value, allowed, key: format!("limits.{key}") }),
-        ..failure("LimitError", "ERR_LIMIT_EXCEEDED", message)
-    }
+    let (limit, message) = at_limit(reached.limit, reached.allowed, Some(reached.value));
+    Failure { limit: Some(limit), ..failure("LimitError", "ERR_LIMIT_EXCEEDED", message) }
 }
 
 fn thrown_failure(outcome: &Outcome, thrown: &Thrown) -> Failure {

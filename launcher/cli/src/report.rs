@@ -65,6 +65,12 @@ pub(crate) fn stop(stop: &Stop) -> ExitCode {
     }
 }
 
+/// A run that there is none of.
+pub(crate) fn refusal(refusal: &secure_bun::Error) -> ExitCode {
+    error(&refusal.message, refusal.help.as_deref());
+    ExitCode::from(refusal.kind.exit_code())
+}
+
 /// A policy that cannot be used.
 pub(crate) fn fault(fault: &Fault) -> ExitCode {
     match fault {

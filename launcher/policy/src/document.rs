@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged;
 use jsonc_parser::errors::ParseErrorKind;
-use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use jsonc_parser::tokens::TokenAndRange;
+use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, parse_to_ast};
 
 use crate::diagnostic::{Diagnostic, Fault};
 use crate::layer::{Extends, Layer};
@@ -84,11 +85,36 @@ fn parse(text: &Arc<SourceText>) -> Result<Option<Value<'_>>, Vec<Diagnostic>> {
         allow_non_finite_numbers: false,
         allow_extended_string_escapes: false,
     };
-    let tree = parse_to_ast(&text.text, &CollectOptions::default(), &options).map_err(|error| {
+    // Which white space stands between the words of a text is only of interest where there is an unusual one.
+    let unusual = text.text.contains(is_foreign_space);
+    let comments = if unusual { CommentCollectionStrategy::AsTokens } else { CommentCollectionStrategy::Off };
+    let tree = parse_to_ast(&text.text, &CollectOptions { comments, tokens: unusual }, &options).map_err(|error| {
         let range = error.range();
         vec![syntax_fault(error.kind()).at(text.origin(range.start, range.end))]
     })?;
-    Ok(tree.value)
+    match tree.tokens.and_then(|tokens| foreign_space(&text.text, &tokens)) {
+        None => Ok(tree.value),
+        Some((start, space)) => {
+            let fault = Fault::new(format!("this is not JSON: {} is no white space", space.escape_unicode()));
+            let fault = fault.with_help("write a space instead");
+            Err(vec![fault.at(text.origin(start, start + space.len_utf8()))])
+        }
+    }
+}
+
+/// White space that the parser passes over and JSON does not know.
+fn is_foreign_space(space: char) -> bool {
+    space.is_whitespace() && !matches!(space, ' ' | '\t' | '\n' | '\r')
+}
+
+/// The first such space between `tokens`, comments among them, and its place.
+fn foreign_space(text: &str, tokens: &[TokenAndRange<'_>]) -> Option<(usize, char)> {
+    let ends = std::iter::once(0).chain(tokens.iter().map(|token| token.range.end));
+    let starts = tokens.iter().map(|token| token.range.start).chain([text.len()]);
+    ends.zip(starts).find_map(|(start, end)| {
+        let (at, space) = text.get(start..end)?.char_indices().find(|(_, letter)| is_foreign_space(*letter))?;
+        Some((start + at, space))
+    })
 }
 
 fn read_value(text: &Arc<SourceText>, source: &Source, value: &Value<'_>) -> Result<Layer, Vec<Diagnostic>> {

@@ -57,6 +57,11 @@ impl Error {
     pub fn io(kind: Kind, what: &str, path: &Path, error: &io::Error) -> Self {
         Self::new(kind, format!("cannot {what} {}: {error}", path.display()))
     }
+
+    /// The system refuses what every run needs.
+    pub(crate) fn system(what: &str, error: &io::Error) -> Self {
+        Self::new(Kind::Sandbox, format!("cannot {what}: {error}"))
+    }
 }
 
 impl fmt::Display for Error {

@@ -1,12 +1,11 @@
 //! The npm package that a place in a program belongs to.
 
-use std::fs::OpenOptions;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
-use nix::fcntl::OFlag;
 use serde_json::Value;
+
+use crate::plain_file::{self, Links};
 
 /// Manifests are shorter; what is longer is not read on.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
@@ -45,12 +44,7 @@ fn package_folder(path: &Path) -> Option<(PathBuf, String)> {
 }
 
 fn manifest(folder: &Path) -> Option<Value> {
-    // A program that may write there could have left a pipe, which must not be waited for.
-    let flags = OFlag::O_NONBLOCK.bits();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(folder.join("package.json")).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
+    let file = plain_file::open(&folder.join("package.json"), Links::Follow).ok()?;
     let mut text = String::new();
     file.take(MAX_MANIFEST_BYTES).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()

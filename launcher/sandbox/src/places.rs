@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use policy::Places;
 
 use crate::error::{Error, Kind};
+use crate::plain_file::{self, Links};
 
 /// What the program finds as its home folder.
 pub const HOME: &str = "/home/sandbox";
@@ -15,6 +16,13 @@ pub const TMP: &str = "/tmp";
 
 /// What is read of a package.json.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+
+/// Where the user is.
+pub fn working_directory() -> Result<PathBuf, Error> {
+    std::env::current_dir().map_err(|_| {
+        Error::new(Kind::Usage, "there is no working directory").with_help("change to a folder that exists")
+    })
+}
 
 /// Makes the program's path absolute and checks that it is a file. Symbolic links are followed: Bun does, too.
 pub fn program(path: &Path, cwd: &Path) -> Result<PathBuf, Error> {
@@ -97,10 +105,8 @@ fn project_root(folder: &Path) -> Option<PathBuf> {
 
 /// A package.json. It comes with the code: a pipe, a device behind a symbolic link, or a file without end is none.
 fn manifest(path: &Path) -> Option<Vec<u8>> {
-    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-    let file = if is_file { fs::File::open(path).ok()? } else { return None };
     let mut text = Vec::new();
-    file.take(MAX_MANIFEST_BYTES).read_to_end(&mut text).ok()?;
+    plain_file::open(path, Links::Follow).ok()?.take(MAX_MANIFEST_BYTES).read_to_end(&mut text).ok()?;
     Some(text)
 }
 

@@ -12,13 +12,15 @@ use policy::{ExpandedPolicy, Policy, Request, SANDBOX_PROGRAMS, decide};
 
 use crate::error::{Error, Kind, Warning, c_path};
 use crate::host::{self, Host, Search, interpreter};
+use crate::launch::Launch;
 use crate::layers::Layers;
 use crate::narrow;
 use crate::outcome::Outcome;
+use crate::pipes::{Pipes, Streams};
 use crate::places;
 use crate::resolve::programs::{self, Programs};
 use crate::resolve::{self, Shown, environment, runtime};
-use crate::run::{Launch, Output, Pipes, Streams, flags, system, writable};
+use crate::run::{Output, flags, writable};
 use crate::stage::{self, Source, Stage};
 use crate::supervise::Signals;
 
@@ -48,8 +50,7 @@ pub struct Spawn {
 
 /// Runs `job` to its end.
 pub fn spawn(job: &Spawn) -> Result<Outcome, Error> {
-    let cwd = std::env::current_dir()
-        .map_err(|error| Error::new(Kind::Usage, format!("there is no working directory: {error}")))?;
+    let cwd = places::working_directory()?;
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let identity = host::identity();
     let layers = Layers::choose(&job.policy.kernel, identity)?;
@@ -60,7 +61,7 @@ pub fn spawn(job: &Spawn) -> Result<Outcome, Error> {
     let policy = job.policy.expand(&places::places_of_folder(&cwd, home.as_deref()));
     let command = find(&job.command, &cwd, job.search.path.as_ref())?;
 
-    let signals = Signals::block().map_err(|error| system("block signals", &error))?;
+    let signals = Signals::block().map_err(|error| Error::system("block signals", &error))?;
     let begun = Instant::now();
     let pipes = Pipes::open(&Streams {
         output: job.output,

@@ -7,15 +7,16 @@ use std::process::ExitCode;
 use secure_bun::doctor::{self, Check, Examination, State};
 use secure_bun::error::Kind;
 use secure_bun::host::Search;
+use secure_bun::places::working_directory;
 
 use crate::args::Doctor;
 use crate::report;
 
 /// Tries and tells.
 pub(crate) fn doctor(doctor: &Doctor) -> ExitCode {
-    let Ok(cwd) = std::env::current_dir() else {
-        report::error("there is no working directory", Some("change to a folder that exists"));
-        return ExitCode::from(report::USAGE);
+    let cwd = match working_directory() {
+        Ok(cwd) => cwd,
+        Err(error) => return report::refusal(&error),
     };
     let search = Search {
         flag: doctor.bun.clone(),

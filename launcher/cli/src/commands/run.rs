@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use secure_bun::host::Search;
 use secure_bun::outcome::Exit;
+use secure_bun::places::working_directory;
 use secure_bun::{Ending, Error, Job, Outcome, Output};
 
 use crate::args::{self, Run};
@@ -25,27 +26,30 @@ pub(crate) fn run(mut run: Run) -> ExitCode {
     {
         return report::stop(&stop);
     }
-    let Ok(cwd) = std::env::current_dir() else {
-        report::error("there is no working directory", Some("change to a folder that exists"));
-        return ExitCode::from(report::USAGE);
+    let policy = match policy_in_force(&run, Code::Program(&run.program)) {
+        Ok(policy) => policy,
+        Err(code) => return code,
     };
-    let added = Added { grants: &run.grants, limits: &run.limits };
-    let InForce { policy, warnings } =
-        match policy_source::load(run.policy.as_deref(), Code::Program(&run.program), added, &cwd) {
-            Ok(in_force) => in_force,
-            Err(fault) => return report::fault(&fault),
-        };
     let job = match job(&run, policy) {
         Ok(job) => job,
-        Err(error) => return refuse(&error),
+        Err(error) => return report::refusal(&error),
     };
+    match secure_bun::run(&job) {
+        Ok(outcome) => tell(&run, job.input.is_some() || job.export.is_some(), outcome),
+        Err(error) => report::refusal(&error),
+    }
+}
+
+/// The policy of a run, with what the user should know about it told. `Err`: there is none, as was told as well.
+pub(super) fn policy_in_force(run: &Run, code: Code<'_>) -> Result<policy::Policy, ExitCode> {
+    let cwd = working_directory().map_err(|error| report::refusal(&error))?;
+    let added = Added { grants: &run.grants, limits: &run.limits };
+    let in_force = policy_source::load(run.policy.as_deref(), code, added, &cwd);
+    let InForce { policy, warnings } = in_force.map_err(|fault| report::fault(&fault))?;
     for warning in warnings.iter().filter(|_| !run.quiet) {
         report::warning(warning);
     }
-    match secure_bun::run(&job) {
-        Ok(outcome) => tell(&run, job.input.is_some() || job.export.is_some(), outcome),
-        Err(error) => refuse(&error),
-    }
+    Ok(policy)
 }
 
 fn job(run: &Run, policy: policy::Policy) -> Result<Job, Error> {
@@ -133,11 +137,6 @@ fn read_input(input: &OsStr) -> Result<(String, bool), Error> {
         usage(format!("--input: not JSON: {error}")).with_help("strings need their quotes: '\"text\"'")
     })?;
     Ok((text, taken))
-}
-
-pub(super) fn refuse(error: &Error) -> ExitCode {
-    report::error(&error.message, error.help.as_deref());
-    ExitCode::from(error.kind.exit_code())
 }
 
 /// Tells how it went, to people or to programs, and ends as the program did. `called`: a function was to be called.

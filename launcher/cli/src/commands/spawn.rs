@@ -4,28 +4,20 @@ use std::process::ExitCode;
 
 use secure_bun::{Error, Output, Spawn};
 
-use super::run::{refuse, search, tell, variables};
+use super::run::{policy_in_force, search, tell, variables};
 use crate::args::Run;
-use crate::policy_source::{self, Added, Code, InForce};
+use crate::policy_source::Code;
 use crate::report;
 
 /// Runs what was asked for and tells how it went.
 pub(crate) fn spawn(run: &Run) -> ExitCode {
-    let Ok(cwd) = std::env::current_dir() else {
-        report::error("there is no working directory", Some("change to a folder that exists"));
-        return ExitCode::from(report::USAGE);
+    let policy = match policy_in_force(run, Code::Folder) {
+        Ok(policy) => policy,
+        Err(code) => return code,
     };
-    let added = Added { grants: &run.grants, limits: &run.limits };
-    let InForce { policy, warnings } = match policy_source::load(run.policy.as_deref(), Code::Folder, added, &cwd) {
-        Ok(in_force) => in_force,
-        Err(fault) => return report::fault(&fault),
-    };
-    for warning in warnings.iter().filter(|_| !run.quiet) {
-        report::warning(warning);
-    }
     match job(run, policy).and_then(|job| secure_bun::spawn(&job)) {
         Ok(outcome) => tell(run, false, outcome),
-        Err(error) => refuse(&error),
+        Err(error) => report::refusal(&error),
     }
 }
 

@@ -42,6 +42,21 @@ fn comments_and_trailing_commas_are_fine_other_extensions_of_json_are_not() {
 }
 
 #[test]
+fn white_space_is_what_json_calls_so() {
+    let refused = |space: &str| format!("this is not JSON: {space} is no white space (write a space instead)");
+    assert_problems(&[
+        ("{\u{a0}}", &[&format!("1:2: {}", refused("\\u{a0}"))]),
+        ("\u{2028}{}", &[&format!("1:1: {}", refused("\\u{2028}"))]),
+        ("{\"version\":\n\u{c}1}", &[&format!("2:1: {}", refused("\\u{c}"))]),
+        (
+            "{ // a\u{a0}comment\n /*\u{3000}*/ \"read\": \"a\u{a0}b\" }\u{a0}",
+            &[&format!("2:23: {}", refused("\\u{a0}"))],
+        ),
+        ("{ // a\u{a0}comment\n /*\u{3000}*/ \"read\": \"a\u{a0}b\" }", &[]),
+    ]);
+}
+
+#[test]
 fn bytes_that_are_no_text_are_refused() {
     let empty = "p.json:1:1: the policy is empty (the smallest policy is {})";
     assert_eq!(problems(b""), [empty]);

@@ -10,7 +10,6 @@ mod grants;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::File as OpenFile;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +23,7 @@ use policy::{
 use crate::error::{Error, Kind, c_path};
 use crate::host::libraries::Libraries;
 use crate::places;
+use crate::plain_file::{self, Links};
 use crate::resolve;
 use crate::resolve::environment::{self, Folders};
 use crate::resolve::look::{Look, RealFiles};
@@ -182,7 +182,7 @@ fn stated(text: &str, cwd: &Path) -> Result<Policy, Refusal> {
 fn bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     // One byte more than a policy may have: then it is refused as too large.
-    OpenFile::open(path)?.take(MAX_POLICY_BYTES as u64 + 1).read_to_end(&mut text)?;
+    plain_file::open(path, Links::Follow)?.take(MAX_POLICY_BYTES as u64 + 1).read_to_end(&mut text)?;
     Ok(text)
 }
 

@@ -3,15 +3,15 @@
 //! not guarded: a program that hides a name meets the kernel, and gains nothing but a refusal without an explanation.
 
 use std::collections::VecDeque;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 use serde::Serialize;
 
 use crate::error::{Error, Kind};
+use crate::plain_file::{self, Links};
 
 /// Files that are looked at for one start. A program of more can ask for everything.
 const MAX_FILES: usize = 8;
@@ -200,15 +200,10 @@ fn specifiers(source: &[u8]) -> Option<Vec<&str>> {
     Some(found)
 }
 
-/// Reads a plain file. The program names it: nothing else is opened, and nothing without end is read.
+/// Reads a file that the program names, unless it is too long.
 fn read_plain(path: &Path) -> io::Result<Vec<u8>> {
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let mut source = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut source)?;
+    plain_file::open(path, Links::Refuse)?.take(MAX_BYTES + 1).read_to_end(&mut source)?;
     if source.len() as u64 > MAX_BYTES { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(source) }
 }
 
