@@ -10,11 +10,10 @@ use confine::{Access, Bind, Grant, Identity, Kind, Root};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use policy::{ExpandedPolicy, Request, decide};
 
-use super::PROGRAM;
 use crate::error::{self, Error};
 use crate::resolve::host_view::grant;
 use crate::resolve::look::{Look, RealFiles};
-use crate::resolve::programs::{self, Programs};
+use crate::resolve::programs::Programs;
 use crate::resolve::{Shown, lay_out, runtime};
 
 /// What every program of a sandbox reads: the preload, and its own processes.
@@ -52,9 +51,6 @@ pub(super) fn of(policy: &ExpandedPolicy, programs: Programs) -> Result<(Vec<Gra
     }
     for place in READ_BY_ALL {
         grants.push(grant(&look(Path::new(place))?, Access::Read)?);
-    }
-    if programs::grants_any(policy) {
-        grants.push(grant(&look(Path::new(PROGRAM))?, Access::Execute)?);
     }
     Ok((grants, writable))
 }

@@ -218,6 +218,9 @@ fn plan(
         programs.add(bun, None, policy)?;
     }
     let starts_others = programs::grants_any(policy);
+    if starts_others {
+        programs.add(Path::new(PROGRAM), None, policy)?;
+    }
     let starts_bun = programs.holds(bun);
     // To the kernel, importing is reading: only Bun gets for that what nobody has named.
     let policy = &if starts_bun { policy.clone() } else { policy.clone().without_unnamed_imports() };
