@@ -158,12 +158,19 @@ fn open_sources(binds: &[Bind], uid: u32, gid: u32, stack: &mut Stack) -> Result
         let source = child::open_bind(bind).map(sys::own).map_err(failed(Step::OpenSource(index)))?;
         let (mount, flags) = (Fd(source.as_raw_fd()), mount_flags(bind.access));
         let map = id_map.as_ref().filter(|_| bind.map_owner).map(|namespace| Fd(namespace.as_raw_fd()));
-        match sys::restrict_mount(mount, c"", flags, map) {
+        let restrict = |map| {
+            if flags.read_only {
+                sys::restrict_to_reading(mount, flags, map)
+            } else {
+                sys::restrict_mount(mount, c"", flags, map)
+            }
+        };
+        match restrict(map) {
             Ok(()) => {}
             // Not every file system can map owners (overlayfs). What is only read is readable where its mode says so;
             // what is written to would have the wrong owner, or none.
             Err(sys::Errno::EINVAL) if map.is_some() && bind.access != Access::Write => {
-                sys::restrict_mount(mount, c"", flags, None).map_err(failed(Step::OpenSource(index)))?;
+                restrict(None).map_err(failed(Step::OpenSource(index)))?;
                 sources.unmapped.push(display(&bind.source));
             }
             Err(errno) => {

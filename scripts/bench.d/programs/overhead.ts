@@ -3,7 +3,7 @@
 //   bun overhead.ts WORKLOAD MILLISECONDS
 // Start-up is over when the clock starts; a first share of the time warms up and does not count.
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -16,6 +16,7 @@ const FILES = 500;
 const FOLDERS = 20;
 const names = Array.from({ length: FILES }, (_, index) => join(DATA, `d${index % FOLDERS}`, `f${index}.txt`));
 const large = join(DATA, "large.bin");
+let asked = 0;
 
 /** What the workloads read; made by the first run. */
 function makeFiles(): void {
@@ -68,6 +69,11 @@ const WORKLOADS: Record<string, Workload> = {
   "small file reads": () => names.reduce((sum, name) => sum + readFileSync(name, "utf8").length, 0),
   "small file reads, asynchronous": async () =>
     (await Promise.all(names.map((name) => readFile(name)))).reduce((sum, bytes) => sum + bytes.length, 0),
+  "small file reads by Bun.file": async () => {
+    let sum = 0;
+    for (const name of names) sum += (await Bun.file(name).text()).length;
+    return sum;
+  },
   "large file reads": async () =>
     (await Bun.file(large).arrayBuffer()).byteLength + readFileSync(large).length,
   "small file writes": () => {
@@ -75,6 +81,11 @@ const WORKLOADS: Record<string, Workload> = {
     return 100;
   },
   "directory walk": () => walk(DATA),
+  "files that are asked for once": () => {
+    let found = 0;
+    for (let index = 0; index < 500; index++) found += existsSync(join(DATA, `none${asked++}`)) ? 1 : 0;
+    return found;
+  },
   "file status": () => names.reduce((sum, name) => sum + statSync(name).size, 0),
   "hot loops (JIT)": () => sieve(1 << 18),
   "many objects (GC)": () => count(grow(15)),
