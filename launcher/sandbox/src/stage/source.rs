@@ -87,8 +87,7 @@ pub(crate) struct Asks {
 }
 
 impl Asks {
-    const EVERYTHING: Self =
-        Self { modules: true, require: true, promises: true, bun: true, web: true, sockets: true };
+    const EVERYTHING: Self = Self { modules: true, require: true, promises: true, bun: true, web: true, sockets: true };
 }
 
 impl Source {
