@@ -1,6 +1,7 @@
 // A thrown value as an `error` frame. It may be anything, and may do anything when it is asked; what is sent are
 // primitives that were read once, and of a refusal what the policy said rather than what the error says.
-import { reportFailure } from "./denials.ts";
+import { refusedCommand } from "./command-failure.ts";
+import { MAX_RESOURCE_LENGTH, reportFailure } from "./denials.ts";
 import type { Denial } from "./error.ts";
 import { denialOf } from "./error.ts";
 import { explain, fixFor } from "./explain.ts";
@@ -32,19 +33,25 @@ export function describeThrown(thrown: unknown, use: StackUse): string {
 }
 
 function describeDenial({ permission, resource, rule, fix }: Denial): string {
-  const text = resource === null ? null : substring(resource, 0, MAX_TEXT_LENGTH);
+  const text = resource === null ? null : substring(resource, 0, MAX_RESOURCE_LENGTH);
   return `,"permission":"${permission}","resource":${nullable(text)},"rule":${quote(rule)},"fix":${quote(fix)}`;
 }
 
 /** What the policy has to do with an error that it did not make. */
 function describeCause(thrown: object): string {
-  const cause = causeOf((name) => textField(thrown, name)) ?? causeOfFirst(thrown);
+  const cause =
+    causeOf((name) => textField(thrown, name)) ?? causeOfFirst(thrown) ?? causeOfCommand(thrown);
   if (cause === null) return "";
   if ("limit" in cause) return `,"limit":"${cause.limit}"`;
   if ("call" in cause) return `,"call":"${cause.call}"`;
   // Without a resource it is the launcher that refused, and knows what.
   if (cause.denial.resource !== null) reportFailure(cause.denial, thrown);
   return describeDenial(cause.denial);
+}
+
+function causeOfCommand(thrown: object): Cause | null {
+  const denial = refusedCommand(thrown);
+  return denial === null ? null : { denial };
 }
 
 /** The same for the first of several errors: a host may have more than one address. */

@@ -11,6 +11,7 @@ mod listening;
 mod name_server;
 mod names;
 mod refusals;
+mod unix;
 
 use std::io;
 use std::rc::Rc;
@@ -19,6 +20,11 @@ use policy::ExpandedPolicy;
 
 use broker::Broker;
 pub use refusals::Refusal;
+
+/// Whether a policy lets a program connect to anything, or be reached. Only then it has sockets.
+pub fn is_granted(policy: &ExpandedPolicy) -> bool {
+    !policy.grants.net.allow.is_empty() || !policy.grants.listen.allow.is_empty()
+}
 
 /// The running broker of a sandbox.
 pub(crate) struct Running {
