@@ -39,8 +39,7 @@ function describeDenial({ permission, resource, rule, fix }: Denial): string {
 
 /** What the policy has to do with an error that it did not make. */
 function describeCause(thrown: object): string {
-  const cause =
-    causeOf((name) => textField(thrown, name)) ?? causeOfFirst(thrown) ?? causeOfCommand(thrown);
+  const cause = causeOf((name) => textField(thrown, name)) ?? causeOfFirst(thrown) ?? causeOfCommand(thrown);
   if (cause === null) return "";
   if ("limit" in cause) return `,"limit":"${cause.limit}"`;
   if ("call" in cause) return `,"call":"${cause.call}"`;
