@@ -4,6 +4,7 @@
 // call costs some 5 µs at every start.
 import { late } from "./late.ts";
 import { lateOthers } from "./late-others.ts";
+import type { SpawnSync } from "./narrow.ts";
 import { apply, defineValue } from "./primordials.ts";
 import { block, blocked, guard, guardClass, type Check } from "./stub.ts";
 import type { Asks } from "./table.ts";
@@ -37,7 +38,8 @@ function tameBun(hasNetwork: boolean): void {
   (Bun as { file: unknown }).file = file;
 
   if (grants.run) {
-    const check: Check = (args, site) => lateOthers().checkCommand(args, site);
+    const { spawnSync } = Bun as unknown as { spawnSync: SpawnSync };
+    const check: Check = (args, site) => lateOthers().checkCommand(args, site, spawnSync);
     guard(Bun, "spawn", "Bun.spawn", "throw", check);
     guard(Bun, "spawnSync", "Bun.spawnSync", "throw", check);
   } else {

@@ -12,6 +12,7 @@ import {
   sharesPrefix,
 } from "./hosts.ts";
 import { NativeWeakMap, weakMapGet, weakMapSet } from "./late-primordials.ts";
+import { absolute } from "./paths.ts";
 import {
   append,
   codeUnitAt,
@@ -25,6 +26,8 @@ import {
 
 const UNSTATED: Verdict = { allowed: false, rule: "default" };
 const LAST_PORT = 65_535;
+/** Before the path of a unix socket. */
+const UNIX = "unix:";
 
 /** A host and port that somebody wants to connect to, or to listen at. */
 export interface Place {
@@ -34,8 +37,8 @@ export interface Place {
 
 /** A rule, read. */
 interface Rule {
-  /** Any host, this one, those below a name, or those of a block. */
-  readonly kind: "any" | "host" | "below" | "block";
+  /** Any host, this one, those below a name, those of a block, or a unix socket. */
+  readonly kind: "any" | "host" | "below" | "block" | "socket";
   readonly host: Host;
   /** Of a block: how many bits are the same in all of its addresses. */
   readonly bits: number;
@@ -97,8 +100,17 @@ export function grantsSomeAddress(table: PatternTable, { host, port }: Place): b
 const LOOPBACK: Address = [127, 0, 0, 1];
 const LOOPBACK_V6: Address = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
-/** Reads `host:port`; `null` if it is none. */
+/** Whether an address is `unix:` and the path of a socket. */
+export function isSocketFile(address: string): boolean {
+  return startsWith(address, UNIX);
+}
+
+/** Reads `host:port`, or `unix:` and a full path; `null` if it is neither. */
 export function parsePlace(address: string): Place | null {
+  if (isSocketFile(address)) {
+    const path = substring(address, UNIX.length);
+    return startsWith(path, "/") ? { host: UNIX + absolute(path), port: 0 } : null;
+  }
   const colon = lastColon(address);
   const port = colon < 0 ? null : parsePort(substring(address, colon + 1));
   const host = port === null ? null : parseHost(substring(address, 0, colon));
@@ -133,6 +145,8 @@ function speaksOf(rule: Rule, { host, port }: Place, side: Side): boolean {
 }
 
 function speaksOfHost({ kind, host: named, bits }: Rule, host: Host, side: Side): boolean {
+  if (typeof host === "string" && isSocketFile(host))
+    return kind === "socket" ? host === named : kind === "any" && side === "deny";
   switch (kind) {
     case "any":
       return side === "deny" || typeof host === "string" || !isApart(host);
@@ -170,6 +184,8 @@ function readRules(rows: readonly PatternRow[]): Rule[] {
 
 /** Reads a rule as the launcher writes it: `host:ports`, with IPv6 addresses in brackets. */
 function readRule(row: PatternRow): Rule {
+  if (isSocketFile(row.pattern))
+    return { kind: "socket", host: row.pattern, bits: 0, first: 0, last: LAST_PORT, row };
   const colon = lastColon(row.pattern);
   const text = substring(row.pattern, 0, colon);
   const ports = substring(row.pattern, colon + 1);

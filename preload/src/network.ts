@@ -6,14 +6,13 @@ import { pathIn, refusedAccess } from "./file-access.ts";
 import type { Address } from "./hosts.ts";
 import { isLoopback, isUnspecified, sharesPrefix } from "./hosts.ts";
 import { NativeURL } from "./late-primordials.ts";
-import { decideAddress, grantsSomeAddress, hasPort, parsePlace } from "./net-rules.ts";
+import { decideAddress, grantsSomeAddress, hasPort, isSocketFile, parsePlace } from "./net-rules.ts";
 import {
   apply,
   getOwnPropertyDescriptor,
   indexOf,
   numberFrom,
   numberToString,
-  startsWith,
   stringValue,
 } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
@@ -64,7 +63,9 @@ export function refusedListening(address: string, site: Site): SecurityError | n
     const staysInside =
       place === null
         ? !isSocketFile(address) && !hasPort(address)
-        : place.port === 0 || isLoopback(place.host) || grantsSomeAddress(listen, place);
+        : (place.port === 0 && !isSocketFile(address)) ||
+          isLoopback(place.host) ||
+          grantsSomeAddress(listen, place);
     if (staysInside) return null;
   }
   return refusal("listen", address, site);
@@ -177,10 +178,6 @@ function destination(url: URL, port?: string): string {
 /** Host and port as policies write them: IPv6 addresses in brackets. */
 function hostAndPort(host: string, port: string): string {
   return host[0] !== "[" && indexOf(host, ":") >= 0 ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-function isSocketFile(address: string): boolean {
-  return startsWith(address, "unix:");
 }
 
 function text(value: unknown): string | undefined {

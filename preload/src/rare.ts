@@ -5,6 +5,7 @@ import { denialOf, refusal } from "./error.ts";
 import { checkPath, pathIn, refusedAccess } from "./file-access.ts";
 import { guard, guardClass, replace } from "./guard.ts";
 import { callLater } from "./late-primordials.ts";
+import { handOn } from "./narrow.ts";
 import { addressOf, checkUrl, checkWebSocket, refusedConnection, refusedListening } from "./network.ts";
 import { absolute } from "./paths.ts";
 import { apply, enumerableKeys, isArray } from "./primordials.ts";
@@ -72,7 +73,10 @@ function tameProcess(): void {
 
 /** A program that cannot be started is told by an event. */
 function tameChildProcesses(load: Load): void {
-  if (table.grants.run) return;
+  if (table.grants.run) {
+    handOn(load("child_process"));
+    return;
+  }
   const { ChildProcess } = load("child_process") as { ChildProcess: { prototype: object } };
   replace(ChildProcess.prototype, "spawn", (native) => {
     const { spawn } = {
