@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use confine::{Act, Errno, Listener};
 use nix::libc;
@@ -16,6 +17,7 @@ use tokio::net::TcpSocket;
 use tokio::sync::Semaphore;
 
 use super::address::Address;
+use super::count::Count;
 use super::listening::{Listening, errno};
 use super::names::Names;
 use super::refusals::Refusals;
@@ -23,6 +25,13 @@ use super::unix::UnixSockets;
 
 /// Names that are looked up at a time: each takes a thread while the host's resolver waits.
 const MOST_LOOK_UPS: usize = 32;
+
+/// Callers that wait for a connection at a time: each takes a descriptor of the launcher's, which needs some of them to
+/// see what the program has.
+const MOST_WAITING: usize = 512;
+
+/// How often to see whether a caller still waits: the kernel tells nobody that it was killed.
+const LOOK: Duration = Duration::from_millis(50);
 
 const INVALID: Errno = Errno(libc::EINVAL);
 /// Where names are asked for, which is within the sandbox whatever is granted.
@@ -45,6 +54,7 @@ pub(crate) struct Broker {
 
 /// Answers requests as they come. One that has to wait keeps no other waiting.
 pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
+    let waiting = Count::default();
     loop {
         let Ok(mut ready) = readiness.readable().await else { return };
         match has_request(&readiness) {
@@ -60,14 +70,20 @@ pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
             Ok(Some(request)) => {
                 let answer = match broker.at_once(&request) {
                     Ok(answer) => answer,
-                    Err(later) => {
-                        let broker = Rc::clone(&broker);
-                        tokio::task::spawn_local(async move {
-                            let answer = later.finish(&broker, &request).await;
-                            broker.listener.answer(&request, answer);
-                        });
-                        continue;
-                    }
+                    Err(later) => match waiting.one(MOST_WAITING) {
+                        Some(one) => {
+                            let broker = Rc::clone(&broker);
+                            tokio::task::spawn_local(async move {
+                                tokio::select! {
+                                    answer = later.finish(&broker, &request) => broker.listener.answer(&request, answer),
+                                    () = broker.gone(&request) => {}
+                                }
+                                drop(one);
+                            });
+                            continue;
+                        }
+                        None => Err(Errno(libc::EAGAIN)),
+                    },
                 };
                 broker.listener.answer(&request, answer);
             }
@@ -131,6 +147,13 @@ impl Broker {
     /// Whether a name may be asked for.
     pub(super) fn resolves(&self, name: &str) -> bool {
         resolves(&self.policy, name)
+    }
+
+    /// Waits until the caller does not wait any more.
+    async fn gone(&self, request: &confine::Request) {
+        while self.listener.is_waiting(request) {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     fn at_once(&self, request: &confine::Request) -> Answer {

@@ -7,6 +7,7 @@
 
 mod address;
 mod broker;
+mod count;
 mod listening;
 mod name_server;
 mod names;
