@@ -117,7 +117,7 @@ export async function runGuarded(
     mentions: MENTIONS,
     asks: { modules: true, require: true, promises: true, bun: true, web: true },
     freeze: false,
-    grants: { net: false, listen: false, run: false, workers: (grants.workers ?? 0) > 0 },
+    grants: { net: false, listen: false, fetch: false, run: false, workers: (grants.workers ?? 0) > 0 },
     env_hide: Object.keys(ENV),
     details: JSON.stringify(details),
     ...settings,

@@ -14,7 +14,8 @@ const refuseUrl: Check = (args, site) => lateOthers().refuseUrl(args, site);
 /** Puts the stubs in place that the program can ask for, and hides the launcher's own variables. */
 export function tameGlobals(asks: Asks): void {
   if (asks.bun) tameBun();
-  if (asks.web && !table.grants.net) tameWeb();
+  if (asks.web && table.grants.fetch) tameRequests();
+  else if (asks.web && !table.grants.net) tameWeb();
   // Reading the class makes it: it is only done where it can be used.
   if (table.grants.workers)
     guardClass(globalThis, "Worker", "Worker", (args, site) => lateOthers().checkWorker(args, site));
@@ -59,6 +60,28 @@ function tameBun(): void {
     block(Bun, "connect", "Bun.connect", "reject", refuse);
     block(Bun, "udpSocket", "Bun.udpSocket", "reject", refuse);
   }
+}
+
+/** Has the launcher make the requests that rules of `fetch` are about. */
+function tameRequests(): void {
+  const native = globalThis.fetch as (...args: unknown[]) => Promise<Response>;
+  const { fetch } = {
+    fetch(...args: unknown[]): Promise<Response> {
+      return lateOthers().request(native, args, site);
+    },
+  };
+  const site = { api: "fetch", entry: fetch };
+  defineValue(fetch, "length", native.length, false);
+  const { preconnect } = native as unknown as typeof globalThis.fetch;
+  const refused = table.grants.net ? preconnect : blocked("fetch.preconnect", "throw", refuseUrl);
+  defineValue(fetch, "preconnect", refused, true);
+  globalThis.fetch = fetch as unknown as typeof globalThis.fetch;
+  guardClass(globalThis, "WebSocket", "WebSocket", (args, site) => lateOthers().openSocket(args, site));
+  const socket = globalThis.WebSocket as unknown as Record<string, number>;
+  socket["CONNECTING"] = 0;
+  socket["OPEN"] = 1;
+  socket["CLOSING"] = 2;
+  socket["CLOSED"] = 3;
 }
 
 function tameWeb(): void {

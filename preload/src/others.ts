@@ -3,6 +3,7 @@ export { tameMentioned } from "./mentioned.ts";
 export { checkFetch, refuseConnection, refuseServer, refuseUrl } from "./network.ts";
 export { tameDns, tameNet, tameRequests } from "./node-net.ts";
 export { tameRare } from "./rare.ts";
+export { openSocket, request } from "./requests.ts";
 export { tameBunSqlite, tameNodeSqlite } from "./sqlite.ts";
 export { checkCommand, refuseCommand, tameFfi, tameOs, tameV8 } from "./system.ts";
 export { checkWorker, tameWorkerThreads } from "./worker.ts";

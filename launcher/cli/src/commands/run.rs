@@ -69,6 +69,7 @@ fn job(run: &Run, policy: policy::Policy) -> Result<Job, Error> {
         policy,
         search: search(run),
         variables: variables(run)?,
+        secrets: run.secrets.clone(),
         input,
         export: run.export.clone(),
         script: run.script,

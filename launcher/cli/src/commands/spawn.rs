@@ -28,6 +28,7 @@ fn job(run: &Run, policy: policy::Policy) -> Result<Spawn, Error> {
         policy,
         search: search(run),
         variables: variables(run)?,
+        secrets: run.secrets.clone(),
         output: if run.json { Output::Capture } else { Output::Relay },
         reported: run.report_fd.is_some(),
     })

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::rc::Rc;
 
 use confine::{Act, Errno, Listener};
@@ -18,6 +20,7 @@ use super::address::Address;
 use super::listening::{Listening, errno};
 use super::names::Names;
 use super::refusals::Refusals;
+use crate::requests::{self, Requests};
 
 /// Names that are looked up at a time: each takes a thread while the host's resolver waits.
 const MOST_LOOK_UPS: usize = 32;
@@ -34,6 +37,8 @@ pub(crate) struct Broker {
     pub(super) names: RefCell<Names>,
     pub(super) look_ups: Semaphore,
     listening: RefCell<Listening>,
+    /// What carries out requests by URL, where some are granted.
+    requests: Option<Rc<Requests>>,
     pub(crate) refusals: Refusals,
 }
 
@@ -78,7 +83,12 @@ enum Later {
 type Answer = Result<Result<(), Errno>, Later>;
 
 impl Broker {
-    pub(crate) fn new(listener: Listener, policy: ExpandedPolicy) -> io::Result<Self> {
+    pub(crate) fn new(
+        listener: Listener,
+        policy: ExpandedPolicy,
+        requests: Option<Rc<Requests>>,
+        refusals: Refusals,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         Ok(Self {
             listener,
@@ -87,7 +97,8 @@ impl Broker {
             names: RefCell::default(),
             look_ups: Semaphore::new(MOST_LOOK_UPS),
             listening: RefCell::default(),
-            refusals: Refusals::default(),
+            requests,
+            refusals,
         })
     }
 
@@ -171,6 +182,9 @@ impl Broker {
                 Ok(Destination::Own) => self.connect_own(socket, &bytes, to),
                 Err(errno) => Ok(Err(errno)),
             },
+            (Address::Path(path), true) if path == Path::new(requests::PLACE) => {
+                Ok(self.connect_requests(request, &socket))
+            }
             (Address::Unspecified, true) | (Address::Path(_) | Address::Other, _) => Ok(Err(Errno::EACCES)),
         }
     }
@@ -223,6 +237,17 @@ impl Broker {
         }
         let close_on_exec = self.listener.closes_on_exec(request);
         Ok(self.listener.replace(request, &socket.into(), close_on_exec).and(answer))
+    }
+
+    /// Puts a connection to the launcher in the place of the program's socket.
+    fn connect_requests(&self, request: &confine::Request, like: &OwnedFd) -> Result<(), Errno> {
+        let requests = self.requests.as_ref().ok_or(Errno::EACCES)?;
+        let (ours, theirs) = UnixStream::pair().map_err(errno)?;
+        theirs.set_nonblocking(SockRef::from(like).nonblocking().unwrap_or(true)).map_err(errno)?;
+        ours.set_nonblocking(true).map_err(errno)?;
+        let ours = tokio::net::UnixStream::from_std(ours).map_err(errno)?;
+        requests.serve(ours).ok_or(Errno(libc::EAGAIN))?;
+        self.listener.replace(request, &theirs.into(), self.listener.closes_on_exec(request))
     }
 
     /// Connects the program's socket to another of the sandbox.

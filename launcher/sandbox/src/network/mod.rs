@@ -17,8 +17,11 @@ use std::rc::Rc;
 
 use policy::ExpandedPolicy;
 
+use crate::requests::Requests;
+use crate::secrets::Secrets;
 use broker::Broker;
 pub use refusals::Refusal;
+pub(crate) use refusals::Refusals;
 
 /// The running broker of a sandbox.
 pub(crate) struct Running {
@@ -26,9 +29,11 @@ pub(crate) struct Running {
 }
 
 /// Begins to answer for the sandbox's network. Must be called within a local set of the current thread.
-pub(crate) fn serve(network: confine::Network, policy: &ExpandedPolicy) -> io::Result<Running> {
+pub(crate) fn serve(network: confine::Network, policy: &ExpandedPolicy, secrets: Secrets) -> io::Result<Running> {
     let confine::Network { listener, datagrams, connections } = network;
-    let broker = Rc::new(Broker::new(listener, policy.clone())?);
+    let refusals = Refusals::default();
+    let requests = Requests::granted(policy, secrets, refusals.clone());
+    let broker = Rc::new(Broker::new(listener, policy.clone(), requests, refusals)?);
     tokio::task::spawn_local(broker::serve(Rc::clone(&broker), broker.readiness()?));
     tokio::task::spawn_local(name_server::datagrams(Rc::clone(&broker), name_server::socket(datagrams)?));
     tokio::task::spawn_local(name_server::connections(Rc::clone(&broker), name_server::listener(connections)?));

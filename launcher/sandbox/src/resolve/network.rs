@@ -27,7 +27,8 @@ const FILES: [(&std::ffi::CStr, &str); 4] = [
 
 /// The sockets that a policy gives a program.
 pub fn sockets(policy: &ExpandedPolicy) -> Sockets {
-    let granted = !policy.grants.net.allow.is_empty() || !policy.grants.listen.allow.is_empty();
+    let grants = &policy.grants;
+    let granted = !grants.net.allow.is_empty() || !grants.listen.allow.is_empty() || !grants.fetch.allow.is_empty();
     if granted { Sockets::Asked } else { Sockets::None }
 }
 
