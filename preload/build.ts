@@ -18,7 +18,7 @@ const PARTS = { late: "guards", "late-others": "others", "late-call": "call" } a
 const SHARED = ["primordials", "table", "channel", "stub", "late"];
 const PREFIX = "shared_";
 /** What the first late part hands on to the others. */
-const CORE = ["error", "file-access", "guard", "late-primordials", "paths"];
+const CORE = ["command-failure", "error", "file-access", "guard", "late-primordials", "paths"];
 
 /** The bundle's text. Stable: the same sources and the same Bun give the same bytes. */
 export async function build(name: keyof typeof BUNDLES): Promise<string> {

@@ -90,11 +90,20 @@ function isImportRoot(policy: PreloadTable, folder: string): boolean {
 /** Whether `path` is or lies in a secret at the top of `root`. */
 function isSecret(root: string, path: string): boolean {
   const start = root === "/" ? 1 : root.length + 1;
-  const end = indexOf(path, "/", start);
-  const name = substring(path, start, end < 0 ? path.length : end);
-  for (let index = 0; index < SECRET_PATTERNS.length; index++)
-    if (matches(SECRET_PATTERNS[index]!, name)) return true;
+  const slash = indexOf(path, "/", start);
+  const end = slash < 0 ? path.length : slash;
+  for (let index = 0; index < SECRET_PATTERNS.length; index++) {
+    const pattern = SECRET_PATTERNS[index]!;
+    // Nearly every name begins or ends like none of them.
+    if (!canBe(pattern[0]!, path[start]) || !canBe(pattern[pattern.length - 1]!, path[end - 1])) continue;
+    if (matches(pattern, substring(path, start, end))) return true;
+  }
   return false;
+}
+
+/** Whether a character can stand where a pattern has `wanted`. */
+function canBe(wanted: string, character: string | undefined): boolean {
+  return wanted === "*" || wanted === character;
 }
 
 /** Whether `path` is or lies in something that trusted tools obey, and no grant names that very thing. */

@@ -10,7 +10,7 @@ import { details } from "./table.ts";
 /** A program that is refused more different things than this is not explained by a longer list. */
 const MAX_DISTINCT = 100;
 /** What the kernel takes for a path at most. */
-const MAX_RESOURCE_LENGTH = 4096;
+export const MAX_RESOURCE_LENGTH = 4096;
 
 interface Entry {
   readonly json: string;
@@ -41,7 +41,7 @@ function report(denial: Denial, api: string, place: () => string | null): void {
     if (distinct === MAX_DISTINCT) entry = others;
     else {
       const found = place();
-      const at = found === null ? "null" : quote(found);
+      const at = found === null ? "null" : quote(substring(found, 0, MAX_RESOURCE_LENGTH));
       entry = {
         json: `{"permission":"${denial.permission}","resource":${resource},"api":${quote(api)},"at":${at}`,
         count: 0,

@@ -1,11 +1,13 @@
 // A thrown value as an `error` frame. It may be anything, and may do anything when it is asked; what is sent are
 // primitives that were read once, and of a refusal what the policy said rather than what the error says.
-import { reportFailure } from "./denials.ts";
+import { refusedCommand } from "./command-failure.ts";
+import { MAX_RESOURCE_LENGTH, reportFailure } from "./denials.ts";
 import type { Denial } from "./error.ts";
 import { denialOf } from "./error.ts";
 import { explain, fixFor } from "./explain.ts";
 import { bigIntToString, numberToString, substring, symbolToString } from "./primordials.ts";
 import { quote } from "./quote.ts";
+import type { Cause } from "./native-failure.ts";
 import { causeOf } from "./native-failure.ts";
 import { stackOf } from "./stack.ts";
 import { details } from "./table.ts";
@@ -31,18 +33,23 @@ export function describeThrown(thrown: unknown, use: StackUse): string {
 }
 
 function describeDenial({ permission, resource, rule, fix }: Denial): string {
-  const text = resource === null ? null : substring(resource, 0, MAX_TEXT_LENGTH);
+  const text = resource === null ? null : substring(resource, 0, MAX_RESOURCE_LENGTH);
   return `,"permission":"${permission}","resource":${nullable(text)},"rule":${quote(rule)},"fix":${quote(fix)}`;
 }
 
 /** What the policy has to do with an error that it did not make. */
 function describeCause(thrown: object): string {
-  const cause = causeOf((name) => textField(thrown, name));
+  const cause = causeOf((name) => textField(thrown, name)) ?? causeOfCommand(thrown);
   if (cause === null) return "";
   if ("limit" in cause) return `,"limit":"${cause.limit}"`;
   if ("call" in cause) return `,"call":"${cause.call}"`;
   reportFailure(cause.denial, thrown);
   return describeDenial(cause.denial);
+}
+
+function causeOfCommand(thrown: object): Cause | null {
+  const denial = refusedCommand(thrown);
+  return denial === null ? null : { denial };
 }
 
 /** JavaScriptCore's own refusal of `eval` and its like, with what the policy says about it. */

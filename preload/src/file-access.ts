@@ -3,11 +3,13 @@ import { isAmbient } from "./ambient.ts";
 import { decide } from "./decide.ts";
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
+import type { FilePermission } from "./known-paths.ts";
+import { isKnown, remember } from "./known-paths.ts";
 import { absolute, pathText } from "./paths.ts";
 import type { SecurityError } from "./security-error.ts";
 import { details } from "./table.ts";
 
-export type FilePermission = "read" | "write";
+export type { FilePermission } from "./known-paths.ts";
 
 /** Whether the policy lets the program read, or write, this absolute path. */
 export function mayAccess(permission: FilePermission, path: string): boolean {
@@ -26,11 +28,24 @@ export function checkPath(
   index: number,
   site: Site,
 ): SecurityError | null {
-  const text = index < args.length ? pathText(args[index]) : null;
+  if (index >= args.length || isKnown(permission, args[index])) return null;
+  const text = pathText(args[index]);
   if (text === null) return null;
   const error = refusedAccess(permission, absolute(text), site);
-  if (error === null) args[index] = text;
-  return error;
+  if (error !== null) return error;
+  args[index] = text;
+  remember(permission, text);
+  return null;
+}
+
+/** Whether an argument is a path that the program may not read. */
+export function isHidden(argument: unknown): boolean {
+  if (isKnown("read", argument)) return false;
+  const text = pathText(argument);
+  if (text === null) return false;
+  if (!mayAccess("read", absolute(text))) return true;
+  remember("read", text);
+  return false;
 }
 
 /** The absolute path in an argument; `null` where it has none. */

@@ -1,20 +1,13 @@
 // node:fs and node:fs/promises, guarded in place when the program first asks for one of them.
 import type { Site } from "./error.ts";
 import type { FilePermission } from "./file-access.ts";
-import { checkPath, mayAccess, pathIn, refusedAccess } from "./file-access.ts";
+import { checkPath, isHidden, pathIn, refusedAccess } from "./file-access.ts";
 import type { AnyFunction } from "./guard.ts";
 import { guard, replace } from "./guard.ts";
+import { guardPath } from "./guard-path.ts";
 import { callLater } from "./late-primordials.ts";
 import { currentDirectory } from "./paths.ts";
-import {
-  apply,
-  enumerableKeys,
-  NativeError,
-  defineValue,
-  rejected,
-  resolved,
-  startsWith,
-} from "./primordials.ts";
+import { apply, enumerableKeys, NativeError, defineValue, rejected, resolved } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
 import type { Check, Style } from "./stub.ts";
 
@@ -67,18 +60,17 @@ export function tameFs(fs: object): void {
   const names = enumerableKeys(FUNCTIONS);
   for (let index = 0; index < names.length; index++) {
     const name = names[index]!;
-    const check = checkPaths(FUNCTIONS[name]!);
-    guard(fs, name, "fs.", "callback", check);
-    guard(fs, name + "Sync", "fs.", "throw", check);
+    guardPaths(fs, name, "fs.", "callback", FUNCTIONS[name]!);
+    guardPaths(fs, name + "Sync", "fs.", "throw", FUNCTIONS[name]!);
   }
   const { realpath, realpathSync } = fs as { realpath: object; realpathSync: object };
-  guard(realpath, "native", "fs.realpath.", "callback", checkPaths(READS));
-  guard(realpathSync, "native", "fs.realpathSync.", "throw", checkPaths(READS));
-  guard(fs, "open", "fs.", "callback", checkOpen);
-  guard(fs, "openSync", "fs.", "throw", checkOpen);
-  guard(fs, "watch", "fs.", "throw", checkPaths(READS));
-  guard(fs, "watchFile", "fs.", "throw", checkPaths(READS));
-  guard(fs, "openAsBlob", "fs.", "reject", checkPaths(READS));
+  guardPath(realpath, "native", "fs.realpath.", "callback", toRead);
+  guardPath(realpathSync, "native", "fs.realpathSync.", "throw", toRead);
+  guardPath(fs, "open", "fs.", "callback", toOpen);
+  guardPath(fs, "openSync", "fs.", "throw", toOpen);
+  guardPath(fs, "watch", "fs.", "throw", toRead);
+  guardPath(fs, "watchFile", "fs.", "throw", toRead);
+  guardPath(fs, "openAsBlob", "fs.", "reject", toRead);
   guard(fs, "globSync", "fs.", "throw", checkGlob);
   guard(fs, "glob", "fs.", "callback", checkGlob);
   tameProbes(fs);
@@ -89,17 +81,25 @@ export function tameFsPromises(promises: object): void {
   const names = enumerableKeys(FUNCTIONS);
   for (let index = 0; index < names.length; index++) {
     const name = names[index]!;
-    guard(promises, name, "fs.promises.", "reject", checkPaths(FUNCTIONS[name]!));
+    guardPaths(promises, name, "fs.promises.", "reject", FUNCTIONS[name]!);
   }
-  guard(promises, "open", "fs.promises.", "reject", checkOpen);
-  guard(promises, "watch", "fs.promises.", "throw", checkPaths(READS));
+  guardPath(promises, "open", "fs.promises.", "reject", toOpen);
+  guardPath(promises, "watch", "fs.promises.", "throw", toRead);
   guard(promises, "glob", "fs.promises.", "throw", checkGlob);
   replace(
     promises,
     "exists",
-    (native) => (path: unknown) => (isHidden(path) ? resolved(false) : apply(native, promises, [path])),
+    (native) => (path: unknown) => (isHidden(path) ? resolved(false) : native(path)),
   );
   tameAccess(promises, "access", "reject");
+}
+
+/** Guards a function of one path or several. */
+function guardPaths(owner: object, name: string, prefix: string, style: Style, needs: Needs): void {
+  const only = needs.length === 1 ? needs[0] : undefined;
+  if (only === "read") guardPath(owner, name, prefix, style, toRead);
+  else if (only === "write") guardPath(owner, name, prefix, style, toWrite);
+  else guard(owner, name, prefix, style, checkPaths(needs));
 }
 
 function checkPaths(needs: Needs): Check {
@@ -113,18 +113,20 @@ function checkPaths(needs: Needs): Check {
   };
 }
 
-const checkOpen: Check = (args, site) => checkPath(opensToWrite(args[1]) ? "write" : "read", args, 0, site);
+const toRead = (): FilePermission => "read";
+const toWrite = (): FilePermission => "write";
+const toOpen = (flags: unknown): FilePermission => (opensToWrite(flags) ? "write" : "read");
 
 /** Whether the flags of an `open` ask for more than reading: `"r+"`, `"w"`, `O_RDWR`, `O_CREAT`, `O_TRUNC` … */
 function opensToWrite(flags: unknown): boolean {
   if (typeof flags === "number") return (flags & 0o1103) !== 0;
   if (typeof flags !== "string") return false;
-  return !startsWith(flags, "r") || flags[1] === "+" || flags[2] === "+";
+  return flags[0] !== "r" || flags[1] === "+" || flags[2] === "+";
 }
 
 /** Questions about existence are answered, with no: for the program, what is not granted does not exist. */
 function tameProbes(fs: object): void {
-  replace(fs, "existsSync", (native) => (path: unknown) => !isHidden(path) && apply(native, fs, [path]));
+  replace(fs, "existsSync", (native) => (path: unknown) => !isHidden(path) && native(path));
   replace(fs, "exists", (native) => (path: unknown, callback: unknown) => {
     if (typeof callback !== "function" || !isHidden(path)) return apply(native, fs, [path, callback]);
     return callLater(callback as AnyFunction, false);
@@ -139,7 +141,7 @@ function tameProbes(fs: object): void {
 function tameStat(fs: object, name: string): void {
   replace(fs, name, (guarded) => (path: unknown, options: unknown) => {
     const asks = (options as { throwIfNoEntry?: unknown } | null | undefined)?.throwIfNoEntry === false;
-    return asks && isHidden(path) ? undefined : apply(guarded, fs, [path, options]);
+    return asks && isHidden(path) ? undefined : guarded(path, options);
   });
 }
 
@@ -159,12 +161,6 @@ function tameAccess(owner: object, name: string, style: Style): void {
         },
       }).access,
   );
-}
-
-/** Whether an argument is a path that the program may not read. */
-function isHidden(argument: unknown): boolean {
-  const path = pathIn(argument);
-  return path !== null && !mayAccess("read", path);
 }
 
 /** What the kernel says of a path that does not exist. */

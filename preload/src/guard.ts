@@ -41,7 +41,8 @@ export function answer(style: Style, error: Error, args: unknown[]): unknown {
   return callLater(callback as AnyFunction, error);
 }
 
-function imitate(owner: object, name: string, put: () => void): void {
+/** Puts something in the place of `owner[name]`, if that is a function, and makes it look the same. */
+export function imitate(owner: object, name: string, put: () => void): void {
   const functions = owner as Record<string, unknown>;
   const native = functions[name];
   if (typeof native !== "function") return;

@@ -3,6 +3,7 @@
 import { watchUncaught } from "./uncaught.ts";
 
 export { checkMap, checkWrite, openFile } from "./bun-file.ts";
+export { placeShell, refusedCommand } from "./command-failure.ts";
 export { describeFailure, describeThrown } from "./describe.ts";
 export * from "./error.ts";
 export * from "./file-access.ts";

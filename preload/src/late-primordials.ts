@@ -9,7 +9,9 @@ export const NativeArrayBuffer = ArrayBuffer;
 export const NativeSharedArrayBuffer = globalThis.SharedArrayBuffer as
   SharedArrayBufferConstructor | undefined;
 export const NativeTextDecoder = TextDecoder;
+export const NativeUint8Array = Uint8Array;
 export const NativeURL = URL;
+export const NativeSet = Set;
 export const NativeWeakMap = WeakMap;
 export const weakMapGet = uncurry(WeakMap.prototype.get);
 export const weakMapSet = uncurry(WeakMap.prototype.set);

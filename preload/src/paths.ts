@@ -56,13 +56,8 @@ export function absolute(path: string): string {
 
 /** Whether no part of an absolute path is empty or begins with a dot. */
 function isPlain(path: string): boolean {
-  let before = "";
-  for (let index = 0; index < path.length; index++) {
-    const character = path[index]!;
-    if (before === "/" && (character === "/" || character === ".")) return false;
-    before = character;
-  }
-  return before !== "/" || path === "/";
+  const isFolder = path[path.length - 1] === "/" && path !== "/";
+  return !isFolder && indexOf(path, "/.") < 0 && indexOf(path, "//") < 0;
 }
 
 /** Whether `path` is `directory` or lies below it; compared by component. */

@@ -172,3 +172,143 @@ fn the_package_that_asked() {
     assert_eq!(envelope.text("/denials/0/package"), "@scope/nosy@1.4.0");
     assert_eq!(envelope.text("/denials/0/at"), "node_modules/@scope/nosy/index.js:2:32");
 }
+
+/// The help that follows a command of Bun's shell which works outside, in a script that may read `data`. `@` is the
+/// folder.
+fn help_with(command: &str, flags: &[&str]) -> Option<String> {
+    let program = |folder: &Folder| {
+        let command = command.replace('@', &folder.text(""));
+        let program = format!("import {{ $ }} from 'bun';\nawait $`{command}`;\n");
+        std::fs::write(folder.path("fn.ts"), program).unwrap();
+    };
+    let outside = linked("");
+    program(&outside);
+    let ended = outside.bun(["run", "fn.ts"]).end();
+    assert_eq!(ended.code(), 0, "the test shows nothing: {ended}");
+    let folder = linked("");
+    program(&folder);
+    let grant = format!("-R={}", folder.text("data"));
+    let ended = folder.secure_bun([&["run", "--policy", "script", &grant], flags, &["fn.ts"]].concat()).end();
+    assert_ne!(ended.code(), 0, "{ended}");
+    let stderr = ended.stderr();
+    let line = stderr.lines().find_map(|line| line.strip_prefix("secure-bun: help: "));
+    line.map(|line| line.replace("[FOLDER]/", ""))
+}
+
+fn not_allowed(act: &str, key: &str, resource: &str) -> String {
+    let reason = "no rule of the policy grants it";
+    format!("{act} \"{resource}\" is not allowed: {reason}. To allow it: allow.{key}: [\"{resource}\"]")
+}
+
+#[test]
+fn a_command_of_the_shell_on_what_is_not_granted() {
+    for (command, act, key, resource) in [
+        ("ls elsewhere/secret.txt", "reading", "read", "elsewhere/secret.txt"),
+        ("ls elsewhere/*.txt", "reading", "read", "elsewhere"),
+        ("cd @/elsewhere && ls", "reading", "read", "elsewhere"),
+        ("rm data/own.txt", "writing", "write", "data/own.txt"),
+        ("mkdir data/new", "writing", "write", "data/new"),
+        ("touch @/elsewhere/new", "writing", "write", "elsewhere/new"),
+        ("mv data/own.txt data/other.txt", "writing", "write", "data/own.txt"),
+        ("echo a > data/own.txt", "writing", "write", "data/own.txt"),
+        ("echo a >> elsewhere/secret.txt", "writing", "write", "elsewhere/secret.txt"),
+        ("\"env\" > /dev/null", "running", "run", "env"),
+    ] {
+        assert_eq!(help_with(command, &[]), Some(not_allowed(act, key, resource)), "{command}");
+    }
+}
+
+#[test]
+fn a_granted_program_that_is_refused_a_file() {
+    let cat = &["--allow-run=cat,sh"];
+    let expected = Some(not_allowed("reading", "read", "elsewhere/secret.txt"));
+    assert_eq!(help_with("cat @/elsewhere/secret.txt", cat), expected);
+    // Where it worked, or what it means by its words, is not known.
+    assert_eq!(help_with("cat elsewhere/secret.txt", cat), None);
+    assert_eq!(help_with("sh -c ': < @/elsewhere/secret.txt'", cat), None);
+    let program = "import { execFileSync } from 'node:child_process';\nimport { resolve } from 'node:path';\n
+        execFileSync('cat', [resolve('elsewhere/secret.txt')], { stdio: 'pipe' });";
+    assert_eq!(help(program, cat), expected);
+}
+
+#[test]
+fn a_command_of_the_shell_that_fails_by_itself_or_works_elsewhere() {
+    for command in
+        ["ls data/missing`;", "ls data/missing/*.txt`;", "false`;", "exit 1`;", "ls own.txt`.cwd('data/missing');"]
+    {
+        assert_eq!(help(&format!("import {{ $ }} from 'bun';\nawait $`{command}"), &[]), None, "{command}");
+    }
+}
+
+#[test]
+fn a_command_whose_failure_the_program_takes_care_of_prints_what_it_does_under_bun() {
+    let program = "import { $ } from 'bun';\nconst { exitCode, stderr } = await $`ls elsewhere/missing`.nothrow().quiet();
+        console.log(exitCode, String(stderr));\nawait $`ls elsewhere/missing`.catch(({ message }) => console.log(message));";
+    let folder = linked(program);
+    let outside = folder.bun(["run", "fn.ts"]).end();
+    let inside = folder.secure_bun(["run", "--policy", "script", "fn.ts"]).end();
+    assert_eq!((inside.code(), inside.stdout()), (0, outside.stdout()), "{inside}");
+    assert_eq!(inside.stderr(), outside.stderr());
+}
+
+/// What a program says of an error is its own word: it gets a line that is bounded and harmless, and nothing else.
+#[test]
+fn forged_errors() {
+    const LONGEST: usize = 40_000;
+    for (reason, explained) in [
+        ("Object.assign(new Error('x'), { code: 'EACCES', syscall: 'open', path: '/root/.ssh/id_rsa' })", true),
+        ("Object.assign(new Error('x'), { code: 'EACCES', syscall: 'open', path: '/a\\x1b[2J\\u202eb\\n\\r' })", true),
+        (
+            "Object.assign(new Error('y'.repeat(1e6)), { code: 'ENOENT', syscall: 'open', path: '/' + 'z'.repeat(1e6) })",
+            true,
+        ),
+        (
+            "Object.assign(new Error('x'), { code: 'EACCES', syscall: 'stat', path: process.cwd() + '/data/own.txt' })",
+            false,
+        ),
+        (
+            "Object.assign(new Error('x'), { permission: 'read', resource: '/etc/shadow', rule: 'default', code: 'ERR_ACCESS_DENIED' })",
+            false,
+        ),
+        ("Object.assign(new Error('x'), { stderr: 'bun: command not found: \\x1b[2Jsu\\n' })", true),
+        ("Object.assign(new Error('x'), { stderr: 'a\\n'.repeat(1e6) + 'bun: command not found: su\\n' })", false),
+        ("Object.assign(new Error('x'), { stderr: new Uint8Array(1 << 24).fill(10) })", false),
+        ("Object.assign(new Error('x'), { get stderr() { throw this } })", false),
+        ("Object.assign(new Error('x'), { stderr: new Proxy(new Uint8Array(9), {}) })", false),
+        (
+            "Object.assign(new Error('x'), { stack: '    at /' + 'q'.repeat(1e6) + ':1:1', code: 'EACCES', path: '/etc/shadow' })",
+            true,
+        ),
+        ("new Proxy(new Error('x'), { get: () => { throw 1; }, getOwnPropertyDescriptor: () => { throw 2; } })", false),
+        (
+            "new Proxy(new Error('x'), { get: (_, key) => key === 'code' ? 'EACCES' : key === 'path' ? '/etc/shadow' : 7 })",
+            true,
+        ),
+    ] {
+        let program = format!("import fs from 'node:fs';\nfs.existsSync('data');\nvoid Promise.reject({reason});");
+        let found = help(&program, &["--limit", "wall=20s"]);
+        assert_eq!(found.is_some(), explained, "{reason}: {found:?}");
+        let line = found.unwrap_or_default();
+        assert!(line.len() < LONGEST && !line.contains(['\x1b', '\u{202e}', '\r']), "{reason}: {line}");
+        let folder = linked(&program).file("p.json", r#"{"read": ["./data"], "import": ["./fn.ts"]}"#);
+        let envelope = folder.secure_bun(["run", JSON, "--policy", "p.json", "fn.ts"]).envelope();
+        assert_eq!((envelope.at("/ok"), envelope.at("/exit/code")), (&false.into(), &1.into()), "{reason}");
+    }
+}
+
+#[test]
+fn cat_fails_as_commands_of_the_shell_do() {
+    let program = "import { $ } from 'bun';\nconst told = ({ name, exitCode, stderr }) => console.log(name, exitCode, String(stderr ?? ''));\n
+        const missing = $`cat data/missing`.quiet();\nawait missing.catch(told);\n
+        const refused = $`cat elsewhere/secret.txt`;\nawait refused.catch(told);\n
+        const { exitCode, stderr } = await $`cat elsewhere/secret.txt`.nothrow().quiet();\nconsole.log(exitCode, String(stderr));\n
+        console.log(await $`cat data/own.txt`.text());";
+    let folder = linked(program);
+    let grant = format!("-R={}", folder.text("data"));
+    let printed = folder.secure_bun(["run", "--policy", "script", &grant, "fn.ts"]).prints();
+    let words = "No such file or directory\n\n";
+    let expected = format!(
+        "ShellError 1 cat: data/missing: {words}SecurityError undefined \n1 cat: elsewhere/secret.txt: {words}own\n"
+    );
+    assert_eq!(printed, expected);
+}

@@ -42,20 +42,6 @@ fn permissions_in_a_policy() {
     folder.secure_bun(["run", "--policy", "p.json", "main.ts"]).shows(str![[r#"
 exit code 2
 --- stderr
-error: allow.net is not available yet
- --> p.json:2:11
-  |
-2 |   "net": ["api.example.com:443"],
-  |           ^^^^^^^^^^^^^^^^^^^^^
-  |
-  = help: this version cannot enforce it, so nothing runs: remove it
-error: allow.listen is not available yet
- --> p.json:3:14
-  |
-3 |   "listen": [3000],
-  |              ^^^^
-  |
-  = help: this version cannot enforce it, so nothing runs: remove it
 error: allow.fetch is not available yet
  --> p.json:4:13
   |
@@ -100,32 +86,6 @@ error: kernel.audit "ebpf" is not available yet
   = help: this version cannot enforce it, so nothing runs: remove it
 
 "#]]);
-}
-
-#[test]
-fn permissions_by_flags() {
-    let folder = Folder::with("main.ts", "console.log('it ran')");
-    folder.secure_bun(["run", "-N", "--allow-run=git", "--allow-listen=3000", "main.ts"]).shows(str![[r#"
-exit code 2
---- stderr
-error: allow.net is not available yet
---> --allow-net
- = help: this version cannot enforce it, so nothing runs: remove it
-error: allow.listen is not available yet
---> --allow-listen=3000
- = help: this version cannot enforce it, so nothing runs: remove it
-
-"#]]);
-}
-
-#[test]
-fn presets_that_need_them() {
-    let folder = Folder::with("main.ts", "console.log('it ran')");
-    for preset in ["bun-install", "bun-test", "bun-x", "dev", "trusted"] {
-        let ended = folder.secure_bun(["run", "--policy", preset, "main.ts"]).end();
-        assert_eq!((ended.code(), ended.stdout()), (2, String::new()), "{preset}");
-        assert!(ended.stderr().contains("is not available yet"), "{preset}: {ended}");
-    }
 }
 
 #[test]

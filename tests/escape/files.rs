@@ -125,6 +125,37 @@ fn metadata_of_what_may_only_be_read() {
     }
 }
 
+/// Landlock leaves this to the read-only mount, and the filter too where something else may be written to.
+#[test]
+fn cutting_off_what_may_only_be_read() {
+    let (reading, both) = (libc::O_RDONLY | libc::O_TRUNC, libc::O_RDWR);
+    let opened = |call: String| format!("(fd => fd < 0 ? fd : {call})(open(FILE, {both}))");
+    let ways = [
+        format!("open(FILE, {reading})"),
+        format!("open(FILE, {})", libc::O_WRONLY | libc::O_TRUNC),
+        // Once more what is open already.
+        format!("open('/proc/self/fd/' + open(FILE, 0), {reading})"),
+        format!("call({}, open(FOLDER, {}), text(NAME), {reading}, 0)", libc::SYS_openat, libc::O_DIRECTORY),
+        format!("call({}, text(FILE), 0)", libc::SYS_truncate),
+        opened(format!("call({}, fd, 0)", libc::SYS_ftruncate)),
+        // A hole in place of what is there.
+        opened(format!("call({}, fd, 3, 0, 4)", libc::SYS_fallocate)),
+        opened(format!("call({}, fd, 0, 0, 8)", libc::SYS_fallocate)),
+    ];
+    for (grant, file) in [("./data", "data/file.txt"), ("./data/file.txt", "data/file.txt"), ("./out", "lib/file.txt")]
+    {
+        // The last one lies in the import root alone.
+        let policy = format!(r#"{{"ffi": true, "read": ["{grant}"], "write": ["${{TMP}}"]}}"#);
+        let (folder, name) = file.split_once('/').unwrap();
+        let act = ways.join(", ").replace("FILE", &format!("'{file}'"));
+        let act = act.replace("FOLDER", &format!("'{folder}'")).replace("NAME", &format!("'{name}'"));
+        let attack = Attack::by_native_code(Folder::with(file, "data"), &format!("[{act}]")).under(&policy);
+        let undo = |folder: &Folder| fs::write(folder.path(file), "data").unwrap();
+        let folder = attack.comes_to(undo, &json!(vec![-libc::EROFS; ways.len()]));
+        assert_eq!(folder.read(file), "data");
+    }
+}
+
 #[test]
 fn the_way_up_from_an_open_folder() {
     let target = secret();

@@ -120,6 +120,17 @@ fn attributes_of_files_stay_as_they_are() {
 }
 
 #[test]
+fn what_may_only_be_read_cannot_be_cut_off() {
+    let folder = Folder::with("data/a.txt", "a").folder("out");
+    let calls = [
+        format!("open('data/a.txt', {})", libc::O_RDONLY | libc::O_TRUNC),
+        format!("open('/proc/self/fd/' + open('data/a.txt', 0), {})", libc::O_RDONLY | libc::O_TRUNC),
+        format!("call({}, text('data/a.txt'), 0)", libc::SYS_truncate),
+    ];
+    refused(folder, r#", "read": ["./data"], "write": ["./out"]"#, &calls, libc::EACCES);
+}
+
+#[test]
 fn folders_cannot_be_watched() {
     let calls = [format!("call({}, 0)", libc::SYS_inotify_init1)];
     refused(Folder::new().folder("out"), r#", "write": ["./out"]"#, &calls, libc::EPERM);

@@ -16,7 +16,7 @@ const DROPPER: &str = "
         copyFileSync(import.meta.dirname + '/' + name, D + '/' + name);
         chmodSync(D + '/' + name, 0o755);
     }
-    const { exitCode, stdout, stderr } = Bun.spawnSync(['sh', '-c', LINE], { env: { ...process.env, D } });
+    const { exitCode, stdout, stderr } = Bun.spawnSync(['sh', '-c', LINE], { env: { ...process.env, D, HERE: import.meta.dirname } });
     rmSync(D, { recursive: true });
     console.log(exitCode + ' ' + stdout + stderr);
 ";
@@ -69,6 +69,14 @@ fn a_program_of_the_project() {
 #[test]
 fn another_program_of_the_host() {
     stopped(r#"["sh"]"#, "/bin/echo evil", "not found");
+}
+
+/// The program of the shell, and the shell itself.
+#[test]
+fn cutting_off_what_may_only_be_read() {
+    for line in ["truncate -s 0 $HERE/evil.sh && echo evil", ": > $HERE/evil.sh && echo evil"] {
+        stopped(r#"["sh", "truncate"]"#, line, "Read-only file system");
+    }
 }
 
 /// Read by an interpreter that is granted, a script is data. Executed, it is a program.

@@ -6,6 +6,9 @@ use secure_bun::Outcome;
 use wire::envelope::{LimitFailure, Refusal};
 use wire::frame::Error as Thrown;
 
+/// The longest resource that is explained: a path that the kernel takes, in whatever letters.
+const MAX_RESOURCE_BYTES: usize = 16 << 10;
+
 /// What is behind an error.
 #[derive(Debug, Default)]
 pub(crate) struct Cause {
@@ -54,7 +57,8 @@ pub(crate) fn refusal(outcome: &Outcome, permission: Permission, resource: Optio
 
 /// The same, with the words for people.
 fn refused(outcome: &Outcome, permission: Permission, resource: Option<&str>) -> Option<(Refusal, String)> {
-    let request = Request::from_parts(permission, resource)?;
+    let bounded = resource.is_none_or(|resource| resource.len() <= MAX_RESOURCE_BYTES);
+    let request = bounded.then(|| Request::from_parts(permission, resource))??;
     let decision = policy::decide(&outcome.policy, &request);
     if decision.allowed {
         return None;

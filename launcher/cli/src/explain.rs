@@ -2,6 +2,7 @@
 //! program reported only adds detail.
 
 use policy::{Limit, Permission};
+use secure_bun::network::is_granted;
 use secure_bun::outcome::{Exit as ProcessExit, Reached};
 use secure_bun::package::package_at;
 use secure_bun::{Ending, Outcome};
@@ -211,7 +212,7 @@ pub(crate) fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
                 landlock: outcome.status.landlock_abi.map_or_else(|| "none".to_owned(), |abi| format!("abi{abi}")),
                 seccomp: "enforced",
                 namespaces: outcome.status.namespaces.to_vec(),
-                network: if outcome.status.namespaces.contains(&"net") { "own" } else { "none" },
+                network: if is_granted(&outcome.policy) { "broker" } else { "none" },
                 memory: outcome.memory_control,
             },
         },

@@ -147,6 +147,17 @@ impl Setup<'_> {
         Ok(())
     }
 
+    /// The same for what the program sees through a mount of its own, which has its flags already.
+    fn allow_mounted(&self, mount: Fd, bind: &Bind, step: Step) -> Outcome<()> {
+        let Some(rules) = self.rules else { return Ok(()) };
+        let rights = if mount_flags(bind.access).read_only {
+            rules.rights_below_read_only_mount(bind.access, bind.kind)
+        } else {
+            rules.rights(bind.access, bind.kind)
+        };
+        sys::landlock_add_path(rules.fd(), mount, rights.0).at(step)
+    }
+
     /// Enters the working directory, and ties the calling process to the launcher.
     pub(crate) fn tie(&self) -> Outcome<()> {
         sys::change_directory(&self.plan.program.cwd).at(Step::EnterDirectory)?;
@@ -260,7 +271,7 @@ fn lay_out(private: &PrivateSetup<'_, '_>, root: Fd, sources: &[Fd]) -> Outcome<
             }
             What::Bind(n) => {
                 if let (Some(bind), Some(source)) = (plan_root.binds.get(n), sources.get(n)) {
-                    setup.allow(*source, bind.access, bind.kind, rule)?;
+                    setup.allow_mounted(*source, bind, rule)?;
                     sys::attach(*source, root, path).at(step)?;
                 }
             }

@@ -76,18 +76,35 @@ impl Rules {
 
     /// The rights that `access` needs on an object of `kind`, as far as this ABI knows them.
     pub(crate) fn rights(&self, access: Access, kind: Kind) -> Rights {
+        self.known(Self::needed(self.abi, access), kind)
+    }
+
+    /// The same, on an object that is seen through a read-only mount alone: truncation is left to the mount, which
+    /// refuses it as it refuses every other change.
+    ///
+    /// With each open Landlock also finds out whether the file could be truncated later. It walks up from the file until
+    /// rules have answered all that it asks: where reading alone is granted, that is always the way up to the root, a
+    /// microsecond for each open. With this right the walk ends at the grant.
+    pub(crate) fn rights_below_read_only_mount(&self, access: Access, kind: Kind) -> Rights {
+        self.known(Self::needed(self.abi, access) | AccessFs::Truncate, kind)
+    }
+
+    fn needed(abi: ABI, access: Access) -> BitFlags<AccessFs> {
         let read = AccessFs::ReadFile | AccessFs::ReadDir;
-        let rights: BitFlags<AccessFs> = match access {
+        match access {
             Access::List => AccessFs::ReadDir.into(),
             // Mapping a file executable is the mount's to allow; to Landlock it is reading.
             Access::Read | Access::Load => read,
             Access::Execute => read | AccessFs::Execute,
             Access::Write => {
                 let devices = AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev;
-                read | (AccessFs::from_write(self.abi) & !devices)
+                read | (AccessFs::from_write(abi) & !devices)
             }
             Access::Device => AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate,
-        };
+        }
+    }
+
+    fn known(&self, rights: BitFlags<AccessFs>, kind: Kind) -> Rights {
         let known = match kind {
             Kind::Directory => AccessFs::from_all(self.abi),
             Kind::File => AccessFs::from_file(self.abi),

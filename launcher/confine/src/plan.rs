@@ -210,6 +210,8 @@ pub enum Processes {
 pub enum Sockets {
     /// Nothing: it cannot make a socket.
     None,
+    /// Nothing, in a network namespace of its own.
+    Nowhere,
     /// A network namespace of its own, empty but for the loopback device. What leads out of it, the launcher answers
     /// for ([`crate::Network`]).
     Asked,

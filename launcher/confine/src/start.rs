@@ -84,7 +84,7 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
 const fn names(plan: &Plan) -> &'static [&'static str] {
     match (plan.processes, plan.network) {
         (Processes::One, Sockets::None) => &["user", "mnt", "ipc", "uts"],
-        (Processes::One, Sockets::Asked) => &["user", "mnt", "net", "ipc", "uts"],
+        (Processes::One, Sockets::Asked | Sockets::Nowhere) => &["user", "mnt", "net", "ipc", "uts"],
         (Processes::Tree { .. }, _) => &["user", "pid", "mnt", "net", "ipc", "uts"],
     }
 }
@@ -132,7 +132,7 @@ fn start_in_private_view(setup: Setup<'_>, root: &Root, stack: &mut Stack) -> Re
 /// Starts the program as our child.
 fn alone(private: &PrivateSetup<'_, '_>, stack: &mut Stack) -> Result<Child, Error> {
     let plan = private.setup.plan;
-    let network = if plan.network == Sockets::Asked { libc::CLONE_NEWNET } else { 0 };
+    let network = if plan.network == Sockets::None { 0 } else { libc::CLONE_NEWNET };
     let namespaces = CloneFlags(NAMESPACES.0 | network);
     let child = clone(plan.identity, namespaces, Memory::Borrowed, stack, child::run, private)?;
     match private.setup.failure.take() {
@@ -190,12 +190,19 @@ fn open_sources(binds: &[Bind], uid: u32, gid: u32, stack: &mut Stack) -> Result
         let source = child::open_bind(bind).map(sys::own).map_err(failed(Step::OpenSource(index)))?;
         let (mount, flags) = (Fd(source.as_raw_fd()), mount_flags(bind.access));
         let map = id_map.as_ref().filter(|_| bind.map_owner).map(|namespace| Fd(namespace.as_raw_fd()));
-        match sys::restrict_mount(mount, c"", flags, map) {
+        let restrict = |map| {
+            if flags.read_only {
+                sys::restrict_to_reading(mount, flags, map)
+            } else {
+                sys::restrict_mount(mount, c"", flags, map)
+            }
+        };
+        match restrict(map) {
             Ok(()) => {}
             // Not every file system can map owners (overlayfs). What is only read is readable where its mode says so;
             // what is written to would have the wrong owner, or none.
             Err(sys::Errno::EINVAL) if map.is_some() && bind.access != Access::Write => {
-                sys::restrict_mount(mount, c"", flags, None).map_err(failed(Step::OpenSource(index)))?;
+                restrict(None).map_err(failed(Step::OpenSource(index)))?;
                 sources.unmapped.push(display(&bind.source));
             }
             Err(errno) => {

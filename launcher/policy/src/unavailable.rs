@@ -2,9 +2,8 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::grants::{Entry, Rules};
-use crate::limits::Setting;
 use crate::policy::Policy;
-use crate::settings::{Audit, Namespace, Protection, Require};
+use crate::settings::Audit;
 use crate::source::Origin;
 
 /// The statements of `policy` that this version cannot enforce. Denying one of these is fine: all of it is denied.
@@ -36,18 +35,6 @@ fn settings(policy: &Policy, found: &mut Vec<Diagnostic>) {
     if let Some(audit) = policy.kernel.audit.as_ref().filter(|audit| audit.value != Audit::Off) {
         let name = audit.value.name();
         found.push(not_yet(&format!("kernel.audit \"{name}\""), &audit.origin));
-    }
-    // It is not made for a program that has no sockets. Saying nothing would be another policy than the one that was
-    // written.
-    let missing = policy.kernel.namespaces.iter().find(|listed| listed.value == Namespace::Net);
-    if let Some(namespace) = missing {
-        let name = namespace.value.name();
-        found.push(not_yet(&format!("kernel.namespaces \"{name}\""), &namespace.origin));
-    }
-    if let Some(Setting { value: Require::Listed(layers), origin }) = &policy.kernel.require
-        && let Some(layer) = layers.iter().find(|layer| **layer == Protection::Net)
-    {
-        found.push(not_yet(&format!("kernel.require \"{}\"", layer.name()), origin));
     }
 }
 

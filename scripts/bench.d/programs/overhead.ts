@@ -1,14 +1,10 @@
-// One workload of `scripts/bench overhead`: does it again and again for some time, and prints how often per second on
-// the clock, and how often per second of CPU time, which others on the machine influence less.
+// The workloads of `scripts/bench overhead`.
 //   bun overhead.ts WORKLOAD MILLISECONDS
-// Start-up is over when the clock starts; a first share of the time warms up and does not count.
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-
-/** Does a fixed amount of work; what it gives keeps the engine from leaving the work out. */
-type Workload = () => number | Promise<number>;
+import { measure, type Workload } from "./rates.ts";
 
 const DATA = join(import.meta.dir, "data");
 const OUT = join(import.meta.dir, "out");
@@ -16,6 +12,7 @@ const FILES = 500;
 const FOLDERS = 20;
 const names = Array.from({ length: FILES }, (_, index) => join(DATA, `d${index % FOLDERS}`, `f${index}.txt`));
 const large = join(DATA, "large.bin");
+let asked = 0;
 
 /** What the workloads read; made by the first run. */
 function makeFiles(): void {
@@ -68,6 +65,11 @@ const WORKLOADS: Record<string, Workload> = {
   "small file reads": () => names.reduce((sum, name) => sum + readFileSync(name, "utf8").length, 0),
   "small file reads, asynchronous": async () =>
     (await Promise.all(names.map((name) => readFile(name)))).reduce((sum, bytes) => sum + bytes.length, 0),
+  "small file reads by Bun.file": async () => {
+    let sum = 0;
+    for (const name of names) sum += (await Bun.file(name).text()).length;
+    return sum;
+  },
   "large file reads": async () =>
     (await Bun.file(large).arrayBuffer()).byteLength + readFileSync(large).length,
   "small file writes": () => {
@@ -75,6 +77,11 @@ const WORKLOADS: Record<string, Workload> = {
     return 100;
   },
   "directory walk": () => walk(DATA),
+  "files that are asked for once": () => {
+    let found = 0;
+    for (let index = 0; index < 500; index++) found += existsSync(join(DATA, `none${asked++}`)) ? 1 : 0;
+    return found;
+  },
   "file status": () => names.reduce((sum, name) => sum + statSync(name).size, 0),
   "hot loops (JIT)": () => sieve(1 << 18),
   "many objects (GC)": () => count(grow(15)),
@@ -101,31 +108,5 @@ const WORKLOADS: Record<string, Workload> = {
       .split("<").length,
 };
 
-async function rates(work: Workload, milliseconds: number): Promise<{ clock: number; cpu: number }> {
-  const until = async (end: number) => {
-    let times = 0;
-    let kept = 0;
-    while (performance.now() < end) {
-      kept ^= await work();
-      times++;
-    }
-    return { times, kept };
-  };
-  await until(performance.now() + milliseconds / 2);
-  const [start, used] = [performance.now(), process.cpuUsage()];
-  const { times, kept } = await until(start + milliseconds);
-  const { user, system } = process.cpuUsage(used);
-  const seconds = (performance.now() - start) / 1000;
-  // Never true: what the work gave is used.
-  if (kept === 0.5) console.log(kept);
-  return { clock: times / seconds, cpu: (times / (user + system)) * 1e6 };
-}
-
-const [name = "", milliseconds = ""] = process.argv.slice(2);
-if (name === "--list") console.log(Object.keys(WORKLOADS).join("\n"));
-else if (name === "--make-files") makeFiles();
-else {
-  const work = WORKLOADS[name];
-  if (work === undefined) throw new Error(`no such workload: ${name}`);
-  console.log(JSON.stringify(await rates(work, Number(milliseconds))));
-}
+if (process.argv[2] === "--make-files") makeFiles();
+else await measure(WORKLOADS);

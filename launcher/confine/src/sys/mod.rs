@@ -37,7 +37,8 @@ pub(crate) use idmap::{NoMapping, user_namespace_mapping_root_to};
 pub(crate) use landlock::{landlock_abi, landlock_add_path, landlock_restrict_self};
 pub(crate) use limits::{Resource, no_new_privileges, raise_open_files, set_limit};
 pub(crate) use mount::{
-    Extent, MountFlags, attach, clone_tree, filesystem, pivot_into, restrict_mount, set_hostname, tmpfs,
+    Extent, MountFlags, attach, clone_tree, filesystem, pivot_into, restrict_mount, restrict_to_reading, set_hostname,
+    tmpfs,
 };
 pub use network::{bind, connect, identity_of, network_of};
 pub(crate) use network::{message_pair, name_server_sockets, raise_loopback, receive_descriptors, send_descriptors};

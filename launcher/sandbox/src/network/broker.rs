@@ -20,12 +20,16 @@ use super::address::Address;
 use super::listening::{Listening, errno};
 use super::names::Names;
 use super::refusals::Refusals;
+use super::unix::UnixSockets;
 use crate::requests::{self, Requests};
 
 /// Names that are looked up at a time: each takes a thread while the host's resolver waits.
 const MOST_LOOK_UPS: usize = 32;
 
 const INVALID: Errno = Errno(libc::EINVAL);
+/// Where names are asked for, which is within the sandbox whatever is granted.
+const NAME_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
+
 const IN_PROGRESS: Errno = Errno(libc::EINPROGRESS);
 
 /// What answers for a sandbox's network.
@@ -39,6 +43,7 @@ pub(crate) struct Broker {
     listening: RefCell<Listening>,
     /// What carries out requests by URL, where some are granted.
     requests: Option<Rc<Requests>>,
+    unix: UnixSockets,
     pub(crate) refusals: Refusals,
 }
 
@@ -46,6 +51,15 @@ pub(crate) struct Broker {
 pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
     loop {
         let Ok(mut ready) = readiness.readable().await else { return };
+        match has_request(&readiness) {
+            Waiting::Request => {}
+            Waiting::Nothing => {
+                ready.clear_ready();
+                continue;
+            }
+            // Nobody is left who could ask, and that stays so.
+            Waiting::Nobody => return,
+        }
         match broker.listener.receive() {
             Ok(Some(request)) => {
                 let answer = match broker.at_once(&request) {
@@ -62,12 +76,29 @@ pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
                 broker.listener.answer(&request, answer);
             }
             Ok(None) => {}
-            // Nobody is left who could ask.
             Err(_) => return,
         }
-        if !broker.has_more(&readiness) {
-            ready.clear_ready();
-        }
+    }
+}
+
+/// What there is on the listener.
+enum Waiting {
+    Request,
+    Nothing,
+    Nobody,
+}
+
+fn has_request(listener: &AsyncFd<OwnedFd>) -> Waiting {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let mut fds = [PollFd::new(listener.get_ref().as_fd(), PollFlags::POLLIN)];
+    let ready = poll(&mut fds, PollTimeout::ZERO).unwrap_or(0) > 0;
+    let events = fds.first().filter(|_| ready).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
+    if events.contains(PollFlags::POLLIN) {
+        Waiting::Request
+    } else if events.is_empty() {
+        Waiting::Nothing
+    } else {
+        Waiting::Nobody
     }
 }
 
@@ -91,6 +122,7 @@ impl Broker {
     ) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         Ok(Self {
+            unix: UnixSockets::of(&policy),
             listener,
             policy,
             host: confine::network_of(socket.as_fd())?,
@@ -109,14 +141,6 @@ impl Broker {
     /// Whether a name may be asked for.
     pub(super) fn resolves(&self, name: &str) -> bool {
         resolves(&self.policy, name)
-    }
-
-    /// Whether another request is there already.
-    fn has_more(&self, readiness: &AsyncFd<OwnedFd>) -> bool {
-        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        let mut fds = [PollFd::new(readiness.get_ref().as_fd(), PollFlags::POLLIN)];
-        let some = poll(&mut fds, PollTimeout::ZERO).unwrap_or(0) > 0;
-        some && fds.iter().any(|fd| fd.revents().is_some_and(|events| events.contains(PollFlags::POLLIN)))
     }
 
     fn at_once(&self, request: &confine::Request) -> Answer {
@@ -177,20 +201,77 @@ impl Broker {
         match (address, is_stream(&socket)) {
             // Datagrams stay within the sandbox, wherever they are sent.
             (Address::Internet(_) | Address::Unspecified, false) => Ok(confine::connect(socket.as_fd(), &bytes)),
-            (Address::Internet(to), true) => match self.destination(to) {
-                Ok(Destination::Host(to)) => self.connect_host(request, &socket, to),
-                Ok(Destination::Own) => self.connect_own(socket, &bytes, to),
-                Err(errno) => Ok(Err(errno)),
-            },
+            (Address::Internet(to), true) => self.connect_stream(request, socket, &bytes, to),
             (Address::Path(path), true) if path == Path::new(requests::PLACE) => {
                 Ok(self.connect_requests(request, &socket))
             }
+            (Address::Path(path), true) => Ok(self.connect_unix(&socket, &path)),
             (Address::Unspecified, true) | (Address::Path(_) | Address::Other, _) => Ok(Err(Errno::EACCES)),
         }
     }
 
-    /// Where a connection goes.
-    fn destination(&self, to: SocketAddr) -> Result<Destination, Errno> {
+    fn connect_unix(&self, socket: &OwnedFd, path: &Path) -> Result<(), Errno> {
+        // Relative paths start in a folder that the program can change meanwhile.
+        let path = policy::normalize(path);
+        if let Some(answer) = self.unix.connect(socket, &path) {
+            return answer;
+        }
+        let asked = policy::unix_request(&path);
+        let decision = decide(&self.policy, &asked);
+        self.refusals.note(asked, decision);
+        Err(Errno::EACCES)
+    }
+
+    fn connect_stream(&self, request: &confine::Request, socket: OwnedFd, bytes: &[u8], to: SocketAddr) -> Answer {
+        if !to.ip().is_loopback() && !to.ip().is_unspecified() {
+            return match self.destination(to) {
+                Ok(to) => self.connect_host(request, &socket, to),
+                Err(errno) => Ok(Err(errno)),
+            };
+        }
+        // What the program itself listens on is nearer than the same port of the host.
+        let is_blocking = !SockRef::from(&socket).nonblocking().unwrap_or(true);
+        if is_blocking && SockRef::from(&socket).set_nonblocking(true).is_err() {
+            return Ok(Err(INVALID));
+        }
+        let answer = match confine::connect(socket.as_fd(), bytes) {
+            // On the loopback device the answer is there at once, even if the call does not wait for it.
+            Err(IN_PROGRESS) => match SockRef::from(&socket).take_error() {
+                Ok(Some(error)) => Err(errno(error)),
+                _ => Err(IN_PROGRESS),
+            },
+            answer => answer,
+        };
+        if is_blocking && answer == Err(IN_PROGRESS) {
+            return Err(Later::Own(socket));
+        }
+        if is_blocking {
+            // It was possible a moment ago.
+            let _ = SockRef::from(&socket).set_nonblocking(false);
+        }
+        let own = SocketAddr::new(loopback(to.ip()), to.port());
+        match answer {
+            Err(Errno(libc::ECONNREFUSED)) if own != NAME_SERVER => match self.outside(own) {
+                Some(to) => self.connect_host(request, &socket, to),
+                None => Ok(answer),
+            },
+            answer => Ok(answer),
+        }
+    }
+
+    /// Where on the host a connection to a loopback address goes that nobody inside takes.
+    fn outside(&self, to: SocketAddr) -> Option<SocketAddr> {
+        let asked = policy::Request::Net { host: to.ip().to_string(), port: to.port() };
+        let decision = decide(&self.policy, &asked);
+        if decision.allowed || self.listening.borrow().is_own(to) {
+            return Some(to);
+        }
+        self.refusals.note(asked, decision);
+        None
+    }
+
+    /// The real address behind one that a program was given, or granted as such.
+    fn destination(&self, to: SocketAddr) -> Result<SocketAddr, Errno> {
         let port = to.port();
         let names = self.names.borrow();
         let (name, address) = match names.host(to.ip()) {
@@ -201,11 +282,7 @@ impl Broker {
         };
         let decision = reaches(&self.policy, &name, port, address);
         if decision.allowed {
-            return Ok(Destination::Host(SocketAddr::new(address, port)));
-        }
-        if to.ip().is_loopback() || to.ip().is_unspecified() {
-            let own = SocketAddr::new(loopback(to.ip()), port);
-            return Ok(if self.listening.borrow().is_own(own) { Destination::Host(own) } else { Destination::Own });
+            return Ok(SocketAddr::new(address, port));
         }
         self.refusals.note(policy::Request::Net { host: name, port }, decision);
         Err(Errno::EACCES)
@@ -249,29 +326,6 @@ impl Broker {
         requests.serve(ours).ok_or(Errno(libc::EAGAIN))?;
         self.listener.replace(request, &theirs.into(), self.listener.closes_on_exec(request))
     }
-
-    /// Connects the program's socket to another of the sandbox.
-    fn connect_own(&self, socket: OwnedFd, bytes: &[u8], to: SocketAddr) -> Answer {
-        let is_blocking = !SockRef::from(&socket).nonblocking().unwrap_or(true);
-        if is_blocking && SockRef::from(&socket).set_nonblocking(true).is_err() {
-            return Ok(Err(INVALID));
-        }
-        let answer = confine::connect(socket.as_fd(), bytes);
-        if answer == Err(Errno(libc::ECONNREFUSED)) {
-            // Nobody listens inside; perhaps someone outside was meant.
-            let request = policy::Request::Net { host: to.ip().to_string(), port: to.port() };
-            let decision = decide(&self.policy, &request);
-            self.refusals.note(request, decision);
-        }
-        if is_blocking && answer == Err(IN_PROGRESS) {
-            return Err(Later::Own(socket));
-        }
-        if is_blocking {
-            // It was possible a moment ago.
-            let _ = SockRef::from(&socket).set_nonblocking(false);
-        }
-        Ok(answer)
-    }
 }
 
 impl Later {
@@ -294,14 +348,6 @@ impl Later {
             }
         }
     }
-}
-
-/// Where a connection goes.
-enum Destination {
-    /// Out of the sandbox.
-    Host(SocketAddr),
-    /// To another socket of it.
-    Own,
 }
 
 fn is_stream(socket: &OwnedFd) -> bool {

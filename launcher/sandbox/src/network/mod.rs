@@ -11,6 +11,7 @@ mod listening;
 mod name_server;
 mod names;
 mod refusals;
+mod unix;
 
 use std::io;
 use std::rc::Rc;
@@ -22,6 +23,12 @@ use crate::secrets::Secrets;
 use broker::Broker;
 pub use refusals::Refusal;
 pub(crate) use refusals::Refusals;
+
+/// Whether a policy lets a program connect to anything, or be reached. Only then it has sockets.
+pub fn is_granted(policy: &ExpandedPolicy) -> bool {
+    let grants = &policy.grants;
+    !grants.net.allow.is_empty() || !grants.listen.allow.is_empty() || !grants.fetch.allow.is_empty()
+}
 
 /// The running broker of a sandbox.
 pub(crate) struct Running {

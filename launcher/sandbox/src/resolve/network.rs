@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use confine::{Access, File, Root, Sockets};
-use policy::ExpandedPolicy;
+use policy::{ExpandedPolicy, Namespace};
 
 use super::look::{Look, RealFiles};
 use super::runtime::bind;
 use crate::error::{Error, c_path};
+use crate::network::is_granted;
 
 /// Where systems keep the certificates that they trust, in one file.
 const CERTIFICATES: [&str; 4] = [
@@ -27,14 +28,18 @@ const FILES: [(&std::ffi::CStr, &str); 4] = [
 
 /// The sockets that a policy gives a program.
 pub fn sockets(policy: &ExpandedPolicy) -> Sockets {
-    let grants = &policy.grants;
-    let granted = !grants.net.allow.is_empty() || !grants.listen.allow.is_empty() || !grants.fetch.allow.is_empty();
-    if granted { Sockets::Asked } else { Sockets::None }
+    if is_granted(policy) {
+        Sockets::Asked
+    } else if policy.kernel.lists(Namespace::Net) {
+        Sockets::Nowhere
+    } else {
+        Sockets::None
+    }
 }
 
 /// Shows what programs look for before they connect.
 pub(super) fn show(root: &mut Root, policy: &ExpandedPolicy) -> Result<(), Error> {
-    if sockets(policy) == Sockets::None {
+    if sockets(policy) != Sockets::Asked {
         return Ok(());
     }
     for (path, contents) in FILES {
