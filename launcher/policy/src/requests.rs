@@ -169,7 +169,7 @@ mod tests {
     fn denied_addresses_win() {
         let text = r#"{"fetch": "http://a.example/*", "deny": {"fetch": "http://1.1.1.1/*", "net": "1.1.2.0/24"}}"#;
         assert_eq!(answer(text, "http://a.example/", "1.1.1.1"), "deny.fetch \"http://1.1.1.1/*\" (p.json:1:51)");
-        assert_eq!(answer(text, "http://a.example/", "1.1.2.9"), "deny.net \"1.1.2.0/24\" (p.json:1:77)");
+        assert_eq!(answer(text, "http://a.example/", "1.1.2.9"), "deny.net \"1.1.2.0/24\" (p.json:1:78)");
         assert_eq!(answer(text, "http://a.example/", "1.1.3.1"), "allowed");
     }
 }
