@@ -109,7 +109,7 @@ export function request(native: Fetch, args: unknown[], site: Site): Promise<Res
     timeout,
     keepalive,
   };
-  return finish(apply(native, undefined, [made, how]) as Promise<Response>, href, site);
+  return finish(apply(native, undefined, [made, how]) as Promise<Response>, hrefOf(url), site);
 }
 
 async function finish(answering: Promise<Response>, href: string, site: Site): Promise<Response> {
@@ -125,8 +125,8 @@ async function finish(answering: Promise<Response>, href: string, site: Site): P
   const received = headersOf(answer);
   if (getHeader(received, FAILED) !== null)
     throw errorFor(parseJson(await textOf(answer)) as Failure, href, site);
-  const url = getHeader(received, URL_HEADER) ?? href;
   const redirected = getHeader(received, REDIRECTED) !== null;
+  const url = (redirected && getHeader(received, URL_HEADER)) || href;
   deleteHeader(received, URL_HEADER);
   deleteHeader(received, REDIRECTED);
   return attribute(answer, url, redirected);
@@ -177,13 +177,11 @@ export function openSocket(args: unknown[], site: Site): ((socket: object) => vo
       "WebSocket: the launcher connects, and trusts whom the host trusts: tls is not for the program to set",
     );
   const href = hrefOf(url);
+  // The native one says what is wrong with it.
+  if (indexOf(href, "#") >= 0) return undefined;
   const sent = new NativeHeaders((own ?? undefined) as HeadersInit | undefined);
   const isPlain = startsWith(href, "ws:") || startsWith(href, "http:");
-  setHeader(
-    sent,
-    URL_HEADER,
-    (isPlain ? "http" : "https") + substring(withoutFragment(href), indexOf(href, ":")),
-  );
+  setHeader(sent, URL_HEADER, (isPlain ? "http" : "https") + substring(href, indexOf(href, ":")));
   args[0] = "ws+unix://" + PLACE;
   args[1] = { protocols: isOptions ? (protocols ?? protocol) : given, headers: sent };
   return (socket) => {

@@ -1,8 +1,11 @@
 //! Bodies stream both ways, in the pace of whoever reads, and end when the program has enough.
 
 use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::time::Duration;
 
-use secure_bun_tests::Folder;
+use secure_bun_tests::{Folder, PATIENCE};
 use serde_json::json;
 
 use super::{Program, Server};
@@ -48,19 +51,32 @@ fn large_ones_need_no_memory() {
 
 #[test]
 fn who_does_not_read_is_not_sent_more() {
-    let server = Server::start();
-    let script = r#"
-        const reader = (await fetch('http://127.0.0.1:PORT/endless')).body.getReader();
-        await reader.read();
-    "#;
-    let here = |text: &str| text.replace("PORT", &server.port.to_string());
-    let script = format!("{}\nconsole.log('done'); for await (const _ of Bun.stdin.stream());", here(script));
-    let folder = Folder::with("script.ts", script).file("policy.json", here(ANY));
+    let (told, stalled) = std::sync::mpsc::channel();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("it is bound").port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody asks");
+        stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a limit");
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("somebody reads");
+        let mut sent = 0;
+        // Without an end, until nobody takes any more.
+        while let Ok(bytes) = stream.write(&[b'x'; 1 << 16]) {
+            sent += bytes as u64;
+            assert!(sent < 256 * MB, "the launcher takes what nobody reads");
+        }
+        let _ = told.send(sent);
+    });
+    let script = format!(
+        "const reader = (await fetch('http://127.0.0.1:{port}/')).body.getReader(); await reader.read();
+        console.log('done'); for await (const _ of Bun.stdin.stream());"
+    );
+    let policy = ANY.replace("PORT", &port.to_string());
+    let folder = Folder::with("script.ts", script).file("policy.json", policy);
     let running = folder.secure_bun(["run", "--policy", "policy.json", "script.ts"]).open_input().start();
     running.says("done");
-    server.says("stalled after");
-    assert!(most_memory(running.pid) < 64 * MB);
-    running.signal(nix::sys::signal::Signal::SIGTERM);
+    let sent = stalled.recv_timeout(PATIENCE).expect("it stalls");
+    let peak = most_memory(running.pid);
+    assert!(peak < 64 * MB, "{sent} {peak}");
     running.end();
 }
 

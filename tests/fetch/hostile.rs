@@ -83,10 +83,14 @@ fn bytes_to_the_launcher() {
     let body = r#"
         const ask = (text) => new Promise((good) => {
             let heard = "";
-            require("net").connect({ path: "/run/secure-bun.fetch" }, function () { this.write(text); })
-                .on("data", (data) => { heard += data; })
-                .on("error", (error) => good(error.code))
-                .on("close", () => good(heard.split("\r\n")[0]));
+            const socket = {
+                open: (socket) => void socket.write(text),
+                data: (_, data) => { heard += data; },
+                error: (_, error) => good(error.code),
+                connectError: (_, error) => good(error.code),
+                close: () => good(heard.split("\r\n")[0]),
+            };
+            Bun.connect({ unix: "/run/secure-bun.fetch", socket });
         });
         const end = "connection: close\r\n\r\n";
         const good = "x-secure-bun-url: http://127.0.0.1:PORT/good\r\n";

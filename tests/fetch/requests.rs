@@ -140,7 +140,7 @@ fn a_host_of_fetch_is_not_connected_to() {
     let body = r#"
         const status = (await fetch("http://localhost:PORT/allowed")).status;
         try {
-            await new Promise((good, bad) => require("net").connect(PORT, "localhost", good).on("error", bad));
+            await Bun.connect({ hostname: "localhost", port: PORT, socket: { data() {} } });
         } catch (error) { return [status, error.code]; }
     "#;
     let envelope = Program::new(&server, policy, body).inside();

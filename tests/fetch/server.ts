@@ -22,23 +22,6 @@ const routes: Record<string, (request: Request, url: URL) => Response | Promise<
         cancel: () => console.log("cancelled"),
       }),
     ),
-  "/endless": () => {
-    let sent = 0;
-    let stalled: Timer;
-    return new Response(new ReadableStream({
-      type: "direct" as never,
-      async pull(controller: any) {
-        for (;;) {
-          clearTimeout(stalled);
-          stalled = setTimeout(() => console.log(`stalled after ${sent}`), 400);
-          controller.write(new Uint8Array(1 << 16));
-          await controller.flush();
-          sent += 1 << 16;
-        }
-      },
-      cancel: () => clearTimeout(stalled),
-    } as never));
-  },
 };
 
 function chunks(megabytes: number): ReadableStream {

@@ -23,7 +23,7 @@ const TALK: &str = r#"
 fn words_go_both_ways() {
     let server = Server::start();
     let policy = r#"{ "fetch": [{ "url": "http://127.0.0.1:PORT/socket*", "headers": { "x-key": "${secret:KEY}" } }] }"#;
-    let body = format!("{TALK} return [await talk('ws://127.0.0.1:PORT/socket?a#b'), WebSocket.OPEN, await talk('ws://127.0.0.1:PORT/socket', {{ headers: {{ 'x-own': '1' }} }})];");
+    let body = format!("{TALK} return [await talk('ws://127.0.0.1:PORT/socket?a=b'), WebSocket.OPEN, await talk('ws://127.0.0.1:PORT/socket', {{ headers: {{ 'x-own': '1' }} }})];");
     let program = Program::new(&server, policy, &body).secret("KEY=env:VARIABLE").env("VARIABLE", "topsecret");
     program.same();
     let told = server.end();
