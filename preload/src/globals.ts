@@ -4,18 +4,20 @@
 // call costs some 5 µs at every start.
 import { late } from "./late.ts";
 import { lateOthers } from "./late-others.ts";
-import { defineValue } from "./primordials.ts";
+import type { SpawnSync } from "./narrow.ts";
+import { apply, defineValue } from "./primordials.ts";
 import { block, blocked, guard, guardClass, type Check } from "./stub.ts";
 import type { Asks } from "./table.ts";
 import { table } from "./table.ts";
 
-const refuseUrl: Check = (args, site) => lateOthers().refuseUrl(args, site);
+const checkUrl: Check = (args, site) => lateOthers().checkUrl(args, site);
 
 /** Puts the stubs in place that the program can ask for, and hides the launcher's own variables. */
 export function tameGlobals(asks: Asks): void {
-  if (asks.bun) tameBun();
-  if (asks.web && table.grants.fetch) tameRequests();
-  else if (asks.web && !table.grants.net) tameWeb();
+  const hasNetwork = table.grants.net || table.grants.listen;
+  if (asks.bun) tameBun(hasNetwork);
+  if (asks.web && table.grants.fetch) tameRequests(hasNetwork);
+  else if (asks.web) tameWeb(hasNetwork, asks.sockets);
   // Reading the class makes it: it is only done where it can be used.
   if (table.grants.workers)
     guardClass(globalThis, "Worker", "Worker", (args, site) => lateOthers().checkWorker(args, site));
@@ -27,7 +29,7 @@ export function tameGlobals(asks: Asks): void {
   for (let index = 0; index < hidden.length; index++) delete env[hidden[index]!];
 }
 
-function tameBun(): void {
+function tameBun(hasNetwork: boolean): void {
   const { grants } = table;
   guard(Bun, "write", "Bun.write", "reject", (args, site) => late().checkWrite(args, site));
   guard(Bun, "mmap", "Bun.mmap", "throw", (args, site) => late().checkMap(args, site));
@@ -37,7 +39,8 @@ function tameBun(): void {
   (Bun as { file: unknown }).file = file;
 
   if (grants.run) {
-    const check: Check = (args, site) => lateOthers().checkCommand(args, site);
+    const { spawnSync } = Bun as unknown as { spawnSync: SpawnSync };
+    const check: Check = (args, site) => lateOthers().checkCommand(args, site, spawnSync);
     guard(Bun, "spawn", "Bun.spawn", "throw", check);
     guard(Bun, "spawnSync", "Bun.spawnSync", "throw", check);
   } else {
@@ -49,21 +52,11 @@ function tameBun(): void {
     block(Bun, "Terminal", "Bun.Terminal", "throw", refuse);
     block(Bun, "cron", "Bun.cron", "throw", refuse);
   }
-  if (!grants.listen) {
-    const refuse: Check = (args, site) => lateOthers().refuseServer(args, site);
-    // node:net, http, https, http2, tls and dgram listen through these.
-    block(Bun, "serve", "Bun.serve", "throw", refuse);
-    block(Bun, "listen", "Bun.listen", "throw", refuse);
-  }
-  if (!grants.net) {
-    const refuse: Check = (args, site) => lateOthers().refuseConnection(args, site);
-    block(Bun, "connect", "Bun.connect", "reject", refuse);
-    block(Bun, "udpSocket", "Bun.udpSocket", "reject", refuse);
-  }
+  tameSockets(hasNetwork);
 }
 
 /** Has the launcher make the requests that rules of `fetch` are about. */
-function tameRequests(): void {
+function tameRequests(hasNetwork: boolean): void {
   const native = globalThis.fetch as (...args: unknown[]) => Promise<Response>;
   const { fetch } = {
     fetch(...args: unknown[]): Promise<Response> {
@@ -72,25 +65,57 @@ function tameRequests(): void {
   };
   const site = { api: "fetch", entry: fetch };
   defineValue(fetch, "length", native.length, false);
-  const { preconnect } = native as unknown as typeof globalThis.fetch;
-  const refused = table.grants.net ? preconnect : blocked("fetch.preconnect", "throw", refuseUrl);
-  defineValue(fetch, "preconnect", refused, true);
+  defineValue(
+    fetch,
+    "preconnect",
+    preconnectOf(native as unknown as typeof globalThis.fetch, hasNetwork),
+    true,
+  );
   globalThis.fetch = fetch as unknown as typeof globalThis.fetch;
   guardClass(globalThis, "WebSocket", "WebSocket", (args, site) => lateOthers().openSocket(args, site));
-  const socket = globalThis.WebSocket as unknown as Record<string, number>;
-  socket["CONNECTING"] = 0;
-  socket["OPEN"] = 1;
-  socket["CLOSING"] = 2;
-  socket["CLOSED"] = 3;
+  nameStates();
 }
 
-function tameWeb(): void {
+/** node:net, http, https, http2, tls and dgram listen and connect through these. */
+function tameSockets(hasNetwork: boolean): void {
+  // Where there is no network, they are not even read.
+  const put = hasNetwork ? guard : block;
+  const server: Check = (args, site) => lateOthers().checkServer(args, site);
+  put(Bun, "serve", "Bun.serve", "throw", server);
+  put(Bun, "listen", "Bun.listen", "throw", server);
+  const socket: Check = (args, site) => lateOthers().checkSocket(args, site);
+  put(Bun, "connect", "Bun.connect", "reject", socket);
+  put(Bun, "udpSocket", "Bun.udpSocket", "reject", socket);
+}
+
+function tameWeb(hasNetwork: boolean, hasSockets: boolean): void {
+  const { fetch } = globalThis;
   guard(globalThis, "fetch", "fetch", "reject", (args, site) => lateOthers().checkFetch(args, site));
-  defineValue(globalThis.fetch, "preconnect", blocked("fetch.preconnect", "throw", refuseUrl), true);
-  block(globalThis, "WebSocket", "WebSocket", "throw", refuseUrl);
+  defineValue(globalThis.fetch, "preconnect", preconnectOf(fetch, hasNetwork), true);
+  // Reading the class makes it: it is only done where it can be used.
+  if (!hasNetwork) block(globalThis, "WebSocket", "WebSocket", "throw", checkUrl);
+  else if (hasSockets)
+    guardClass(globalThis, "WebSocket", "WebSocket", (args, site) => lateOthers().checkWebSocket(args, site));
+  else return;
+  nameStates();
+}
+
+/** The constants of `WebSocket`, which its replacement has as well. */
+function nameStates(): void {
   const states = globalThis.WebSocket as unknown as Record<string, number>;
   states["CONNECTING"] = 0;
   states["OPEN"] = 1;
   states["CLOSING"] = 2;
   states["CLOSED"] = 3;
+}
+
+function preconnectOf(fetch: { preconnect: Function }, hasNetwork: boolean): (...args: unknown[]) => unknown {
+  if (!hasNetwork) return blocked("fetch.preconnect", "throw", checkUrl);
+  const preconnect = (...args: unknown[]): unknown => {
+    const error = checkUrl(args, site, undefined);
+    if (error !== null) throw error;
+    return apply(fetch.preconnect, fetch, args);
+  };
+  const site = { api: "fetch.preconnect", entry: preconnect };
+  return preconnect;
 }

@@ -1,17 +1,18 @@
 // fetch() and WebSocket to what rules of `fetch` name: the launcher carries them out. It is spoken to through a socket
 // that leads to it, in HTTP, with the URL in a header: bodies, their pace and their end are those of Bun's own fetch.
 import type { Site } from "./error.ts";
-import { errorOf, refusal } from "./error.ts";
+import { deny } from "./error.ts";
 import { NativeWeakMap, weakMapGet, weakMapSet } from "./late-primordials.ts";
 import {
   checkFetch,
+  checkWebSocket,
   destination,
   hostnameOf,
   hrefOf,
   NativeRequest,
   parse,
   protocolOf,
-  refuseUrl,
+  refusedConnection,
 } from "./network.ts";
 import {
   apply,
@@ -73,13 +74,13 @@ export function request(native: Fetch, args: unknown[], site: Site): Promise<Res
   const options = (typeof args[1] === "object" ? args[1] : null) as Record<string, unknown> | null;
   const { unix, proxy, tls, decompress, verbose, timeout, keepalive } = options ?? {};
   if (url === null || !isCarriedOut(url)) {
-    const error = table.grants.net || reachesItself(url) ? null : checkFetch(args, site);
+    const error = checkFetch(args, site);
     return error === null ? (apply(native, undefined, args) as Promise<Response>) : rejected(error);
   }
   // Whoever is between is connected to, and that is another permission.
   const between = typeof unix === "string" ? "unix:" + unix : proxy ? destinationOfProxy(proxy) : null;
   if (between !== null) {
-    const error = table.grants.net ? null : refusal("net", between, site);
+    const error = refusedConnection(between, site);
     return error === null ? (apply(native, undefined, args) as Promise<Response>) : rejected(error);
   }
   if (tls !== undefined && tls !== null)
@@ -135,7 +136,7 @@ async function finish(answering: Promise<Response>, href: string, site: Site): P
 function errorFor(failure: Failure, href: string, site: Site): Error {
   const { resource, rule, fix, message, code, limit, allowed } = failure;
   if (resource !== undefined && rule !== undefined)
-    return errorOf({ permission: "fetch", resource, rule, fix: fix ?? "" }, message, site);
+    return deny({ permission: "fetch", resource, rule, fix: fix ?? "" }, message, site);
   const error = limit === undefined ? new NativeTypeError(message) : new NativeError(message);
   defineValue(error, "code", code, true);
   if (limit === undefined) {
@@ -154,8 +155,7 @@ export function openSocket(args: unknown[], site: Site): ((socket: object) => vo
   const url = parse(args[0]);
   if (url === null) return undefined;
   if (!isCarriedOut(url)) {
-    const error = table.grants.net || reachesItself(url) ? null : refuseUrl([url], site);
-    if (error !== null) throw error;
+    checkWebSocket(args, site);
     return undefined;
   }
   const given = args[1];
@@ -168,7 +168,7 @@ export function openSocket(args: unknown[], site: Site): ((socket: object) => vo
     tls,
   } = (isOptions ? given : {}) as Record<string, unknown>;
   if (proxy) {
-    const error = table.grants.net ? null : refusal("net", destinationOfProxy(proxy), site);
+    const error = refusedConnection(destinationOfProxy(proxy), site);
     if (error !== null) throw error;
     return undefined;
   }

@@ -1,7 +1,7 @@
 //! Bodies stream both ways, in the pace of whoever reads, and end when the program has enough.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -57,6 +57,7 @@ fn who_does_not_read_is_not_sent_more() {
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("somebody asks");
         stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a limit");
+        let _ = stream.read(&mut [0; 4096]);
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("somebody reads");
         let mut sent = 0;
         // Without an end, until nobody takes any more.

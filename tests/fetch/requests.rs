@@ -151,7 +151,8 @@ fn a_host_of_fetch_is_not_connected_to() {
 #[test]
 fn rules_that_deny_win() {
     let server = Server::start();
-    let policy = r#"{ "fetch": ["http://127.0.0.1:PORT/*"], "deny": { "fetch": ["http://127.0.0.1:PORT/private/*"] } }"#;
+    let policy =
+        r#"{ "fetch": ["http://127.0.0.1:PORT/*"], "deny": { "fetch": ["http://127.0.0.1:PORT/private/*"] } }"#;
     let url = format!("http://127.0.0.1:{}", server.port);
     let body = "return (await fetch('http://127.0.0.1:PORT/private/x')).status;";
     let rule = format!(r#"deny.fetch "{url}/private/*" (policy.json:1:73)"#);

@@ -22,8 +22,11 @@ const TALK: &str = r#"
 #[test]
 fn words_go_both_ways() {
     let server = Server::start();
-    let policy = r#"{ "fetch": [{ "url": "http://127.0.0.1:PORT/socket*", "headers": { "x-key": "${secret:KEY}" } }] }"#;
-    let body = format!("{TALK} return [await talk('ws://127.0.0.1:PORT/socket?a=b'), WebSocket.OPEN, await talk('ws://127.0.0.1:PORT/socket', {{ headers: {{ 'x-own': '1' }} }})];");
+    let policy =
+        r#"{ "fetch": [{ "url": "http://127.0.0.1:PORT/socket*", "headers": { "x-key": "${secret:KEY}" } }] }"#;
+    let body = format!(
+        "{TALK} return [await talk('ws://127.0.0.1:PORT/socket?a=b'), WebSocket.OPEN, await talk('ws://127.0.0.1:PORT/socket', {{ headers: {{ 'x-own': '1' }} }})];"
+    );
     let program = Program::new(&server, policy, &body).secret("KEY=env:VARIABLE").env("VARIABLE", "topsecret");
     program.same();
     let told = server.end();
@@ -47,6 +50,7 @@ fn no_rule_no_connection() {
 fn a_server_that_does_not_agree() {
     let server = Server::start();
     let policy = r#"{ "fetch": ["http://127.0.0.1:PORT/*"] }"#;
-    let body = format!("{TALK} try {{ await talk('ws://127.0.0.1:PORT/echo'); }} catch (error) {{ return error.message; }}");
+    let body =
+        format!("{TALK} try {{ await talk('ws://127.0.0.1:PORT/echo'); }} catch (error) {{ return error.message; }}");
     assert_eq!(Program::new(&server, policy, &body).same(), json!("refused"));
 }

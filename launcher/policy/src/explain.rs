@@ -13,7 +13,7 @@ pub(crate) mod reason {
     pub(crate) const LIMIT: &str = "the policy grants fewer";
     pub(crate) const SECRET: &str = "the secrets of an import root are granted by name only";
     pub(crate) const RESERVED: &str = "the name leads to an address that is granted by itself only";
-    pub(crate) const FETCHED: &str = "a rule of fetch names the host, which is reached by fetch() alone then";
+    pub(crate) const FETCHED: &str = "a rule of fetch names this host and port, which requests alone reach then";
     pub(crate) const PROTECTED: &str = "a tool outside the sandbox would obey what is written there";
 }
 

@@ -51,6 +51,7 @@
 
 mod ceiling;
 mod chain;
+mod child;
 mod decide;
 mod diagnostic;
 mod diff;
@@ -89,6 +90,7 @@ mod within;
 
 pub use ceiling::Ceiling;
 pub use chain::{Chain, MAX_EXTENDS_DEPTH};
+pub use child::child;
 pub use decide::{Decision, Rule, decide};
 pub use diagnostic::{Colour, Diagnostic};
 pub use diff::{Change, Diff, diff, ignored};

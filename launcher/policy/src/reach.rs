@@ -32,7 +32,7 @@ pub fn reaches(policy: &ExpandedPolicy, host: &str, port: u16, address: IpAddr) 
     if !by_name.allowed {
         return by_name;
     }
-    if let Some(statement) = fetched(policy, host) {
+    if let Some(statement) = fetched(policy, host, port) {
         let fix = Some(format!("remove {statement}"));
         return Decision { allowed: false, rule: Rule::Stated(statement.clone()), fix };
     }

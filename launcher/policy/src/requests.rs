@@ -73,12 +73,12 @@ pub fn fetch_reaches(policy: &ExpandedPolicy, url: &str, method: &str, address: 
     }
 }
 
-/// The rule of `fetch` that names a host, which is not connected to then.
-pub(crate) fn fetched<'a>(policy: &'a ExpandedPolicy, host: &str) -> Option<&'a Statement> {
+/// The rule of `fetch` that names a host and port, which is not connected to then.
+pub(crate) fn fetched<'a>(policy: &'a ExpandedPolicy, host: &str, port: u16) -> Option<&'a Statement> {
     let host = HostName::parse(host)?;
     let names = |rule: &FetchRule| match &rule.url {
         UrlRule::Any | UrlRule::At { host: HostRule::Any, .. } => false,
-        UrlRule::At { host: named, .. } => named.speaks_of(&host, Side::Allow),
+        UrlRule::At { host: named, port: own, .. } => *own == port && named.speaks_of(&host, Side::Allow),
     };
     policy.grants.fetch.allow.iter().find(|entry| names(&entry.value)).map(|entry| &entry.statement)
 }

@@ -34,9 +34,6 @@ impl Asked {
         if given.get_all(header::HOST).iter().count() > 1 {
             return Err(Failure::Malformed("there is more than one host"));
         }
-        if given.contains_key(header::CONTENT_LENGTH) && given.contains_key(header::TRANSFER_ENCODING) {
-            return Err(Failure::Malformed("the length of the body is said in two ways"));
-        }
         let url = one(given, headers::URL)?.ok_or(Failure::Malformed("there is no URL"))?;
         let url = canonical(url).ok_or(Failure::Malformed("the URL is not written as the URL standard has it"))?;
         let redirect = match one(given, headers::REDIRECT)? {
@@ -143,7 +140,6 @@ mod tests {
             ("GET", "/", vec![]),
             ("GET", "/", vec![good, good]),
             ("GET", "/", vec![good, ("host", "a"), ("host", "b")]),
-            ("GET", "/", vec![good, ("content-length", "1"), ("transfer-encoding", "chunked")]),
             ("GET", "/", vec![good, (headers::REDIRECT, "sometimes")]),
             ("POST", "/", vec![good, ("connection", "upgrade"), ("upgrade", "websocket")]),
         ] {
