@@ -37,6 +37,11 @@ fn exit_codes_and_envelope() {
 }
 
 #[test]
+fn requests_by_url() {
+    hold(&Page::read("docs/fetch.md"));
+}
+
+#[test]
 fn how_it_works() {
     hold(&Page::read("docs/how-it-works.md"));
 }
