@@ -18,11 +18,11 @@ import {
 import type { SecurityError } from "./security-error.ts";
 import { details, table } from "./table.ts";
 
-const NativeRequest = Request;
-const hostnameOf = urlGetter("hostname");
-const hrefOf = urlGetter("href");
+export const NativeRequest = Request;
+export const hostnameOf = urlGetter("hostname");
+export const hrefOf = urlGetter("href");
 const portOf = urlGetter("port");
-const protocolOf = urlGetter("protocol");
+export const protocolOf = urlGetter("protocol");
 const readRequestUrl = getOwnPropertyDescriptor(NativeRequest.prototype, "url")!.get!;
 
 /** Whether the sandbox has a network of its own. There the launcher answers, and guards only say it sooner. */
@@ -159,7 +159,7 @@ export function addressOf(options: unknown, defaultHost: string, defaultPort: nu
 }
 
 /** The URL in an argument: a text, a URL, a Request, a `new String`. */
-function parse(argument: unknown): URL | null {
+export function parse(argument: unknown): URL | null {
   try {
     if (typeof argument === "string") return new NativeURL(argument);
     if (argument instanceof NativeRequest)
@@ -171,7 +171,7 @@ function parse(argument: unknown): URL | null {
   }
 }
 
-function destination(url: URL, port?: string): string {
+export function destination(url: URL, port?: string): string {
   const protocol = protocolOf(url);
   const usual = protocol === "https:" || protocol === "wss:" ? "443" : "80";
   return hostAndPort(hostnameOf(url), portOf(url) || (port ?? usual));

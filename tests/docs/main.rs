@@ -37,6 +37,11 @@ fn exit_codes_and_envelope() {
 }
 
 #[test]
+fn requests_by_url() {
+    hold(&Page::read("docs/fetch.md"));
+}
+
+#[test]
 fn how_it_works() {
     hold(&Page::read("docs/how-it-works.md"));
 }
@@ -85,6 +90,7 @@ fn no_page_is_forgotten() {
             "exit-codes-and-envelope.md",
             "how-it-works.md",
             "limits.md",
+            "network.md",
             "packages.md",
             "performance.md",
             "policy-tools.md",

@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use confine::{Act, Errno, Listener};
 use nix::libc;
@@ -16,13 +18,22 @@ use tokio::net::TcpSocket;
 use tokio::sync::Semaphore;
 
 use super::address::Address;
+use super::count::Count;
 use super::listening::{Listening, errno};
 use super::names::Names;
 use super::refusals::Refusals;
 use super::unix::UnixSockets;
+use crate::requests::{self, Requests};
 
 /// Names that are looked up at a time: each takes a thread while the host's resolver waits.
 const MOST_LOOK_UPS: usize = 32;
+
+/// Callers that wait for a connection at a time: each takes a descriptor of the launcher's, which needs some of them to
+/// see what the program has.
+const MOST_WAITING: usize = 512;
+
+/// How often to see whether a caller still waits: the kernel tells nobody that it was killed.
+const LOOK: Duration = Duration::from_millis(50);
 
 const INVALID: Errno = Errno(libc::EINVAL);
 /// Where names are asked for, which is within the sandbox whatever is granted.
@@ -39,12 +50,15 @@ pub(crate) struct Broker {
     pub(super) names: RefCell<Names>,
     pub(super) look_ups: Semaphore,
     listening: RefCell<Listening>,
+    /// What carries out requests by URL, where some are granted.
+    requests: Option<Rc<Requests>>,
     unix: UnixSockets,
     pub(crate) refusals: Refusals,
 }
 
 /// Answers requests as they come. One that has to wait keeps no other waiting.
 pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
+    let waiting = Count::default();
     loop {
         let Ok(mut ready) = readiness.readable().await else { return };
         match has_request(&readiness) {
@@ -60,14 +74,20 @@ pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
             Ok(Some(request)) => {
                 let answer = match broker.at_once(&request) {
                     Ok(answer) => answer,
-                    Err(later) => {
-                        let broker = Rc::clone(&broker);
-                        tokio::task::spawn_local(async move {
-                            let answer = later.finish(&broker, &request).await;
-                            broker.listener.answer(&request, answer);
-                        });
-                        continue;
-                    }
+                    Err(later) => match waiting.one(MOST_WAITING) {
+                        Some(one) => {
+                            let broker = Rc::clone(&broker);
+                            tokio::task::spawn_local(async move {
+                                tokio::select! {
+                                    answer = later.finish(&broker, &request) => broker.listener.answer(&request, answer),
+                                    () = broker.gone(&request) => {}
+                                }
+                                drop(one);
+                            });
+                            continue;
+                        }
+                        None => Err(Errno(libc::EAGAIN)),
+                    },
                 };
                 broker.listener.answer(&request, answer);
             }
@@ -110,7 +130,12 @@ enum Later {
 type Answer = Result<Result<(), Errno>, Later>;
 
 impl Broker {
-    pub(crate) fn new(listener: Listener, policy: ExpandedPolicy) -> io::Result<Self> {
+    pub(crate) fn new(
+        listener: Listener,
+        policy: ExpandedPolicy,
+        requests: Option<Rc<Requests>>,
+        refusals: Refusals,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         Ok(Self {
             unix: UnixSockets::of(&policy),
@@ -120,7 +145,8 @@ impl Broker {
             names: RefCell::default(),
             look_ups: Semaphore::new(MOST_LOOK_UPS),
             listening: RefCell::default(),
-            refusals: Refusals::default(),
+            requests,
+            refusals,
         })
     }
 
@@ -131,6 +157,13 @@ impl Broker {
     /// Whether a name may be asked for.
     pub(super) fn resolves(&self, name: &str) -> bool {
         resolves(&self.policy, name)
+    }
+
+    /// Waits until the caller does not wait any more.
+    async fn gone(&self, request: &confine::Request) {
+        while self.listener.is_waiting(request) {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     fn at_once(&self, request: &confine::Request) -> Answer {
@@ -192,6 +225,9 @@ impl Broker {
             // Datagrams stay within the sandbox, wherever they are sent.
             (Address::Internet(_) | Address::Unspecified, false) => Ok(confine::connect(socket.as_fd(), &bytes)),
             (Address::Internet(to), true) => self.connect_stream(request, socket, &bytes, to),
+            (Address::Path(path), true) if path == Path::new(requests::PLACE) => {
+                Ok(self.connect_requests(request, &socket))
+            }
             (Address::Path(path), true) => Ok(self.connect_unix(&socket, &path)),
             (Address::Unspecified, true) | (Address::Path(_) | Address::Other, _) => Ok(Err(Errno::EACCES)),
         }
@@ -249,7 +285,7 @@ impl Broker {
     /// Where on the host a connection to a loopback address goes that nobody inside takes.
     fn outside(&self, to: SocketAddr) -> Option<SocketAddr> {
         let asked = policy::Request::Net { host: to.ip().to_string(), port: to.port() };
-        let decision = decide(&self.policy, &asked);
+        let decision = reaches(&self.policy, &to.ip().to_string(), to.port(), to.ip());
         if decision.allowed || self.listening.borrow().is_own(to) {
             return Some(to);
         }
@@ -301,6 +337,17 @@ impl Broker {
         }
         let close_on_exec = self.listener.closes_on_exec(request);
         Ok(self.listener.replace(request, &socket.into(), close_on_exec).and(answer))
+    }
+
+    /// Puts a connection to the launcher in the place of the program's socket.
+    fn connect_requests(&self, request: &confine::Request, like: &OwnedFd) -> Result<(), Errno> {
+        let requests = self.requests.as_ref().ok_or(Errno::EACCES)?;
+        let (ours, theirs) = UnixStream::pair().map_err(errno)?;
+        theirs.set_nonblocking(SockRef::from(like).nonblocking().unwrap_or(true)).map_err(errno)?;
+        ours.set_nonblocking(true).map_err(errno)?;
+        let ours = tokio::net::UnixStream::from_std(ours).map_err(errno)?;
+        requests.serve(ours).ok_or(Errno(libc::EAGAIN))?;
+        self.listener.replace(request, &theirs.into(), self.listener.closes_on_exec(request))
     }
 }
 

@@ -1,7 +1,6 @@
 //! What the sandbox asks for names: granted ones have stand-ins, all others do not exist, and nobody else is asked.
 //! A question that goes nowhere cannot carry anything out.
 
-use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::OwnedFd;
@@ -15,7 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::broker::Broker;
+use super::count::Count;
 use super::names::Host;
+use crate::count::Count;
 
 /// How long an answer holds, in seconds. The address behind a stand-in is the one of when it was asked for.
 const TTL: u32 = 5;
@@ -39,30 +40,6 @@ pub(crate) fn socket(datagrams: OwnedFd) -> io::Result<UdpSocket> {
 
 pub(crate) fn listener(connections: OwnedFd) -> io::Result<TcpListener> {
     TcpListener::from_std(connections.into())
-}
-
-/// How many of something there are.
-#[derive(Clone, Default)]
-struct Count(Rc<Cell<usize>>);
-
-/// One of those that are counted.
-struct Counted(Rc<Cell<usize>>);
-
-impl Count {
-    /// One more, unless there are `most`.
-    fn one(&self, most: usize) -> Option<Counted> {
-        let count = self.0.get();
-        (count < most).then(|| {
-            self.0.set(count + 1);
-            Counted(Rc::clone(&self.0))
-        })
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
-    }
 }
 
 /// Answers datagrams. One more question than are answered at a time is lost, as datagrams are.
