@@ -18,11 +18,11 @@ use tokio::net::TcpSocket;
 use tokio::sync::Semaphore;
 
 use super::address::Address;
-use super::count::Count;
 use super::listening::{Listening, errno};
 use super::names::Names;
 use super::refusals::Refusals;
 use super::unix::UnixSockets;
+use crate::count::Count;
 use crate::requests::{self, Requests};
 
 /// Names that are looked up at a time: each takes a thread while the host's resolver waits.

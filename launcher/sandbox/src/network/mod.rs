@@ -7,7 +7,6 @@
 
 mod address;
 mod broker;
-mod count;
 mod listening;
 mod name_server;
 mod names;

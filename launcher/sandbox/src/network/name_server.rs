@@ -14,7 +14,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::broker::Broker;
-use super::count::Count;
 use super::names::Host;
 use crate::count::Count;
 
