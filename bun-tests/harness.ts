@@ -44,6 +44,9 @@ export interface Grants {
   denyRead?: string[];
   denyWrite?: string[];
   workers?: number;
+  /** Hosts and ports, as the launcher writes them into the table. */
+  net?: string[];
+  listen?: string[];
 }
 
 /** How a program ended. */
@@ -64,6 +67,10 @@ export interface Frame {
 export function policyOf(grants: Grants): PreloadTable {
   const paths = (key: string, list: string[] = []) =>
     list.map((path) => ({ path, rule: `${key} ${JSON.stringify(path)} (test.json:1:1)` }));
+  const patterns = (key: string, list: string[] = []) => ({
+    allow: list.map((pattern) => ({ pattern, rule: `${key} ${JSON.stringify(pattern)} (test.json:1:1)` })),
+    deny: [],
+  });
   const none = () => ({ allow: [], deny: [] });
   return {
     read: { allow: paths("allow.read", grants.read), deny: paths("deny.read", grants.denyRead) },
@@ -71,8 +78,8 @@ export function policyOf(grants: Grants): PreloadTable {
     import: none(),
     env: none(),
     sys: none(),
-    net: none(),
-    listen: none(),
+    net: patterns("allow.net", grants.net),
+    listen: patterns("allow.listen", grants.listen),
     fetch: none(),
     run: none(),
     host: none(),
@@ -115,9 +122,14 @@ export async function runGuarded(
     call: null,
     context: null,
     mentions: MENTIONS,
-    asks: { modules: true, require: true, promises: true, bun: true, web: true },
+    asks: { modules: true, require: true, promises: true, bun: true, web: true, sockets: true },
     freeze: false,
-    grants: { net: false, listen: false, run: false, workers: (grants.workers ?? 0) > 0 },
+    grants: {
+      net: grants.net !== undefined,
+      listen: grants.listen !== undefined,
+      run: false,
+      workers: (grants.workers ?? 0) > 0,
+    },
     env_hide: Object.keys(ENV),
     details: JSON.stringify(details),
     ...settings,

@@ -16,6 +16,8 @@ const DECIDED_HERE: readonly string[] = [
   "workers",
   "ffi",
   "run",
+  "net",
+  "listen",
   "eval",
   "wasm",
 ];

@@ -4,6 +4,7 @@ import { late } from "./late.ts";
 import { lateOthers } from "./late-others.ts";
 import { apply, defineLazily, enumerableKeys, indexOf, startsWith, substring } from "./primordials.ts";
 import type { Asks } from "./table.ts";
+import { table } from "./table.ts";
 
 const { getBuiltinModule } = process;
 let asked: Asks;
@@ -102,15 +103,20 @@ function guardRequireCache(): void {
   const names = enumerableKeys(GUARDS);
   for (let index = 0; index < names.length; index++) {
     const id = names[index]!;
-    const guard = GUARDS[id]!;
     const name = startsWith(id, "node:") && id !== "node:sqlite" ? substring(id, "node:".length) : id;
-    cache[name] = {
-      get exports(): unknown {
-        guard();
-        return load(name);
-      },
-    };
+    guardCached(cache, name, GUARDS[id]!);
   }
+  // Where programs can be started, a package that asks for a narrower sandbox must not be handed a function without one.
+  if (table.grants.run) guardCached(cache, "child_process", () => tame("node:child_process"));
+}
+
+function guardCached(cache: Record<string, unknown>, name: string, guard: () => void): void {
+  cache[name] = {
+    get exports(): unknown {
+      guard();
+      return load(name);
+    },
+  };
 }
 
 function guardGetBuiltinModule(): void {

@@ -2,6 +2,7 @@
 // run the cases of launcher/policy/cases/decisions.json.
 import type { PathRow, Permission, PreloadTable } from "./generated/policy.ts";
 import { PROGRAM_FOLDERS, PROTECTED_WRITES, SECRET_PATTERNS } from "./generated/policy.ts";
+import { lateOthers } from "./late-others.ts";
 import { folderOf, isWithin } from "./paths.ts";
 import { indexOf, numberFrom, startsWith, substring } from "./primordials.ts";
 
@@ -24,7 +25,7 @@ export function grantsAny(policy: PreloadTable, permission: Listed): boolean {
 
 /**
  * Whether a policy lets the program do something. Paths are absolute; the number of workers is a decimal text.
- * Networks and modules are judged by the launcher and the kernel: what is not granted here is refused.
+ * URLs and modules are judged by the launcher and the kernel: what is not granted here is refused.
  */
 export function decide(policy: PreloadTable, permission: Permission, resource: string | null): Verdict {
   switch (permission) {
@@ -43,6 +44,9 @@ export function decide(policy: PreloadTable, permission: Permission, resource: s
       return decideLibrary(policy, resource);
     case "run":
       return decideProgram(policy, resource ?? "");
+    case "net":
+    case "listen":
+      return lateOthers().decideAddress(policy[permission], resource ?? "");
     case "eval":
     case "wasm":
       return policy[permission];

@@ -5,7 +5,7 @@ import { MAX_RESOURCE_LENGTH, reportFailure } from "./denials.ts";
 import type { Denial } from "./error.ts";
 import { denialOf } from "./error.ts";
 import { explain, fixFor } from "./explain.ts";
-import { bigIntToString, numberToString, substring, symbolToString } from "./primordials.ts";
+import { bigIntToString, isArray, numberToString, substring, symbolToString } from "./primordials.ts";
 import { quote } from "./quote.ts";
 import type { Cause } from "./native-failure.ts";
 import { causeOf } from "./native-failure.ts";
@@ -39,17 +39,29 @@ function describeDenial({ permission, resource, rule, fix }: Denial): string {
 
 /** What the policy has to do with an error that it did not make. */
 function describeCause(thrown: object): string {
-  const cause = causeOf((name) => textField(thrown, name)) ?? causeOfCommand(thrown);
+  const cause = causeOf((name) => textField(thrown, name)) ?? causeOfFirst(thrown) ?? causeOfCommand(thrown);
   if (cause === null) return "";
   if ("limit" in cause) return `,"limit":"${cause.limit}"`;
   if ("call" in cause) return `,"call":"${cause.call}"`;
-  reportFailure(cause.denial, thrown);
+  // Without a resource it is the launcher that refused, and knows what.
+  if (cause.denial.resource !== null) reportFailure(cause.denial, thrown);
   return describeDenial(cause.denial);
 }
 
 function causeOfCommand(thrown: object): Cause | null {
   const denial = refusedCommand(thrown);
   return denial === null ? null : { denial };
+}
+
+/** The same for the first of several errors: a host may have more than one address. */
+function causeOfFirst(thrown: object): Cause | null {
+  try {
+    const { errors } = thrown as { errors?: unknown };
+    const first: unknown = isArray(errors) ? errors[0] : null;
+    return typeof first === "object" && first !== null ? causeOf((name) => textField(first, name)) : null;
+  } catch {
+    return null;
+  }
 }
 
 /** JavaScriptCore's own refusal of `eval` and its like, with what the policy says about it. */

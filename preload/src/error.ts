@@ -35,13 +35,18 @@ export function refusal(permission: Permission, resource: string | null, site: S
   if (verdict.allowed) return null;
   const { rule } = verdict;
   const denial: Denial = { permission, resource, rule, fix: fixFor(permission, resource, rule) };
+  return deny(denial, explain(permission, resource, rule), site);
+}
+
+/** The error for a refused act, already reported to the launcher. */
+export function deny(denial: Denial, message: string, site: Site): SecurityError {
   // Not `new SecurityError`: `super()` would run whatever the program made the parent of the class.
-  const error = new NativeError(explain(permission, resource, rule)) as SecurityError;
+  const error = new NativeError(message) as SecurityError;
   setPrototypeOf(error, prototype);
   defineValue(error, "code", "ERR_ACCESS_DENIED", true);
-  defineValue(error, "permission", permission, true);
-  defineValue(error, "resource", resource, true);
-  defineValue(error, "rule", rule, true);
+  defineValue(error, "permission", denial.permission, true);
+  defineValue(error, "resource", denial.resource, true);
+  defineValue(error, "rule", denial.rule, true);
   defineValue(error, "fix", denial.fix, true);
   defineValue(error, "docs", ACCESS_DENIED_PAGE, true);
   weakMapSet(denials, error, denial);

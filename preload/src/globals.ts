@@ -4,17 +4,19 @@
 // call costs some 5 µs at every start.
 import { late } from "./late.ts";
 import { lateOthers } from "./late-others.ts";
-import { defineValue } from "./primordials.ts";
+import type { SpawnSync } from "./narrow.ts";
+import { apply, defineValue } from "./primordials.ts";
 import { block, blocked, guard, guardClass, type Check } from "./stub.ts";
 import type { Asks } from "./table.ts";
 import { table } from "./table.ts";
 
-const refuseUrl: Check = (args, site) => lateOthers().refuseUrl(args, site);
+const checkUrl: Check = (args, site) => lateOthers().checkUrl(args, site);
 
 /** Puts the stubs in place that the program can ask for, and hides the launcher's own variables. */
 export function tameGlobals(asks: Asks): void {
-  if (asks.bun) tameBun();
-  if (asks.web && !table.grants.net) tameWeb();
+  const hasNetwork = table.grants.net || table.grants.listen;
+  if (asks.bun) tameBun(hasNetwork);
+  if (asks.web) tameWeb(hasNetwork, asks.sockets);
   // Reading the class makes it: it is only done where it can be used.
   if (table.grants.workers)
     guardClass(globalThis, "Worker", "Worker", (args, site) => lateOthers().checkWorker(args, site));
@@ -26,7 +28,7 @@ export function tameGlobals(asks: Asks): void {
   for (let index = 0; index < hidden.length; index++) delete env[hidden[index]!];
 }
 
-function tameBun(): void {
+function tameBun(hasNetwork: boolean): void {
   const { grants } = table;
   guard(Bun, "write", "Bun.write", "reject", (args, site) => late().checkWrite(args, site));
   guard(Bun, "mmap", "Bun.mmap", "throw", (args, site) => late().checkMap(args, site));
@@ -36,7 +38,8 @@ function tameBun(): void {
   (Bun as { file: unknown }).file = file;
 
   if (grants.run) {
-    const check: Check = (args, site) => lateOthers().checkCommand(args, site);
+    const { spawnSync } = Bun as unknown as { spawnSync: SpawnSync };
+    const check: Check = (args, site) => lateOthers().checkCommand(args, site, spawnSync);
     guard(Bun, "spawn", "Bun.spawn", "throw", check);
     guard(Bun, "spawnSync", "Bun.spawnSync", "throw", check);
   } else {
@@ -48,26 +51,44 @@ function tameBun(): void {
     block(Bun, "Terminal", "Bun.Terminal", "throw", refuse);
     block(Bun, "cron", "Bun.cron", "throw", refuse);
   }
-  if (!grants.listen) {
-    const refuse: Check = (args, site) => lateOthers().refuseServer(args, site);
-    // node:net, http, https, http2, tls and dgram listen through these.
-    block(Bun, "serve", "Bun.serve", "throw", refuse);
-    block(Bun, "listen", "Bun.listen", "throw", refuse);
-  }
-  if (!grants.net) {
-    const refuse: Check = (args, site) => lateOthers().refuseConnection(args, site);
-    block(Bun, "connect", "Bun.connect", "reject", refuse);
-    block(Bun, "udpSocket", "Bun.udpSocket", "reject", refuse);
-  }
+  tameSockets(hasNetwork);
 }
 
-function tameWeb(): void {
+/** node:net, http, https, http2, tls and dgram listen and connect through these. */
+function tameSockets(hasNetwork: boolean): void {
+  // Where there is no network, they are not even read.
+  const put = hasNetwork ? guard : block;
+  const server: Check = (args, site) => lateOthers().checkServer(args, site);
+  put(Bun, "serve", "Bun.serve", "throw", server);
+  put(Bun, "listen", "Bun.listen", "throw", server);
+  const socket: Check = (args, site) => lateOthers().checkSocket(args, site);
+  put(Bun, "connect", "Bun.connect", "reject", socket);
+  put(Bun, "udpSocket", "Bun.udpSocket", "reject", socket);
+}
+
+function tameWeb(hasNetwork: boolean, hasSockets: boolean): void {
+  const { fetch } = globalThis;
   guard(globalThis, "fetch", "fetch", "reject", (args, site) => lateOthers().checkFetch(args, site));
-  defineValue(globalThis.fetch, "preconnect", blocked("fetch.preconnect", "throw", refuseUrl), true);
-  block(globalThis, "WebSocket", "WebSocket", "throw", refuseUrl);
+  const preconnect = hasNetwork ? guardedPreconnect(fetch) : blocked("fetch.preconnect", "throw", checkUrl);
+  defineValue(globalThis.fetch, "preconnect", preconnect, true);
+  // Reading the class makes it: it is only done where it can be used.
+  if (!hasNetwork) block(globalThis, "WebSocket", "WebSocket", "throw", checkUrl);
+  else if (hasSockets)
+    guardClass(globalThis, "WebSocket", "WebSocket", (args, site) => lateOthers().checkWebSocket(args, site));
+  else return;
   const states = globalThis.WebSocket as unknown as Record<string, number>;
   states["CONNECTING"] = 0;
   states["OPEN"] = 1;
   states["CLOSING"] = 2;
   states["CLOSED"] = 3;
+}
+
+function guardedPreconnect(fetch: { preconnect: Function }): (...args: unknown[]) => unknown {
+  const preconnect = (...args: unknown[]): unknown => {
+    const error = checkUrl(args, site, undefined);
+    if (error !== null) throw error;
+    return apply(fetch.preconnect, fetch, args);
+  };
+  const site = { api: "fetch.preconnect", entry: preconnect };
+  return preconnect;
 }

@@ -17,6 +17,7 @@ export const weakMapGet = uncurry(WeakMap.prototype.get);
 export const weakMapSet = uncurry(WeakMap.prototype.set);
 export const mapGet = uncurry(Map.prototype.get);
 export const mapSet = uncurry(Map.prototype.set);
+export const toLowerCase = uncurry(String.prototype.toLowerCase);
 const { queueMicrotask } = globalThis;
 
 /** Calls back when the current code has ended. Not `process.nextTick`: reading that property alone takes 1 ms. */

@@ -12,7 +12,7 @@ import { table } from "./table.ts";
 // What the launcher read is the program's own text: a worker runs another one.
 const asks = isMainThread
   ? table.asks
-  : { modules: true, require: true, promises: true, bun: true, web: true };
+  : { modules: true, require: true, promises: true, bun: true, web: true, sockets: true };
 
 if (table.hello) hello();
 tameGlobals(asks);

@@ -23,14 +23,9 @@ const TAMES: Readonly<Record<string, () => void>> = {
   SQL: () => (bun["SQL"] = tameSql(bun["SQL"])),
   sql: () => (bun["sql"] = tameClient(bun["sql"], "sql")),
   postgres: () => (bun["postgres"] = tameClient(bun["postgres"], "postgres")),
-};
-
-/** The same for what only reaches a network. */
-const NETWORK_TAMES: Readonly<Record<string, () => void>> = {
-  __proto__: null as never,
   dns: () => tameLookups(bun["dns"], "Bun.dns.", "reject"),
   redis: () => tameRedis(Bun, bun["redis"]),
-  s3: () => tameS3(bun["S3Client"], bun["s3"]),
+  s3: () => tameS3(Bun, bun["s3"]),
 };
 /** Two names for what is guarded at once. */
 const SAME: Readonly<Record<string, string>> = {
@@ -49,7 +44,6 @@ export function tameMentioned(): void {
     done[name] = true;
     try {
       if (!(name === "$" && grants.run)) TAMES[name]?.();
-      if (!grants.net) NETWORK_TAMES[name]?.();
       tameRare(name);
     } catch {
       // A property that cannot be guarded in this Bun: the kernel refuses in its own words. No reason not to start.

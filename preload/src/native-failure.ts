@@ -5,9 +5,10 @@ import type { Denial } from "./error.ts";
 import { mayAccess } from "./file-access.ts";
 import { fixFor } from "./explain.ts";
 import type { Permission } from "./generated/policy.ts";
+import { lateOthers } from "./late-others.ts";
 import { absolute, folderOf } from "./paths.ts";
 import { indexOf, startsWith, substring } from "./primordials.ts";
-import { details } from "./table.ts";
+import { details, table } from "./table.ts";
 
 /** What an error came from. */
 export type Cause =
@@ -62,8 +63,15 @@ export function causeOf(field: Field): Cause | null {
   const code = field("code");
   const syscall = field("syscall");
   switch (code) {
+    case "ENOTFOUND":
+    case "ECONNREFUSED":
+      return causeOfConnection(code, field) ?? null;
+    case "EACCES": {
+      const cause = causeOfConnection(code, field);
+      if (cause !== undefined) return cause;
+      return causeOfPath(code, syscall, field) ?? causeOfCall(code, syscall);
+    }
     case "ENOENT":
-    case "EACCES":
     case "EPERM":
     case "EROFS":
       return causeOfPath(code, syscall, field) ?? causeOfCall(code, syscall);
@@ -83,6 +91,14 @@ export function causeOf(field: Field): Cause | null {
       return limit === undefined ? null : { limit };
     }
   }
+}
+
+/** `undefined`: it is no connection that failed, or there is no network. */
+function causeOfConnection(code: string, field: Field): Cause | null | undefined {
+  const { net, listen } = table.grants;
+  const address = net || listen ? lateOthers().refusedDestination(code, field) : undefined;
+  if (address === null || address === undefined) return address;
+  return refused("net", address === "unknown" ? null : address);
 }
 
 function causeOfPath(code: string, syscall: string | null, field: Field): Cause | null {
@@ -175,7 +191,7 @@ function causeOfRange(field: Field): Cause | null {
     : null;
 }
 
-function refused(permission: Permission, resource: string): Cause {
+function refused(permission: Permission, resource: string | null): Cause {
   const { rule } = decide(details().policy, permission, resource);
   return { denial: { permission, resource, rule, fix: fixFor(permission, resource, rule) } };
 }

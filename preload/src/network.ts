@@ -1,10 +1,22 @@
-// Refusals of sockets, servers and URLs. What stays inside the process (data:, blob:) passes.
+// Refusals of sockets, servers and URLs. What stays inside the process (data:, blob:) passes, and so does what stays
+// inside a sandbox that has a network of its own.
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { pathIn, refusedAccess } from "./file-access.ts";
+import type { Address } from "./hosts.ts";
+import { isLoopback, isUnspecified, sharesPrefix } from "./hosts.ts";
 import { NativeURL } from "./late-primordials.ts";
-import { apply, getOwnPropertyDescriptor, indexOf, numberToString, stringValue } from "./primordials.ts";
+import { decideAddress, grantsSomeAddress, hasPort, isSocketFile, parsePlace } from "./net-rules.ts";
+import {
+  apply,
+  getOwnPropertyDescriptor,
+  indexOf,
+  numberFrom,
+  numberToString,
+  stringValue,
+} from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
+import { details, table } from "./table.ts";
 
 const NativeRequest = Request;
 const hostnameOf = urlGetter("hostname");
@@ -13,20 +25,107 @@ const portOf = urlGetter("port");
 const protocolOf = urlGetter("protocol");
 const readRequestUrl = getOwnPropertyDescriptor(NativeRequest.prototype, "url")!.get!;
 
-/** The refusal of a socket described by an options object. */
-export function refuseConnection(args: unknown[], site: Site): SecurityError | null {
-  return refusal("net", addressOf(args[0], site.api === "Bun.connect" ? "localhost" : "0.0.0.0", 0), site);
+/** Whether the sandbox has a network of its own. There the launcher answers, and guards only say it sooner. */
+export const hasNetwork = table.grants.net || table.grants.listen;
+
+/** Addresses that the launcher makes up for names (`STAND_INS` in launcher/sandbox/src/network/names.rs). */
+const STAND_INS: Address = [198, 18, 0, 0];
+const STAND_INS_BITS = 15;
+/** By which Bun finds a proxy for every request. */
+const PROXY_VARIABLES = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"];
+
+/** Whether a connection to `host:port` is granted, or can lead nowhere else than to the program itself. */
+export function mayConnect(address: string): boolean {
+  if (decideAddress(details().policy.net, address).allowed) return true;
+  if (!hasNetwork) return false;
+  const place = parsePlace(address);
+  // A port that is none: the API says so itself.
+  if (place === null) return !isSocketFile(address) && !hasPort(address);
+  return isLoopback(place.host) || isUnspecified(place.host) || isStandIn(place.host);
 }
 
-/** The refusal of a server described by an options object. */
-export function refuseServer(args: unknown[], site: Site): SecurityError | null {
-  return refusal("listen", addressOf(args[0], "0.0.0.0", site.api === "Bun.serve" ? 3000 : 0), site);
+/** Whether an address stands for a name that the program has asked for: the launcher knows which. */
+export function isStandIn(host: Address | string): boolean {
+  return typeof host !== "string" && sharesPrefix(host, STAND_INS, STAND_INS_BITS);
 }
 
-/** The refusal of what a URL leads to. */
-export function refuseUrl(args: unknown[], site: Site): SecurityError | null {
+/** The error for connecting to `host:port`; `null` if that is allowed, or if there is none. */
+export function refusedConnection(address: string | null, site: Site): SecurityError | null {
+  if (address === null ? hasNetwork : mayConnect(address)) return null;
+  return refusal("net", address, site);
+}
+
+/** The error for listening at `host:port`; `null` if that is allowed, or nobody outside can connect to it. */
+export function refusedListening(address: string, site: Site): SecurityError | null {
+  if (hasNetwork) {
+    const place = parsePlace(address);
+    const { listen } = details().policy;
+    const staysInside =
+      place === null
+        ? !isSocketFile(address) && !hasPort(address)
+        : (place.port === 0 && !isSocketFile(address)) ||
+          isLoopback(place.host) ||
+          grantsSomeAddress(listen, place);
+    if (staysInside) return null;
+  }
+  return refusal("listen", address, site);
+}
+
+/** Checks a socket described by an options object. */
+export function checkSocket(args: unknown[], site: Site): SecurityError | null {
+  return site.api === "Bun.connect"
+    ? refusedConnection(addressOf(args[0], "localhost", 0), site)
+    : checkDatagrams(args, site);
+}
+
+/** In a network of its own, only where datagrams go is of interest. */
+function checkDatagrams(args: unknown[], site: Site): SecurityError | null {
+  const options = (args[0] ?? {}) as { connect?: unknown };
+  if (!hasNetwork) return refusal("net", addressOf(options, "0.0.0.0", 0), site);
+  const { connect } = options;
+  return typeof connect === "object" && connect !== null
+    ? refusedConnection(addressOf(connect, "localhost", 0), site)
+    : null;
+}
+
+/** Checks a server described by an options object. */
+export function checkServer(args: unknown[], site: Site): SecurityError | null {
+  return refusedListening(addressOf(args[0], "0.0.0.0", site.api === "Bun.serve" ? usualPort() : 0), site);
+}
+
+function usualPort(): number {
+  const { BUN_PORT, PORT, NODE_PORT } = process.env;
+  return numberFrom(BUN_PORT ?? PORT ?? NODE_PORT ?? 3000);
+}
+
+/** Checks what a URL leads to, or the proxy that is asked instead. */
+export function checkUrl(args: unknown[], site: Site): SecurityError | null {
   const url = parse(args[0]);
-  return refusal("net", url === null ? null : destination(url), site);
+  return refusedUrl(url, args[1], site);
+}
+
+/** Checks what a WebSocket is to connect to. */
+export function checkWebSocket(args: unknown[], site: Site): undefined {
+  const error = checkUrl(args, site);
+  if (error !== null) throw error;
+}
+
+function refusedUrl(url: URL | null, options: unknown, site: Site): SecurityError | null {
+  const address = url === null ? null : destination(url);
+  if (!hasNetwork || address === null) return refusedConnection(address, site);
+  const { proxy, unix } = (typeof options === "object" && options !== null ? options : {}) as Record<
+    string,
+    unknown
+  >;
+  if (typeof unix === "string") return refusedConnection("unix:" + unix, site);
+  if (proxy) return refusedConnection(destinationOfUrl((proxy as { url?: unknown }).url ?? proxy), site);
+  return mayConnect(address) || hasProxy() ? null : refusal("net", address, site);
+}
+
+function hasProxy(): boolean {
+  const { env } = process;
+  for (let index = 0; index < PROXY_VARIABLES.length; index++) if (env[PROXY_VARIABLES[index]!]) return true;
+  return false;
 }
 
 /** `host:port` of a URL, or `null` where the argument is none. */
@@ -42,7 +141,9 @@ export function checkFetch(args: unknown[], site: Site): SecurityError | null {
   if (url === null) return null;
   const protocol = protocolOf(url);
   if (protocol === "data:" || protocol === "blob:") return null;
-  if (protocol !== "file:") return refusal("net", destination(url), site);
+  // The host of such a file is the client's to know.
+  if (protocol === "s3:" && hasNetwork) return null;
+  if (protocol !== "file:") return refusedUrl(url, args[1], site);
   const path = pathIn(url);
   return path === null ? null : refusedAccess("read", path, site);
 }

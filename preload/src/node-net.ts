@@ -3,15 +3,18 @@ import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { guard, guardClass, replace } from "./guard.ts";
 import { callLater } from "./late-primordials.ts";
-import { addressOf, destinationOfUrl } from "./network.ts";
+import { isLoopback, LOCALHOST, parseHost } from "./hosts.ts";
+import { grantsSomePort } from "./net-rules.ts";
+import { addressOf, destinationOfUrl, hasNetwork, isStandIn, refusedConnection } from "./network.ts";
 import { apply, isArray, numberFrom, ownKeys, startsWith } from "./primordials.ts";
+import { details } from "./table.ts";
 
 /** Guards node:net: a refused connection fails like any other, with an `error` event. */
 export function tameNet(net: { Socket: { prototype: object } }): void {
   replace(net.Socket.prototype, "connect", (native) => {
     const { connect } = {
       connect(this: { destroy(error: Error): void }, ...args: unknown[]): unknown {
-        const error = refusal("net", destinationOf(args), site);
+        const error = refusedConnection(destinationOf(args), site);
         if (error === null) return apply(native, this, args);
         callLater(() => this.destroy(error));
         return this;
@@ -28,7 +31,7 @@ export function tameRequests(module: object, api: string, port: number): void {
     replace(module, name, (native) => {
       const { request } = {
         request(this: unknown, ...args: unknown[]): unknown {
-          const error = refusal("net", requestedOf(args, port), site);
+          const error = refusedRequest(args, port, site);
           const made = apply(native, this, args) as { destroy(error: Error): void };
           if (error !== null) made.destroy(error);
           return made;
@@ -40,22 +43,32 @@ export function tameRequests(module: object, api: string, port: number): void {
   }
   if (api === "http")
     guardClass(module, "ClientRequest", "http.", (args, site) => {
-      const error = refusal("net", requestedOf(args, port), site);
+      const error = refusedRequest(args, port, site);
       return (made) => {
         if (error !== null) (made as { destroy(error: Error): void }).destroy(error);
       };
     });
 }
 
-/** Where `request(url, options)` or `request(options)` goes. */
-function requestedOf(args: unknown[], port: number): string {
+/** The error for `request(url, options)` or `request(options)`; `null` if it is allowed. */
+function refusedRequest(args: unknown[], port: number, site: Site): Error | null {
   const address = destinationOfUrl(args[0]);
   const options = address === null ? args[0] : args[1];
-  if (address !== null && (typeof options !== "object" || options === null)) return address;
+  if (address !== null && (typeof options !== "object" || options === null))
+    return refusedConnection(address, site);
   // `path` is of the URL here, not of a socket.
-  const { socketPath, hostname, host, port: given } = (options ?? {}) as Record<string, unknown>;
-  if (typeof socketPath === "string") return "unix:" + socketPath;
-  return address ?? addressOf({ hostname, host, port: given }, "localhost", port);
+  const {
+    socketPath,
+    hostname,
+    host,
+    port: given,
+    agent,
+    createConnection,
+  } = (options ?? {}) as Record<string, unknown>;
+  // Where these connect to is theirs to know, and may be a proxy.
+  if (hasNetwork && (agent || createConnection)) return null;
+  if (typeof socketPath === "string") return refusedConnection("unix:" + socketPath, site);
+  return refusedConnection(address ?? addressOf({ hostname, host, port: given }, "localhost", port), site);
 }
 
 /** Guards node:dns and its promises. */
@@ -78,11 +91,20 @@ export function tameLookups(owner: object, prefix: string, style: "callback" | "
     const name = names[index]!;
     if (typeof name !== "string" || !isLookup(name)) continue;
     guard(owner, name, prefix, style, (args, site) => {
-      const host = typeof args[0] === "string" ? args[0] : "localhost";
+      const host = typeof args[0] === "string" && args[0] !== "" ? args[0] : LOCALHOST;
       // Rules name a port; most look-ups are for this one.
-      return refusal("net", addressOf({ host }, host, 443), site);
+      return mayLookUp(name, host) ? null : refusal("net", addressOf({ host }, host, 443), site);
     });
   }
+}
+
+/** Whether the sandbox's name server answers: names of which some port is granted have addresses there. */
+function mayLookUp(name: string, text: string): boolean {
+  const host = hasNetwork ? parseHost(text) : null;
+  if (host === null) return false;
+  if (isLoopback(host) || isStandIn(host)) return true;
+  const isItself = typeof host !== "string" && startsWith(name, "lookup") && name !== "lookupService";
+  return isItself || grantsSomePort(details().policy.net, host);
 }
 
 function isLookup(name: string): boolean {

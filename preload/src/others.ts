@@ -1,8 +1,10 @@
 // What the early part calls for everything but files.
 export { tameMentioned } from "./mentioned.ts";
-export { checkFetch, refuseConnection, refuseServer, refuseUrl } from "./network.ts";
+export { decideAddress } from "./net-rules.ts";
+export { checkFetch, checkServer, checkSocket, checkUrl, checkWebSocket } from "./network.ts";
 export { tameDns, tameNet, tameRequests } from "./node-net.ts";
 export { tameRare } from "./rare.ts";
 export { tameBunSqlite, tameNodeSqlite } from "./sqlite.ts";
 export { checkCommand, refuseCommand, tameFfi, tameOs, tameV8 } from "./system.ts";
+export { refusedDestination } from "./unreachable.ts";
 export { checkWorker, tameWorkerThreads } from "./worker.ts";

@@ -5,7 +5,8 @@ import { denialOf, refusal } from "./error.ts";
 import { checkPath, pathIn, refusedAccess } from "./file-access.ts";
 import { guard, guardClass, replace } from "./guard.ts";
 import { callLater } from "./late-primordials.ts";
-import { addressOf, refuseUrl } from "./network.ts";
+import { handOn } from "./narrow.ts";
+import { addressOf, checkUrl, checkWebSocket, refusedConnection, refusedListening } from "./network.ts";
 import { absolute } from "./paths.ts";
 import { apply, enumerableKeys, isArray } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
@@ -35,24 +36,17 @@ const TAMES: Readonly<Record<string, (load: Load) => void>> = {
     guard(jsc, "startSamplingProfiler", "jsc.", "throw", (args, site) => checkPath("write", args, 0, site));
     guard(jsc, "startRemoteDebugger", "jsc.", "throw", refuseDebugger);
   },
-};
-
-/** The same for what only reaches a network. */
-const NETWORK_TAMES: Readonly<Record<string, (load: Load) => void>> = {
-  __proto__: null as never,
   "node:quic": (load) => {
     guard(load("node:quic"), "connect", "quic.", "reject", refuseQuic);
     guard(load("node:quic"), "listen", "quic.", "reject", (_, site) =>
-      refusal("listen", addressOf({}, "0.0.0.0", 0), site),
+      refusedListening(addressOf({}, "0.0.0.0", 0), site),
     );
   },
   "node:undici": (load) => {
     const undici = load("undici");
-    guard(undici, "fetch", "undici.", "reject", refuseUrl);
-    guard(undici, "request", "undici.", "reject", refuseUrl);
-    guardClass(undici, "WebSocket", "undici.", (args, site) => {
-      throw refuseUrl(args, site)!;
-    });
+    guard(undici, "fetch", "undici.", "reject", checkUrl);
+    guard(undici, "request", "undici.", "reject", checkUrl);
+    guardClass(undici, "WebSocket", "undici.", checkWebSocket);
   },
   "node:ws": (load) => explainEvents((load("ws") as { prototype: object }).prototype),
 };
@@ -62,16 +56,10 @@ const load = (name: string): never => process.getBuiltinModule(name) as never;
 
 /** Guards a module, or the members of `process`, if `name` is one of them. */
 export function tameRare(name: string): void {
-  const id =
-    MEMBERS.indexOf(name) >= 0
-      ? "node:process"
-      : (TAMES[name] ?? NETWORK_TAMES[name])
-        ? name
-        : `node:${name}`;
+  const id = MEMBERS.indexOf(name) >= 0 ? "node:process" : TAMES[name] === undefined ? `node:${name}` : name;
   if (done[id]) return;
   done[id] = true;
   TAMES[id]?.(load);
-  if (!table.grants.net) NETWORK_TAMES[id]?.(load);
 }
 
 function tameProcess(): void {
@@ -85,7 +73,10 @@ function tameProcess(): void {
 
 /** A program that cannot be started is told by an event. */
 function tameChildProcesses(load: Load): void {
-  if (table.grants.run) return;
+  if (table.grants.run) {
+    handOn(load("child_process"));
+    return;
+  }
   const { ChildProcess } = load("child_process") as { ChildProcess: { prototype: object } };
   replace(ChildProcess.prototype, "spawn", (native) => {
     const { spawn } = {
@@ -112,7 +103,7 @@ function explainEvents(prototype: object): void {
     const { emit } = {
       emit(this: { url: unknown }, event: unknown, failure: unknown, ...rest: unknown[]): unknown {
         const failed = event === "error" && (failure as { syscall?: unknown } | null)?.syscall === "connect";
-        const told = failed ? refuseUrl([this.url], site) : failure;
+        const told = (failed ? checkUrl([this.url], site) : null) ?? failure;
         return apply(native, this, [event, told, ...rest]);
       },
     };
@@ -122,16 +113,16 @@ function explainEvents(prototype: object): void {
 }
 
 function refuseInspector(args: unknown[], site: Site): SecurityError | null {
-  return refusal("listen", addressOf({ port: args[0], host: args[1] }, "127.0.0.1", 9229), site);
+  return refusedListening(addressOf({ port: args[0], host: args[1] }, "127.0.0.1", 9229), site);
 }
 
 function refuseDebugger(args: unknown[], site: Site): SecurityError | null {
-  return refusal("listen", addressOf({ host: args[0], port: args[1] }, "127.0.0.1", 2230), site);
+  return refusedListening(addressOf({ host: args[0], port: args[1] }, "127.0.0.1", 2230), site);
 }
 
 function refuseQuic(args: unknown[], site: Site): SecurityError | null {
   const address = typeof args[0] === "string" ? args[0] : addressOf(args[0], "localhost", 443);
-  return refusal("net", address, site);
+  return refusedConnection(address, site);
 }
 
 /** The folders that a WebAssembly program is to see. */

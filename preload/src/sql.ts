@@ -3,10 +3,9 @@ import { deferred } from "./deferred.ts";
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { mayAccess } from "./file-access.ts";
-import { addressOf } from "./network.ts";
+import { addressOf, mayConnect, refusedConnection } from "./network.ts";
 import { absolute } from "./paths.ts";
 import { apply, construct, isArray, rejected } from "./primordials.ts";
-import { table } from "./table.ts";
 
 type Client = ((...args: unknown[]) => unknown) & { options: ClientOptions };
 interface ClientOptions {
@@ -37,13 +36,12 @@ export function tameClient(client: Client, name: string): Client {
   const { adapter, filename } = client.options;
   const isFile = adapter === "sqlite";
   const path = isFile && typeof filename === "string" && filename !== ":memory:" ? absolute(filename) : null;
-  const mayUse = isFile ? path === null || mayAccess("write", path) : table.grants.net;
-  if (mayUse) return client;
   const port = adapter === "postgres" ? 5432 : 3306;
+  const address = isFile ? null : addressOf(connection(client.options), "localhost", port);
+  const mayUse = address === null ? path === null || mayAccess("write", path) : mayConnect(address);
+  if (mayUse) return client;
   const fail = (site: Site): Error =>
-    path === null
-      ? refusal("net", addressOf(connection(client.options), "localhost", port), site)!
-      : refusal("write", path, site)!;
+    path === null ? refusedConnection(address, site)! : refusal("write", path, site)!;
   const query = (...args: unknown[]): unknown => {
     // A list or an object is a part of a query.
     if (!isArray(args[0]) || !("raw" in args[0])) return apply(client, undefined, args);

@@ -3,8 +3,10 @@ import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
 import { pathIn, refusedAccess } from "./file-access.ts";
 import { block, guard } from "./guard.ts";
+import type { SpawnSync } from "./narrow.ts";
+import { narrow, sandboxOf } from "./narrow.ts";
 import { absolute } from "./paths.ts";
-import { enumerableKeys, indexOf, isArray, NativeError, startsWith } from "./primordials.ts";
+import { enumerableKeys, indexOf, isArray, startsWith } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
 import { details } from "./table.ts";
 
@@ -17,21 +19,25 @@ export function refuseCommand(args: unknown[], site: Site): SecurityError | null
 }
 
 /** Checks a command where some programs are granted. What is no command at all, Bun refuses by itself. */
-export function checkCommand(args: unknown[], site: Site): SecurityError | null {
+export function checkCommand(args: unknown[], site: Site, spawnSync: SpawnSync): SecurityError | null {
   const first = args[0];
   const given = isArray(first) ? args[1] : first;
   const options = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>;
-  // Ignoring it would leave the child with more than was asked for.
-  if (options["sandbox"] !== undefined)
-    throw new NativeError(`${site.api}: "sandbox", a narrower policy for the child, is not available yet`);
   const command: unknown = isArray(first) ? first : options["cmd"];
   const program: unknown = isArray(command) ? command[0] : undefined;
   if (typeof program !== "string") return null;
+  const error = checkProgram(program, options["cwd"], site);
+  const sandbox = sandboxOf(options);
+  // Anything else than a policy is an error: ignoring it would leave the child with more than was asked for.
+  return error !== null || sandbox === undefined || sandbox === null
+    ? error
+    : narrow(args, sandbox, site, spawnSync);
+}
+
+function checkProgram(program: string, cwd: unknown, site: Site): SecurityError | null {
   if (indexOf(program, "/") < 0) return refusal("run", program, site);
   // Relative to another folder than this one it is the kernel's to judge.
-  return startsWith(program, "/") || options["cwd"] === undefined
-    ? refusal("run", absolute(program), site)
-    : null;
+  return startsWith(program, "/") || cwd === undefined ? refusal("run", absolute(program), site) : null;
 }
 
 /** Guards bun:ffi: all of it where nothing native is granted, else the libraries it opens. */

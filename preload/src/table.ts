@@ -38,6 +38,8 @@ export interface Asks {
   bun: boolean;
   /** The network of the web. */
   web: boolean;
+  /** `WebSocket`, where it is more than refused. */
+  sockets: boolean;
 }
 
 /**

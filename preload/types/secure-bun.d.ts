@@ -31,4 +31,26 @@ declare global {
     | undefined;
 }
 
-export {};
+/** What a child may do, in the format of a policy file: `read`, `write`, `run`, `env`, `limits` and so on. */
+export interface ChildPolicy {
+  readonly [key: string]: unknown;
+}
+
+/** A policy, the name of a preset, or the path of a policy file. It may not be wider than the program's own. */
+export type ChildSandbox = ChildPolicy | string | null | undefined;
+
+declare module "bun" {
+  namespace Spawn {
+    interface BaseOptions<In extends Writable, Out extends Readable, Err extends Readable> {
+      /** What this child may do, of what the program may. */
+      sandbox?: ChildSandbox;
+    }
+  }
+}
+
+declare module "child_process" {
+  interface ProcessEnvOptions {
+    /** What this child may do, of what the program may. */
+    sandbox?: ChildSandbox;
+  }
+}

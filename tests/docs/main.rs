@@ -47,6 +47,11 @@ fn limits() {
 }
 
 #[test]
+fn network() {
+    hold(&Page::read("docs/network.md"));
+}
+
+#[test]
 fn policy_tools() {
     hold(&Page::read("docs/policy-tools.md"));
 }

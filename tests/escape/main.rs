@@ -8,6 +8,7 @@ mod execution;
 mod files;
 mod grants;
 mod guards;
+mod narrower;
 mod policies;
 mod proc;
 mod processes;

@@ -39,6 +39,25 @@ secure-bun: warning: the sandbox is partial, as kernel.require allows: without L
 "]]);
 }
 
+/// Nothing else holds a child to less than its program.
+#[test]
+fn without_landlock_no_child_is_narrowed_and_none_is_started() {
+    let source = "
+        for (const options of [{}, { sandbox: {} }]) {
+            try { console.log(Bun.spawnSync(['sh', '-c', 'echo started'], options).stdout.toString().trim()) }
+            catch (error) { console.log(error.message) }
+        }";
+    let policy = r#"{"run": "sh", "kernel": {"require": ["user", "mnt", "ipc", "uts"]}}"#;
+    let folder = Folder::with("main.ts", source).open_to_all().file("p.json", policy);
+    let run = || folder.secure_bun(["run", "--quiet", "--policy", "p.json", "main.ts"]);
+    assert_eq!(run().prints(), "started\nstarted\n");
+    let said = run().started_by(Path::new(WITHOUT), &["landlock"]).prints();
+    assert!(
+        said.starts_with("started\nBun.spawnSync: ") && said.contains("asking the kernel for Landlock failed"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_policy_that_came_with_the_program_relaxes_nothing_until_it_is_approved() {
     let folder = Folder::with("main.ts", "console.log('it ran')").open_to_all();

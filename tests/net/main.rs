@@ -6,8 +6,10 @@ mod clients;
 mod internet;
 mod listening;
 mod names;
+mod native;
 mod refused;
 mod tls;
+mod unix;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

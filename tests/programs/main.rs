@@ -1,9 +1,12 @@
 //! Other programs: those that are granted run as they do outside, in the same sandbox; no trick runs another one; and all
 //! of them together are one tree with one end and one set of limits.
 
+#![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes the snapshots")]
+
 mod escapes;
 mod granted;
 mod javascript;
+mod narrower;
 mod spawn;
 mod tree;
 

@@ -35,9 +35,12 @@ impl Cause {
     }
 
     fn refusal(outcome: &Outcome, permission: Permission, thrown: &Thrown) -> Self {
-        let Some((refusal, words)) = refused(outcome, permission, thrown.resource.as_deref()) else {
-            return Self::default();
+        let resource = thrown.resource.as_deref();
+        let found = match (permission, resource) {
+            (Permission::Net, None) => refused_by_broker(outcome),
+            _ => refused(outcome, permission, resource),
         };
+        let Some((refusal, words)) = found else { return Self::default() };
         // The preload's own refusals say it themselves.
         let words = (thrown.code.as_deref() != Some(policy::ACCESS_DENIED)).then_some(words);
         Self { refusal: Some(refusal), limit: None, words }
@@ -65,6 +68,13 @@ fn refused(outcome: &Outcome, permission: Permission, resource: Option<&str>) ->
     }
     let words = policy::explain(&request, &decision);
     Some((described(&request, &decision), words))
+}
+
+/// A connection that failed to where the program does not know. Of several refusals it could be any.
+fn refused_by_broker(outcome: &Outcome) -> Option<(Refusal, String)> {
+    let [refused] = outcome.refusals.as_slice() else { return None };
+    let words = policy::explain(&refused.request, &refused.decision);
+    Some((described(&refused.request, &refused.decision), words))
 }
 
 /// A refusal as reports have it.

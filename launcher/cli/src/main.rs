@@ -19,6 +19,9 @@ use std::process::ExitCode;
 use args::Command;
 
 fn main() -> ExitCode {
+    if commands::narrow::is_asked_for() {
+        return commands::narrow::narrow();
+    }
     let command = match args::parse(std::env::args_os()) {
         Ok(command) => command,
         Err(stop) => return report::stop(&stop),

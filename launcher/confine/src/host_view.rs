@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::ffi::CStr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::child::{At, Outcome, Setup};
 use crate::error::{Error, Step};
@@ -32,12 +32,17 @@ pub(crate) fn start(setup: &Setup<'_>, grants: &[Grant], stack: &mut Stack) -> R
 }
 
 fn allow(setup: &Setup<'_>, grant: &Grant, index: usize) -> Outcome<()> {
+    let opened = open(grant, index)?;
+    setup.allow(Fd(opened.as_raw_fd()), grant.access, grant.kind, Step::LandlockRule(index))
+}
+
+/// The object of a grant, which must still be the one that the plan was made for.
+pub(crate) fn open(grant: &Grant, index: usize) -> Outcome<OwnedFd> {
     let opened = sys::own(sys::open_path(Fd::CWD, &grant.path).at(Step::OpenSource(index))?);
-    let object = Fd(opened.as_raw_fd());
-    if sys::file_id(object).at(Step::OpenSource(index))? != grant.object {
+    if sys::file_id(Fd(opened.as_raw_fd())).at(Step::OpenSource(index))? != grant.object {
         return Err(Errno::ESTALE).at(Step::OpenSource(index));
     }
-    setup.allow(object, grant.access, grant.kind, Step::LandlockRule(index))
+    Ok(opened)
 }
 
 fn run(setup: &Setup<'_>) -> ! {

@@ -11,6 +11,7 @@ mod init;
 mod landlock;
 mod layout;
 mod listener;
+mod narrow;
 mod plan;
 pub mod probe;
 pub mod seccomp;
@@ -21,6 +22,7 @@ mod sys;
 pub use error::{Error, Layer, Step};
 pub use landlock::{Cover, Gap, LEAST_ABI, gaps};
 pub use listener::{Act, Listener, MOST_ADDRESS_BYTES, Network, Request};
+pub use narrow::{Narrower, can_narrow, narrow};
 pub use plan::{
     Access, Bind, File, Grant, INSIDE_ID, Identity, Kind, Link, Mask, Need, Plan, ProcessLimits, Processes, Program,
     Root, Sockets, Stdio, Tmpfs, View,

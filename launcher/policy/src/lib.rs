@@ -51,6 +51,7 @@
 
 mod ceiling;
 mod chain;
+mod child;
 mod decide;
 mod diagnostic;
 mod diff;
@@ -88,6 +89,7 @@ mod within;
 
 pub use ceiling::Ceiling;
 pub use chain::{Chain, MAX_EXTENDS_DEPTH};
+pub use child::child;
 pub use decide::{Decision, Rule, decide};
 pub use diagnostic::{Colour, Diagnostic};
 pub use diff::{Change, Diff, diff, ignored};
@@ -112,7 +114,7 @@ pub use preload_table::{
 };
 pub use preset::{POLICY_SCHEMA, Preset};
 pub use program::{LibraryRule, PROGRAM_FOLDERS, ProgramRule, SANDBOX_PROGRAMS};
-pub use reach::{listening_addresses, reaches, resolves};
+pub use reach::{granted_sockets, listening_addresses, reaches, resolves, unix_request};
 pub use request::Request;
 pub use schema::{SCHEMA_FILE, json_schema};
 pub use settings::{Audit, Freeze, JsSettings, KernelSettings, Namespace, Protection, Require, TrustSettings};

@@ -2,10 +2,12 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::diagnostic::Fault;
+use crate::path::normalize;
 use crate::pattern::Pattern;
 use crate::permission::{Permission, Side};
 use crate::reach::holds_apart;
@@ -26,7 +28,12 @@ pub(crate) enum HostRule {
     Below(String),
     /// An address, or a block of them.
     Block(IpNet),
+    /// A unix socket, by its path in the file system.
+    Socket(PathBuf),
 }
+
+/// Before the path of a unix socket.
+const UNIX: &str = "unix:";
 
 /// Ports from `first` to `last`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +87,9 @@ impl NetRule {
         let lowest = u16::from(permission != Permission::Listen);
         if text.is_empty() {
             return Err(Fault::new("the address is empty"));
+        }
+        if let (Some(path), Permission::Net) = (text.strip_prefix(UNIX), permission) {
+            return Ok(Self { host: HostRule::Socket(socket(path)?), ports: Ports::ALL });
         }
         if let Some((scheme, rest)) = text.split_once("://") {
             return Err(Fault::new(format!("{text:?} is a URL, not a host and port"))
@@ -166,18 +176,30 @@ impl HostRule {
 
     pub(crate) fn speaks_of(&self, host: &HostName, side: Side) -> bool {
         match (self, host) {
+            (Self::Socket(one), HostName::Socket(other)) => one == other,
+            (Self::Socket(_), _) => false,
             (Self::Any, host) => side == Side::Deny || Self::any_means(host),
             (Self::Block(block), HostName::Address(address)) => block.contains(address),
             (Self::Name(name), HostName::Address(address)) => name == LOCALHOST && address.is_loopback(),
             (Self::Name(name), HostName::Name(host)) => name == host,
             (Self::Below(suffix), HostName::Name(host)) => is_below(host, suffix),
-            (Self::Below(_), HostName::Address(_)) => false,
+            (Self::Below(_), HostName::Address(_)) | (_, HostName::Socket(_)) => false,
             // What a name resolves to is only known later, except for this one.
             (Self::Block(block), HostName::Name(host)) => {
                 side == Side::Deny && host == LOCALHOST && LOOPBACKS.iter().any(|address| block.contains(address))
             }
         }
     }
+}
+
+/// The path of a unix socket. It is not resolved against the policy's folder: programs name such paths in full.
+fn socket(path: &str) -> Result<PathBuf, Fault> {
+    let path = Path::new(path);
+    if !path.is_absolute() || normalize(path) != path {
+        let help = "write the path in full, without . and ..: unix:/run/postgresql/.s.PGSQL.5432";
+        return Err(Fault::new(format!("{:?} is not the path of a socket", path.display().to_string())).with_help(help));
+    }
+    Ok(path.to_path_buf())
 }
 
 pub(crate) const LOCALHOST: &str = "localhost";
@@ -229,11 +251,15 @@ fn name(text: &str) -> Result<String, Fault> {
 pub(crate) enum HostName {
     Address(IpAddr),
     Name(String),
+    Socket(PathBuf),
 }
 
 impl HostName {
     /// Reads a host as a program gives it; `None` if it can be neither a name nor an address.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        if let Some(path) = text.strip_prefix(UNIX) {
+            return Some(Self::Socket(normalize(Path::new(path))));
+        }
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         match bare.parse::<IpAddr>() {
             Ok(address) => Some(Self::Address(address.to_canonical())),
@@ -246,6 +272,7 @@ impl Pattern for HostRule {
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Any, Self::Block(block)) => !holds_apart(block),
+            (Self::Any, Self::Socket(_)) => false,
             (Self::Any, _) => true,
             (Self::Below(suffix), Self::Name(name)) => is_below(name, suffix),
             (Self::Below(one), Self::Below(other)) => one == other || is_below(other, one),
@@ -260,6 +287,9 @@ impl Pattern for HostRule {
     fn meets(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Name(one), Self::Name(other)) => one == other,
+            (Self::Socket(one), Self::Socket(other)) => one == other,
+            (Self::Any, Self::Socket(_)) | (Self::Socket(_), Self::Any) => true,
+            (Self::Socket(_), _) | (_, Self::Socket(_)) => false,
             (Self::Below(suffix), Self::Name(name)) | (Self::Name(name), Self::Below(suffix)) => is_below(name, suffix),
             (Self::Block(one), Self::Block(other)) => one.contains(other) || other.contains(one),
             // Names and addresses may meet: that is known when the name is resolved.
@@ -285,6 +315,7 @@ impl fmt::Display for HostRule {
             Self::Any => out.write_str("*"),
             Self::Name(name) => out.write_str(name),
             Self::Below(suffix) => write!(out, "*.{suffix}"),
+            Self::Socket(path) => write!(out, "{UNIX}{}", path.display()),
             Self::Block(block) => {
                 let single = block.prefix_len() == block.max_prefix_len();
                 match (block, single) {
@@ -301,6 +332,9 @@ impl fmt::Display for HostRule {
 impl fmt::Display for NetRule {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.host.fmt(out)?;
+        if matches!(self.host, HostRule::Socket(_)) {
+            return Ok(());
+        }
         match self.ports {
             Ports::ALL => out.write_str(":*"),
             Ports { first, last } if first == last => write!(out, ":{first}"),

@@ -41,8 +41,11 @@ pub struct Bound {
     pub policy: Policy,
 }
 
+/// The source of the import roots that hold where no layer names any.
+pub(crate) const UNNAMED_IMPORT: &str = "default";
+
 static DEFAULT_IMPORT: LazyLock<Arc<SourceText>> =
-    LazyLock::new(|| SourceText::new("default", SourceKind::Builtin, "\"${PROJECT}\"", None));
+    LazyLock::new(|| SourceText::new(UNNAMED_IMPORT, SourceKind::Builtin, "\"${PROJECT}\"", None));
 
 impl Policy {
     /// Merges layers, the most basic first. Lists unite; of single values the last one holds, and so does a `false`

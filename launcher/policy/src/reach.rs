@@ -1,6 +1,7 @@
 //! Whether what a host's name stands for may be reached: names belong to others, who can point them anywhere.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -40,6 +41,18 @@ pub fn reaches(policy: &ExpandedPolicy, host: &str, port: u16, address: IpAddr) 
             Decision { allowed: false, fix: Some(crate::explain::fix(&request, &Rule::Reserved)), rule: Rule::Reserved }
         }
     }
+}
+
+/// The unix sockets that `policy` grants, by their paths, as far as it does not deny them.
+pub fn granted_sockets(policy: &ExpandedPolicy) -> Vec<PathBuf> {
+    let rules = policy.grants.net.allow.iter().map(|entry| &entry.value.host);
+    let paths = rules.filter_map(|host| if let HostRule::Socket(path) = host { Some(path) } else { None });
+    paths.filter(|path| decide(policy, &unix_request(path)).allowed).cloned().collect()
+}
+
+/// The request to connect to the unix socket at `path`.
+pub fn unix_request(path: &Path) -> Request {
+    Request::Net { host: format!("unix:{}", path.display()), port: 0 }
 }
 
 /// The addresses by which `allow.listen` names `port`.
@@ -137,7 +150,12 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
 impl HostRule {
     /// Whether a rule for any host means this one.
     pub(crate) fn any_means(host: &HostName) -> bool {
-        !matches!(host, HostName::Address(address) if is_apart(*address))
+        match host {
+            HostName::Name(_) => true,
+            HostName::Address(address) => !is_apart(*address),
+            // Services of the machine that trust whoever reaches them: named, or not at all.
+            HostName::Socket(_) => false,
+        }
     }
 }
 
@@ -246,6 +264,25 @@ mod tests {
         let text = r#"{"net": ["api.example.com:443"], "deny": {"net": ["1.1.1.0/24"]}}"#;
         assert_eq!(answer(text, "api.example.com", "1.1.1.1"), "deny.net \"1.1.1.0/24\" (p.json:1:51)");
         assert_eq!(answer(text, "api.example.com", "1.1.2.1"), "allowed");
+    }
+
+    #[test]
+    fn unix_sockets_are_granted_by_their_paths_alone() {
+        let text = r#"{"net": ["unix:/run/db.sock", "unix:/run/no.sock"], "deny": {"net": ["unix:/run/no.sock"]}}"#;
+        assert_eq!(granted_sockets(&policy(text)), [Path::new("/run/db.sock")]);
+        for (text, path, allowed) in [
+            (text, "/run/db.sock", true),
+            (text, "/run/../run/db.sock", true),
+            (text, "/run/db.sock2", false),
+            (text, "/run/no.sock", false),
+            (r#"{"net": true}"#, "/run/db.sock", false),
+            (r#"{"net": ["*:*", "unix:/run/db.sock"], "deny": {"net": true}}"#, "/run/db.sock", false),
+        ] {
+            let decision = decide(&policy(text), &unix_request(Path::new(path)));
+            assert_eq!(decision.allowed, allowed, "{text} {path}");
+        }
+        let decision = decide(&policy("{}"), &unix_request(Path::new("/run/db.sock")));
+        assert_eq!(decision.fix.as_deref(), Some(r#"allow.net: ["unix:/run/db.sock"]"#));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub enum Request {
     Write(PathBuf),
     /// Load a module.
     Import(PathBuf),
-    /// Connect.
+    /// Connect to a port of a host, or to `unix:` and the path of a socket (then the port is 0).
     Net { host: String, port: u16 },
     /// Accept connections.
     Listen { host: String, port: u16 },
@@ -67,13 +67,13 @@ impl Request {
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
         match self {
             Self::Read(file) | Self::Write(file) | Self::Import(file) | Self::Run(file) => Some(path(file)),
-            Self::Net { host, port } | Self::Listen { host, port } => {
-                Some(if host.contains(':') && !host.starts_with('[') {
-                    format!("[{host}]:{port}")
-                } else {
-                    format!("{host}:{port}")
-                })
-            }
+            Self::Net { host, port } | Self::Listen { host, port } => Some(if host.starts_with("unix:") {
+                host.clone()
+            } else if host.contains(':') && !host.starts_with('[') {
+                format!("[{host}]:{port}")
+            } else {
+                format!("{host}:{port}")
+            }),
             Self::Fetch { url, method } => Some(format!("{method} {url}")),
             Self::Env(name) | Self::Sys(name) | Self::Host(name) | Self::Secret(name) => Some(name.clone()),
             Self::Workers(count) => Some(count.to_string()),
@@ -88,6 +88,9 @@ impl Request {
         let text = || resource.map(str::to_owned);
         let path = || resource.map(PathBuf::from);
         let address = || {
+            if resource?.starts_with("unix:") {
+                return Some((resource?.to_owned(), 0));
+            }
             let (host, port) = resource?.rsplit_once(':')?;
             let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
             Some((bare.to_owned(), port.parse().ok()?))

@@ -311,6 +311,7 @@ fn call(search: &Search, policy: &str) -> Result<Called, Lack> {
         script: false,
         input_is_taken: true,
         output: Output::Capture,
+        launcher: None,
         denials: false,
     };
     let outcome = run(&job)?;

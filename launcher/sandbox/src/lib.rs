@@ -10,6 +10,7 @@ pub mod error;
 pub mod host;
 mod launch;
 pub mod layers;
+pub mod narrow;
 pub mod network;
 pub mod outcome;
 pub mod package;

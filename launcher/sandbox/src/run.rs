@@ -14,6 +14,7 @@ use crate::error::{Error, c_path, text};
 use crate::host::{self, Host, Search};
 use crate::launch::Launch;
 use crate::layers::Layers;
+use crate::narrow;
 use crate::outcome::Outcome;
 use crate::pipes::{Pipes, Streams};
 use crate::places;
@@ -49,6 +50,8 @@ pub struct Job {
     pub output: Output,
     /// Whether what the preload reports as refused is wanted.
     pub denials: bool,
+    /// The launcher's own binary, which lets the program narrow what its children may do; without it, it cannot.
+    pub launcher: Option<PathBuf>,
 }
 
 /// What becomes of a program's output.
@@ -154,6 +157,9 @@ fn plan(
         Some(scratch) => Seen::of_host(host, policy, folder, scratch)?,
     };
     let again = matches!(seen.processes, Processes::Tree { again: true });
+    if let (Some(launcher), true, None) = (&job.launcher, programs::grants_any(policy), scratch) {
+        narrow::show(&mut seen.shown.root, policy, launcher)?;
+    }
     let cwd = if seen.shown.has_directory(cwd) { cwd } else { folder };
     let channel = if is_announced(job, call) { stage::Channel::Announced } else { stage::Channel::OnDemand };
     let told = stage::Told { cwd, channel, call, source, again };
@@ -184,6 +190,7 @@ fn plan(
             files: host.layers.files,
             sockets: sockets == Sockets::Asked,
             run: programs::grants_any(policy),
+            narrower: None,
         },
         program: Program {
             path: seen.bun,

@@ -14,6 +14,7 @@ use crate::error::{Error, Kind, Warning, c_path};
 use crate::host::{self, Host, Search, interpreter};
 use crate::launch::Launch;
 use crate::layers::Layers;
+use crate::narrow;
 use crate::outcome::Outcome;
 use crate::pipes::{Pipes, Streams};
 use crate::places;
@@ -43,6 +44,8 @@ pub struct Spawn {
     pub output: Output,
     /// Whether what it uses is told at the end.
     pub reported: bool,
+    /// The launcher's own binary, which lets the program narrow what its children may do; without it, it cannot.
+    pub launcher: Option<PathBuf>,
 }
 
 /// Runs `job` to its end.
@@ -73,7 +76,7 @@ pub fn spawn(job: &Spawn) -> Result<Outcome, Error> {
 }
 
 /// Where the command is. The user has typed it, so it is theirs to say; what can be changed from inside is refused later.
-fn find(command: &OsString, cwd: &Path, path: Option<&OsString>) -> Result<PathBuf, Error> {
+pub(crate) fn find(command: &OsString, cwd: &Path, path: Option<&OsString>) -> Result<PathBuf, Error> {
     if command.as_bytes().contains(&b'/') {
         let found = cwd.join(command);
         return match fs::metadata(&found) {
@@ -125,6 +128,9 @@ fn plan(
         None
     };
     let mut shown = resolve::lay_out(root, policy, identity, programs)?;
+    if let (Some(launcher), true) = (&job.launcher, programs::grants_any(policy)) {
+        narrow::show(&mut shown.root, policy, launcher)?;
+    }
     let cwd = if shown.has_directory(cwd) { cwd } else { Path::new("/") };
     if let Some(host) = bun {
         let told =
@@ -149,6 +155,7 @@ fn plan(
             files: layers.files,
             sockets: sockets == Sockets::Asked,
             run: programs::grants_any(policy),
+            narrower: None,
         },
         program: Program {
             path: c_path(&started.path)?,
@@ -164,14 +171,14 @@ fn plan(
 }
 
 /// What is executed for a command: a script's interpreter stands in for it, as the kernel would have it.
-struct Started {
+pub(crate) struct Started {
     /// Free of symbolic links.
-    path: PathBuf,
-    argv: Vec<CString>,
+    pub(crate) path: PathBuf,
+    pub(crate) argv: Vec<CString>,
 }
 
 impl Started {
-    fn of(command: &Path, typed: &OsString, arguments: &[OsString]) -> Result<Self, Error> {
+    pub(crate) fn of(command: &Path, typed: &OsString, arguments: &[OsString]) -> Result<Self, Error> {
         let canonical = |path: &Path| {
             fs::canonicalize(path).map_err(|error| Error::io(Kind::NotRunnable, "open the program", path, &error))
         };

@@ -1,14 +1,10 @@
-// One workload of `scripts/bench overhead`: does it again and again for some time, and prints how often per second on
-// the clock, and how often per second of CPU time, which others on the machine influence less.
+// The workloads of `scripts/bench overhead`.
 //   bun overhead.ts WORKLOAD MILLISECONDS
-// Start-up is over when the clock starts; a first share of the time warms up and does not count.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-
-/** Does a fixed amount of work; what it gives keeps the engine from leaving the work out. */
-type Workload = () => number | Promise<number>;
+import { measure, type Workload } from "./rates.ts";
 
 const DATA = join(import.meta.dir, "data");
 const OUT = join(import.meta.dir, "out");
@@ -112,31 +108,5 @@ const WORKLOADS: Record<string, Workload> = {
       .split("<").length,
 };
 
-async function rates(work: Workload, milliseconds: number): Promise<{ clock: number; cpu: number }> {
-  const until = async (end: number) => {
-    let times = 0;
-    let kept = 0;
-    while (performance.now() < end) {
-      kept ^= await work();
-      times++;
-    }
-    return { times, kept };
-  };
-  await until(performance.now() + milliseconds / 2);
-  const [start, used] = [performance.now(), process.cpuUsage()];
-  const { times, kept } = await until(start + milliseconds);
-  const { user, system } = process.cpuUsage(used);
-  const seconds = (performance.now() - start) / 1000;
-  // Never true: what the work gave is used.
-  if (kept === 0.5) console.log(kept);
-  return { clock: times / seconds, cpu: (times / (user + system)) * 1e6 };
-}
-
-const [name = "", milliseconds = ""] = process.argv.slice(2);
-if (name === "--list") console.log(Object.keys(WORKLOADS).join("\n"));
-else if (name === "--make-files") makeFiles();
-else {
-  const work = WORKLOADS[name];
-  if (work === undefined) throw new Error(`no such workload: ${name}`);
-  console.log(JSON.stringify(await rates(work, Number(milliseconds))));
-}
+if (process.argv[2] === "--make-files") makeFiles();
+else await measure(WORKLOADS);

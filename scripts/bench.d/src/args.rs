@@ -10,6 +10,8 @@ pub(crate) enum Bench {
     Cold,
     /// Work done by a program that runs.
     Overhead,
+    /// The same over the network.
+    Net,
 }
 
 /// The arguments of a bench, checked.
@@ -26,22 +28,25 @@ pub(crate) struct Args {
     pub(crate) warmup: usize,
     /// The rest between two runs: the kernel tears namespaces down after a run's end, at the next run's expense.
     pub(crate) pause: Duration,
-    /// How long a workload of `overhead` is done each time.
+    /// How long a workload is done each time.
     pub(crate) span: Duration,
-    /// Part of the names of the workloads that `overhead` shall do.
+    /// Part of the names of the workloads that shall be done.
     pub(crate) only: Option<String>,
 }
 
 const ROUNDS: std::ops::RangeInclusive<usize> = 10..=10_000;
 const SPAN_MS: std::ops::RangeInclusive<u64> = 10..=10_000;
 
-/// Parses `cold --bun PATH --launcher PATH [--rounds N] [--warmup N] [--pause-ms N]`, and `overhead` with
-/// `[--rounds N] [--warmup N] [--span-ms N] [--only NAME]`.
+/// Parses `cold --bun PATH --launcher PATH [--rounds N] [--warmup N] [--pause-ms N]`, and `overhead` or
+/// `net` with `[--rounds N] [--warmup N] [--span-ms N] [--only NAME]`.
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
     let (bench, rounds, warmup) = match words.next().as_deref() {
         Some("cold") => (Bench::Cold, 100, 10),
         Some("overhead") => (Bench::Overhead, 10, 1),
-        other => return Err(format!("no such bench: {}; there are: cold, overhead", other.unwrap_or("(none given)"))),
+        Some("net") => (Bench::Net, 10, 1),
+        other => {
+            return Err(format!("no such bench: {}; there are: cold, overhead, net", other.unwrap_or("(none given)")));
+        }
     };
     let (mut bun, mut launcher, mut only) = (None, None, None);
     let (mut rounds, mut warmup, mut pause_ms, mut span_ms) = (rounds, warmup, 5, 600);
@@ -53,10 +58,10 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
             ("--rounds", _) => rounds = number(&flag, &value)?,
             ("--warmup", _) => warmup = number(&flag, &value)?,
             ("--pause-ms", Bench::Cold) => pause_ms = number(&flag, &value)?,
-            ("--span-ms", Bench::Overhead) => span_ms = number(&flag, &value)?,
-            ("--only", Bench::Overhead) => only = Some(value),
+            ("--span-ms", Bench::Overhead | Bench::Net) => span_ms = number(&flag, &value)?,
+            ("--only", Bench::Overhead | Bench::Net) => only = Some(value),
             (_, Bench::Cold) => return Err(format!("no such flag: {flag}; there are: --rounds, --warmup, --pause-ms")),
-            (_, Bench::Overhead) => {
+            (_, Bench::Overhead | Bench::Net) => {
                 return Err(format!("no such flag: {flag}; there are: --rounds, --warmup, --span-ms, --only"));
             }
         }
@@ -120,7 +125,7 @@ mod tests {
 
     #[test]
     fn unknown_words_are_refused() {
-        assert_eq!(parse_words("warm").unwrap_err(), "no such bench: warm; there are: cold, overhead");
+        assert_eq!(parse_words("warm").unwrap_err(), "no such bench: warm; there are: cold, overhead, net");
         assert!(parse_words("cold --span-ms 3").unwrap_err().starts_with("no such flag: --span-ms"));
         assert!(parse_words("cold --loops 3").unwrap_err().starts_with("no such flag: --loops"));
         assert_eq!(parse_words("cold --rounds ten").unwrap_err(), "--rounds takes a whole number, not \"ten\"");

@@ -72,6 +72,20 @@ fn ours(asked: &Args, scratch: &Path) -> Vec<Contender> {
             expect_stdout: "hello\n",
         },
         Contender {
+            name: "secure-bun, preset script and a network, hello.ts",
+            argv: argv![
+                &asked.launcher,
+                "run",
+                "--bun",
+                &asked.bun,
+                "--policy",
+                "script",
+                "--allow-net=example.com:443",
+                scratch.join("hello.ts")
+            ],
+            expect_stdout: "hello\n",
+        },
+        Contender {
             name: "secure-bun, preset function, function.ts",
             argv: secure_bun("function", "function.ts"),
             expect_stdout: "1\n",

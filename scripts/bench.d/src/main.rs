@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     let outcome = args::parse(std::env::args().skip(1)).and_then(|args| match args.bench {
         Bench::Cold => cold::run(&args),
         Bench::Overhead => overhead::run(&args),
+        Bench::Net => overhead::run_net(&args),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -52,7 +52,7 @@ fn sorted_ms(times: &[Duration]) -> Vec<f64> {
 }
 
 /// The value at a fraction of the way through sorted values, interpolated between its neighbours.
-fn quantile(sorted: &[f64], fraction: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], fraction: f64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "a bench has far fewer than 2^52 rounds")]
     let position = fraction * (sorted.len() - 1) as f64;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the length")]

@@ -1,6 +1,7 @@
 //! One story per command.
 
 pub(crate) mod doctor;
+pub(crate) mod narrow;
 pub(crate) mod policy;
 pub(crate) mod run;
 pub(crate) mod spawn;

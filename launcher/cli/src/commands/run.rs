@@ -68,6 +68,7 @@ fn job(run: &Run, policy: policy::Policy) -> Result<Job, Error> {
         arguments: run.arguments.clone(),
         policy,
         search: search(run),
+        launcher: std::env::current_exe().ok(),
         variables: variables(run)?,
         input,
         export: run.export.clone(),

@@ -27,6 +27,7 @@ fn job(run: &Run, policy: policy::Policy) -> Result<Spawn, Error> {
         arguments: run.arguments.clone(),
         policy,
         search: search(run),
+        launcher: std::env::current_exe().ok(),
         variables: variables(run)?,
         output: if run.json { Output::Capture } else { Output::Relay },
         reported: run.report_fd.is_some(),

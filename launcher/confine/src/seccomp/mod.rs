@@ -48,6 +48,17 @@ pub struct Options {
     pub sockets: bool,
     /// Which files the program sees.
     pub files: Files,
+    /// What it is for a program that another one starts in a narrower sandbox within its own.
+    pub narrower: Option<Fewer>,
+}
+
+/// What a narrower sandbox lets be opened of the files that stay in sight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fewer {
+    /// Fewer are read.
+    Read,
+    /// Fewer are written to as well.
+    Written,
 }
 
 /// Which files a program sees, whatever it may do with them.
@@ -58,6 +69,18 @@ pub enum Files {
     Own,
     /// The host's, with nothing but Landlock before them.
     Host,
+}
+
+impl Options {
+    /// Whether folders are in sight that Landlock alone keeps from being listed.
+    fn unlisted_in_sight(self) -> bool {
+        self.files == Files::Host || self.narrower.is_some()
+    }
+
+    /// Whether files are in sight that Landlock alone keeps from being written to.
+    fn unwritten_in_sight(self) -> bool {
+        self.files == Files::Host || self.narrower == Some(Fewer::Written)
+    }
 }
 
 /// A filter, ready to be loaded.

@@ -21,6 +21,8 @@ impl Errno {
     pub const EEXIST: Self = Self(libc::EEXIST);
     /// The object changed between two looks at it.
     pub const ESTALE: Self = Self(libc::ESTALE);
+    /// There are too many of it.
+    pub const E2BIG: Self = Self(libc::E2BIG);
     /// The kernel knows no such call.
     pub const ENOSYS: Self = Self(libc::ENOSYS);
     /// An argument makes no sense to the kernel.

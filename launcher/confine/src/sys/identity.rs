@@ -101,15 +101,15 @@ pub(crate) fn reset_signals() -> Result<(), Errno> {
 
 /// Gives every signal its default action.
 pub(crate) fn default_signals() -> Result<(), Errno> {
+    (1..=64).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)).try_for_each(default_signal)
+}
+
+/// Gives one signal its default action (rt_sigaction(2)).
+pub(crate) fn default_signal(signal: i32) -> Result<(), Errno> {
     // The kernel's sigaction starts with the handler; all zero is SIG_DFL with no flags and an empty mask.
     let default = [0u64; 4];
-    for signal in 1..=64 {
-        if signal == libc::SIGKILL || signal == libc::SIGSTOP {
-            continue;
-        }
-        // SAFETY: the kernel reads one sigaction of 32 bytes from `default` and writes nothing.
-        unsafe { raw(libc::SYS_rt_sigaction, [int(signal), default.as_ptr() as usize, 0, SIGNAL_SET_BYTES, 0, 0]) }?;
-    }
+    // SAFETY: the kernel reads one sigaction of 32 bytes from `default` and writes nothing.
+    unsafe { raw(libc::SYS_rt_sigaction, [int(signal), default.as_ptr() as usize, 0, SIGNAL_SET_BYTES, 0, 0]) }?;
     Ok(())
 }
 

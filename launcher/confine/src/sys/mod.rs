@@ -30,8 +30,8 @@ pub(crate) use fd::{
     open_at, open_path, own, write_all,
 };
 pub(crate) use identity::{
-    clear_groups, default_signals, drop_capabilities, next_signal, parent_pid, pid, reset_signals, send_signal,
-    set_dumpable, set_effective_ids, set_ids, set_parent_death_signal, set_umask,
+    clear_groups, default_signal, default_signals, drop_capabilities, next_signal, parent_pid, pid, reset_signals,
+    send_signal, set_dumpable, set_effective_ids, set_ids, set_parent_death_signal, set_umask,
 };
 pub(crate) use idmap::{NoMapping, user_namespace_mapping_root_to};
 pub(crate) use landlock::{landlock_abi, landlock_add_path, landlock_restrict_self};
@@ -48,7 +48,8 @@ pub(crate) use notify::{
 };
 pub use process::Ended;
 pub(crate) use process::{
-    Change, Exec, change_directory, enter_directory, exec, exit_now, has_ended, next_change, open_pidfd, random,
+    Change, Exec, change_directory, enter_directory, exec, exec_path, exit_now, has_ended, next_change, open_pidfd,
+    random,
 };
 pub use readiness::watch;
 pub(crate) use seccomp::{load_asking_filter, load_filter};

@@ -166,3 +166,13 @@ pub(crate) fn exec(fd: Fd, exec: &Exec<'_>, key: u64) -> Result<Infallible, Errn
     // A successful exec does not come back; a kernel that says otherwise is not to be trusted further.
     Err(Errno::EINVAL)
 }
+
+/// Runs the file at `path` (execve(2)); returns only to say why it could not. `key` goes along as in [`exec`].
+pub(crate) fn exec_path(path: &CStr, exec: &Exec<'_>, key: u64) -> Result<Infallible, Errno> {
+    let (argv, envp) = (exec.argv.as_ptr() as usize, exec.envp.as_ptr() as usize);
+    let key = usize::try_from(key).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: `path` is NUL-terminated; both arrays end with a null pointer and hold NUL-terminated strings that `exec`
+    // borrows.
+    unsafe { raw(libc::SYS_execve, [path.as_ptr() as usize, argv, envp, 0, 0, key]) }?;
+    Err(Errno::EINVAL)
+}

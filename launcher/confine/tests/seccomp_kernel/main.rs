@@ -19,6 +19,7 @@ const NOTHING: Options = Options {
     run: false,
     sockets: false,
     files: Files::Own,
+    narrower: None,
 };
 const WRITE: Options = Options { write: true, ..NOTHING };
 const TTY: Options = Options { tty: true, ..NOTHING };

@@ -45,10 +45,10 @@ fn check(text: &str) -> usize {
 
 #[test]
 fn the_cases_that_the_preload_shares_are_decided_as_the_table_says() {
-    assert!(check(SHARED_CASES) >= 60, "the table was not read whole");
+    assert!(check(SHARED_CASES) >= 180, "the table was not read whole");
 }
 
 #[test]
 fn the_cases_that_the_launcher_decides_alone_are_decided_as_the_table_says() {
-    assert!(check(include_str!("../../cases/broker.json")) >= 60, "the table was not read whole");
+    assert!(check(include_str!("../../cases/broker.json")) >= 40, "the table was not read whole");
 }

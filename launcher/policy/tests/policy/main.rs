@@ -3,6 +3,7 @@
 #[path = "../../cases/table.rs"]
 mod table;
 
+mod children;
 mod decisions;
 mod diagnostics;
 mod differences;

@@ -11,7 +11,9 @@ mod count;
 mod listening;
 mod name_server;
 mod names;
+mod own;
 mod refusals;
+mod unix;
 
 use std::io;
 use std::rc::Rc;

@@ -13,7 +13,7 @@ const PASSING: [&str; 6] = ["TZ", "LANG", "TERM", "COLUMNS", "NO_COLOR", "FORCE_
 
 /// Variables that change what the loader, Bun or its engine do. They never come from outside: a grant of `*` for the
 /// program's own settings must not take the sandbox apart.
-const COMMANDING: [&str; 10] = [
+const COMMANDING: [&str; 11] = [
     "LD_",
     "BUN_OPTIONS",
     "BUN_INSPECT",
@@ -24,6 +24,7 @@ const COMMANDING: [&str; 10] = [
     "MIMALLOC_",
     "NODE_OPTIONS",
     "JSC_",
+    "SECURE_BUN_CHILD_",
 ];
 
 fn is_commanding(name: &[u8]) -> bool {

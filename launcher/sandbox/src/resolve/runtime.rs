@@ -82,7 +82,7 @@ pub fn show(root: &mut Root, bun: &Path, libraries: &[Library]) -> Result<(), Er
 }
 
 /// A bind of a library at the path by which it is asked for. `act` is for the error.
-pub(super) fn bind_library(library: &Library, act: &'static str) -> Result<Bind, Error> {
+pub(crate) fn bind_library(library: &Library, act: &'static str) -> Result<Bind, Error> {
     let found =
         RealFiles::at(&library.path).map_err(|error| Error::io(error::Kind::Sandbox, act, &library.path, &error))?;
     let access = if library.is_loader { Access::Execute } else { Access::Load };

@@ -13,6 +13,7 @@ use serde::Serialize;
 use self::source::Asks;
 use crate::error::{Error, Kind, c_path, text};
 use crate::host::Host;
+use crate::narrow::CHILD_TABLE;
 use crate::resolve::runtime::{self, Engine};
 use crate::scratch::Scratch;
 
@@ -162,7 +163,9 @@ pub(crate) fn stage(
         let source = told.source.of_another();
         let told = Told { channel: Channel::Closed, call: None, source: &source, ..*told };
         let other = table(&rows, policy, engine, &told, &preloads)?;
-        format!("process.pid===2?{own}:{other}")
+        // One under a policy of its own is told by whoever narrowed its sandbox.
+        let child = format!("process.env.{CHILD_TABLE}");
+        format!("process.pid===2?{own}:{child}?JSON.parse({child}):{other}")
     } else {
         own
     };
@@ -184,6 +187,17 @@ pub(crate) fn stage(
         (None, stage) => stage.file(GUARDS_FILE, GUARDS.into())?,
     }
     Ok(())
+}
+
+/// The modules that Bun loads before the program in a root file system of the program's own.
+pub(crate) fn own_preloads() -> [String; 2] {
+    [POLICY, GUARDS_FILE].map(|name| format!("{OWN_FOLDER}/{name}"))
+}
+
+/// The table for a Bun in a narrower sandbox than that of the program that starts it.
+pub(crate) fn table_of_child(policy: &ExpandedPolicy, engine: &Engine, cwd: &Path) -> Result<String, Error> {
+    let told = Told { cwd, channel: Channel::Closed, call: None, source: &Source::unknown(), again: true };
+    table(&policy::preload_table(policy), policy, engine, &told, &own_preloads())
 }
 
 /// The table for one process, as JSON.

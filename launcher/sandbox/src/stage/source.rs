@@ -82,10 +82,12 @@ pub(crate) struct Asks {
     pub(crate) bun: bool,
     /// The network of the web.
     pub(crate) web: bool,
+    /// `WebSocket`, where it is more than refused.
+    pub(crate) sockets: bool,
 }
 
 impl Asks {
-    const EVERYTHING: Self = Self { modules: true, require: true, promises: true, bun: true, web: true };
+    const EVERYTHING: Self = Self { modules: true, require: true, promises: true, bun: true, web: true, sockets: true };
 }
 
 impl Source {
@@ -126,7 +128,8 @@ impl Source {
         let fetch = holds(source, "fetch");
         // Bun serves a default export that has a `fetch`.
         asks.bun |= holds(source, "Bun") || (fetch && self.exports);
-        asks.web |= fetch || holds(source, "WebSocket");
+        asks.sockets |= holds(source, "WebSocket");
+        asks.web |= fetch || asks.sockets;
         asks.promises |= holds(source, "promises");
         asks.modules |=
             !self.mentions.is_empty() || ["import", "from", "getBuiltin"].iter().any(|word| holds(source, word));
@@ -254,7 +257,7 @@ mod tests {
 
     use super::{Asks, MAX_BYTES, MAX_FILES, Source};
 
-    const MODULES: Asks = Asks { modules: true, require: false, promises: false, bun: true, web: true };
+    const MODULES: Asks = Asks { modules: true, require: false, promises: false, bun: true, web: true, sockets: false };
 
     /// What is found in the first of some files.
     fn found(files: &[(&str, &str)]) -> Source {
@@ -301,7 +304,7 @@ mod tests {
     fn the_web() {
         assert_eq!(asks("await fetch('http://localhost')"), Asks { web: true, ..Asks::default() });
         assert_eq!(asks("export default { fetch() {} }"), Asks { bun: true, web: true, ..Asks::default() });
-        assert_eq!(asks("new WebSocket('ws://localhost')"), Asks { web: true, ..Asks::default() });
+        assert_eq!(asks("new WebSocket('ws://localhost')"), Asks { web: true, sockets: true, ..Asks::default() });
     }
 
     #[test]

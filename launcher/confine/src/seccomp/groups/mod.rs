@@ -7,10 +7,7 @@ mod process;
 mod programs;
 mod refused;
 
-use super::{
-    Files,
-    rule::{Group, Rule, Ungranted},
-};
+use super::rule::{Group, Rule, Ungranted};
 
 pub(super) const GROUPS: &[Group] = &[
     always("memory", process::MEMORY),
@@ -46,17 +43,19 @@ pub(super) const GROUPS: &[Group] = &[
         rules: process::NO_NEW_EXECUTABLE_MEMORY,
     },
     Group {
-        name: "host's view of files",
-        granted: |options| options.files == Files::Host,
+        name: "files behind Landlock alone: watching",
+        granted: |options| options.unlisted_in_sight(),
         ungranted: Ungranted::LeaveAsIs,
-        rules: refused::BESIDE_LANDLOCK,
+        rules: refused::WATCHING,
     },
+    attributes(refused::ATTRIBUTES),
     #[cfg(target_arch = "x86_64")]
+    attributes(refused::ATTRIBUTES_LEGACY),
     Group {
-        name: "host's view of files",
-        granted: |options| options.files == Files::Host,
+        name: "a child in a narrower sandbox",
+        granted: |options| options.narrower.is_some(),
         ungranted: Ungranted::LeaveAsIs,
-        rules: refused::BESIDE_LANDLOCK_LEGACY,
+        rules: programs::NARROWED,
     },
     always("no network", refused::NETWORK),
     Group {
@@ -69,6 +68,7 @@ pub(super) const GROUPS: &[Group] = &[
     #[cfg(target_arch = "x86_64")]
     always("never", refused::LEGACY),
     run(programs::PROGRAMS),
+    run(programs::NARROWING),
     #[cfg(target_arch = "x86_64")]
     run(programs::LEGACY),
 ];
@@ -82,6 +82,15 @@ const fn always(name: &'static str, rules: &'static [Rule]) -> Group {
 
 const fn run(rules: &'static [Rule]) -> Group {
     Group { name: "other programs", granted: |options| options.run, ungranted: Ungranted::LeaveAsIs, rules }
+}
+
+const fn attributes(rules: &'static [Rule]) -> Group {
+    Group {
+        name: "files behind Landlock alone: attributes",
+        granted: |options| options.unwritten_in_sight(),
+        ungranted: Ungranted::LeaveAsIs,
+        rules,
+    }
 }
 
 const fn write(rules: &'static [Rule]) -> Group {

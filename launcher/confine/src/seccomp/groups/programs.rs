@@ -1,7 +1,7 @@
 //! Starting other programs, and looking after them. Which files can be executed is decided by noexec mounts and Landlock;
 //! the pid namespace leaves nobody in reach but the sandbox's own processes.
 
-use libc::EPERM;
+use libc::{EACCES, EINVAL, EPERM};
 
 use super::process::{CLONE_NEW_NAMESPACE, CLONE_UNKNOWN};
 use crate::seccomp::rule::{
@@ -51,6 +51,45 @@ pub(super) const PROGRAMS: &[Rule] = rules! {
     SYS_llistxattr: Refuse(libc::EOPNOTSUPP), "file systems without extended attributes are well known; ENOSYS is not";
     SYS_flistxattr: Refuse(libc::EOPNOTSUPP), "file systems without extended attributes are well known; ENOSYS is not";
 };
+
+/// A program may put another one that it starts into a narrower sandbox. All of these only take away: a further Landlock
+/// domain allows what all of them allow, of the verdicts of all filters the strictest holds, and a hard limit that was
+/// lowered stays so. No file on the way gains privileges that a forged answer could mislead, no_new_privs sees to it.
+pub(super) const NARROWING: &[Rule] = rules! {
+    SYS_landlock_create_ruleset: Allow, "a narrower sandbox for a child";
+    SYS_landlock_add_rule: Only { cases: &[&[Check::int(1, Test::OneOf(&[RULE_PATH_BENEATH]))]], otherwise: EINVAL },
+        "a narrower sandbox for a child; only files, since each rule is memory of the kernel";
+    SYS_landlock_restrict_self: Only { cases: &[&[Check::int(1, Test::OneOf(&[0]))]], otherwise: EINVAL },
+        "a narrower sandbox for a child; nothing about what the kernel logs";
+    SYS_seccomp: Only {
+        cases: &[&[Check::int(0, Test::OneOf(&[SET_MODE_FILTER])), Check::int(1, Test::OneOf(&[0]))]],
+        otherwise: EPERM,
+    }, "a narrower filter for a child; never one with a listener, which could answer for calls";
+    SYS_prlimit64: Only {
+        cases: &[
+            &[Check::int(0, Test::OneOf(&[0])), Check::long(2, Test::OneOf(&[0]))],
+            &[Check::int(0, Test::OneOf(&[0])), Check::int(1, Test::OneOf(LOWERED))],
+        ],
+        otherwise: EPERM,
+    }, "lower limits for a child, and read them; not that of core dumps, where 0 would start the host's handler";
+};
+
+/// What a child does that may start no others itself. Its exec names a path: the filter of the program that starts it lets
+/// no other form through.
+pub(super) const NARROWED: &[Rule] = rules! {
+    SYS_execveat: Refuse(EACCES), "no other programs";
+    SYS_execve: Only { cases: &[&[Check::long(5, Test::ExecKey)]], otherwise: EACCES },
+        "the narrower sandbox starts its program; the program does not have the key";
+    SYS_recvmsg: Allow, "messages of the program that started it, over a pair of sockets";
+};
+
+/// From linux/landlock.h and linux/seccomp.h.
+const RULE_PATH_BENEATH: u32 = 1;
+const SET_MODE_FILTER: u32 = 1;
+
+/// Limits whose value for one process is nobody else's matter: CPU time, the size of a file, open files. From
+/// asm-generic/resource.h; C libraries disagree about the type.
+const LOWERED: &[u32] = &[0, 1, 7];
 
 #[cfg(target_arch = "x86_64")]
 pub(super) const LEGACY: &[Rule] = rules! {

@@ -12,10 +12,14 @@ pub(super) const NETWORK: &[Rule] = rules! {
     SYS_listen: Refuse(EACCES), "no network";
 };
 
-/// What Landlock does not see, and what only mounts keep from the files of the host otherwise.
-pub(super) const BESIDE_LANDLOCK: &[Rule] = rules! {
+/// What Landlock does not see, and only mounts keep from a program otherwise.
+pub(super) const WATCHING: &[Rule] = rules! {
     SYS_inotify_init1: Refuse(EPERM), "tells what happens in folders that may not be read";
     SYS_inotify_add_watch: Refuse(EPERM), "tells what happens in folders that may not be read";
+};
+
+/// The same of what is written.
+pub(super) const ATTRIBUTES: &[Rule] = rules! {
     SYS_fchmod: Refuse(EPERM), "permissions of files that may only be read";
     SYS_fchmodat: Refuse(EPERM), "permissions of any file of the user";
     SYS_fchmodat2: Refuse(EPERM), "permissions of any file of the user";
@@ -25,7 +29,7 @@ pub(super) const BESIDE_LANDLOCK: &[Rule] = rules! {
 };
 
 #[cfg(target_arch = "x86_64")]
-pub(super) const BESIDE_LANDLOCK_LEGACY: &[Rule] = rules! {
+pub(super) const ATTRIBUTES_LEGACY: &[Rule] = rules! {
     SYS_chmod: Refuse(EPERM), "permissions of any file of the user";
     SYS_chown: Refuse(EPERM), "ownership of any file of the user";
     SYS_lchown: Refuse(EPERM), "ownership of any file of the user";

@@ -6,7 +6,7 @@ use super::{
     all_options,
     evaluator::{Data, evaluate},
 };
-use crate::seccomp::{Files, Filter, Options};
+use crate::seccomp::{Fewer, Files, Filter, Options};
 
 const PID: u32 = 4242;
 const KEY: u64 = 0xfeed_0000_beef_0001;
@@ -60,6 +60,7 @@ const NOTHING: Options = Options {
     run: false,
     sockets: false,
     files: Files::Own,
+    narrower: None,
 };
 const WRITE: Options = Options { write: true, ..NOTHING };
 const TTY: Options = Options { tty: true, ..NOTHING };
@@ -446,6 +447,71 @@ fn programs_signal_one_another_but_never_the_launchers_group() {
     }
     for zero in [0, 0xdead_0000_0000] {
         assert_eq!(answer_under(RUN, libc::SYS_kill, &[zero, 9]), Fails(EPERM), "{zero:#x}");
+    }
+}
+
+// From asm-generic/resource.h; C libraries disagree about the type.
+const RLIMIT_CPU: u64 = 0;
+const RLIMIT_FSIZE: u64 = 1;
+const RLIMIT_STACK: u64 = 3;
+const RLIMIT_CORE: u64 = 4;
+const RLIMIT_NPROC: u64 = 6;
+const RLIMIT_NOFILE: u64 = 7;
+const RLIMIT_MEMLOCK: u64 = 8;
+
+/// What takes away from a child, and nothing of the same calls that could give.
+#[test]
+fn a_child_can_be_narrowed_where_there_can_be_one() {
+    let (filter, limits) = (libc::SYS_seccomp, libc::SYS_prlimit64);
+    let narrowing = [
+        (libc::SYS_landlock_create_ruleset, [1, 24, 0, 0]),
+        (libc::SYS_landlock_add_rule, [3, 1, 1, 0]),
+        (libc::SYS_landlock_restrict_self, [3, 0, 0, 0]),
+        (filter, [1, 0, 1, 0]),
+        (limits, [0, RLIMIT_CPU, 1, 0]),
+        (limits, [0, RLIMIT_FSIZE, 1, 0]),
+        (limits, [0, RLIMIT_NOFILE, 1, 0]),
+    ];
+    for (call, args) in narrowing {
+        assert_eq!(answer_under(RUN, call, &args), Allowed, "{call} {args:?}");
+        assert_ne!(answer_under(WRITE, call, &args), Allowed, "{call} {args:?}");
+    }
+    assert_eq!(answer_under(RUN, libc::SYS_landlock_add_rule, &[3, 2, 1, 0]), Fails(EINVAL), "a rule about a port");
+    assert_eq!(answer_under(RUN, libc::SYS_landlock_restrict_self, &[3, 1]), Fails(EINVAL));
+    // SECCOMP_FILTER_FLAG_NEW_LISTENER and TSYNC; SECCOMP_SET_MODE_STRICT.
+    for args in [[1, 1 << 3, 1], [1, 1, 1], [0, 0, 0]] {
+        assert_eq!(answer_under(RUN, filter, &args), Fails(EPERM), "{args:?}");
+    }
+    for resource in [RLIMIT_STACK, RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_MEMLOCK] {
+        assert_eq!(answer_under(RUN, limits, &[0, resource, 1, 0]), Fails(EPERM));
+    }
+    assert_eq!(answer_under(RUN, limits, &[1, RLIMIT_CPU, 1, 0]), Fails(EPERM), "of another process");
+}
+
+#[test]
+fn the_one_exec_of_a_child_is_by_path_and_with_the_key() {
+    let child = Options { narrower: Some(Fewer::Read), ..NOTHING };
+    let exec = |key| answer_under(child, libc::SYS_execve, &[0x7000_0000, 1, 1, 0, 0, key]);
+    assert_eq!(exec(KEY), Allowed);
+    for bit in 0..64 {
+        assert_eq!(exec(KEY ^ 1 << bit), Fails(EACCES));
+    }
+    assert_eq!(answer_under(child, libc::SYS_execveat, &[1000, 0x7000_0000, 1, 1, 0x1000, KEY]), Fails(EACCES));
+    assert_eq!(answer_under(child, libc::SYS_fork, &[]), Fails(EPERM));
+    let others = Options { run: true, ..child };
+    assert_eq!(answer_under(others, libc::SYS_execve, &[1, 1, 1]), Allowed);
+}
+
+#[test]
+fn a_child_that_may_open_fewer_files_watches_none_and_changes_attributes_only_of_what_all_write_to() {
+    let child = |fewer| Options { narrower: Some(fewer), ..WRITE };
+    for fewer in [Fewer::Read, Fewer::Written] {
+        assert_eq!(answer_under(child(fewer), libc::SYS_inotify_add_watch, &[]), Fails(EPERM));
+        assert_eq!(answer_under(child(fewer), libc::SYS_unlinkat, &[]), Allowed);
+    }
+    for call in [libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchownat, libc::SYS_utimensat] {
+        assert_eq!(answer_under(child(Fewer::Read), call, &[]), Allowed);
+        assert_eq!(answer_under(child(Fewer::Written), call, &[]), Fails(EPERM));
     }
 }
 
