@@ -193,6 +193,24 @@ process.exit(0);`;
   );
 });
 
+test("what connects by other means is judged by where it connects", async () => {
+  const source = `${PROLOGUE}
+const { port } = Bun.serve({ port: 0, fetch: () => new Response("ok") });
+const createConnection = () => net.connect(port, "127.0.0.1");
+await attempt("own connection", () => http.get("http://other.test/", { createConnection }));
+await attempt("own agent", () => http.get("http://other.test/", { agent: Object.assign(new http.Agent(), { createConnection }) }));
+const elsewhere = () => net.connect(9, "${HOST}");
+await attempt("to elsewhere", () => http.get("http://other.test/", { createConnection: elsewhere }));
+process.env.HTTP_PROXY = "http://127.0.0.1:" + port;
+await attempt("proxy", () => fetch("http://other.test/"));
+process.exit(0);`;
+  const grants = { net: ["granted.test:443"] };
+  const { stdout } = await withProgram(source, (program) => runGuarded(program, grants));
+  expect(stdout).toBe(
+    `own connection: passes\nown agent: passes\nto elsewhere: event net ${HOST}:9\nproxy: passes\n`,
+  );
+});
+
 test("a guarded WebSocket is still the class", async () => {
   const source = `class Own extends WebSocket {}
 try { new Own("ws://other.test"); } catch (error) { console.log(error.resource); }

@@ -141,9 +141,11 @@ export function checkFetch(args: unknown[], site: Site): SecurityError | null {
   if (url === null) return null;
   const protocol = protocolOf(url);
   if (protocol === "data:" || protocol === "blob:") return null;
-  // The host of such a file is the client's to know.
-  if (protocol === "s3:" && hasNetwork) return null;
-  if (protocol !== "file:") return refusedUrl(url, args[1], site);
+  if (protocol !== "file:") {
+    // Other ones are none of fetch, or files of a store, whose host its client knows.
+    const isWeb = protocol === "http:" || protocol === "https:";
+    return hasNetwork && !isWeb ? null : refusedUrl(url, args[1], site);
+  }
   const path = pathIn(url);
   return path === null ? null : refusedAccess("read", path, site);
 }

@@ -46,21 +46,15 @@ error: unknown key "raed" in the policy
   = help: did you mean "read"?
 
 "#]]);
-    folder().secure_bun(["policy", "check", "bun-test"]).shows(str![[r#"
+    let fetch = r#"{ "fetch": ["https://api.example.com/v1/*"] }"#;
+    folder().file("p.json", fetch).secure_bun(["policy", "check", "p.json"]).shows(str![[r#"
 exit code 2
 --- stderr
-error: allow.net is not available yet
- --> preset bun-test:8:13
+error: allow.fetch is not available yet
+ --> p.json:1:13
   |
-8 |     "net": ["localhost:*"],
-  |             ^^^^^^^^^^^^^
-  |
-  = help: this version cannot enforce it, so nothing runs: remove it
-error: allow.listen is not available yet
- --> preset bun-test:9:16
-  |
-9 |     "listen": ["localhost:*"],
-  |                ^^^^^^^^^^^^^
+1 | { "fetch": ["https://api.example.com/v1/*"] }
+  |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   |
   = help: this version cannot enforce it, so nothing runs: remove it
 

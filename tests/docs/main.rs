@@ -90,6 +90,7 @@ fn no_page_is_forgotten() {
             "exit-codes-and-envelope.md",
             "how-it-works.md",
             "limits.md",
+            "network.md",
             "packages.md",
             "performance.md",
             "policy-tools.md",

@@ -1,9 +1,13 @@
 //! A program reaches the hosts and ports that its policy names, and is reached where it says; nothing else leaves the
 //! sandbox, whichever way it is tried.
 
+mod addresses;
 mod clients;
+mod internet;
 mod listening;
+mod names;
 mod refused;
+mod tls;
 mod unix;
 
 use std::io::{BufRead, BufReader, Write};

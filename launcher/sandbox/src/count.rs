@@ -1,13 +1,14 @@
-//! Bounds on what there is at a time.
+//! A bound on how much a program makes the launcher hold at a time.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 /// How many of something there are.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Count(Rc<Cell<usize>>);
 
 /// One of those that are counted.
+#[derive(Debug)]
 pub(crate) struct Counted(Rc<Cell<usize>>);
 
 impl Count {

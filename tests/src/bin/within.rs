@@ -42,6 +42,11 @@ fn run(words: &[OsString]) -> Result<ExitCode, Failure> {
             mount(none, "/proc/sys", none, MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, none)?;
             command
         }
+        // A network of one's own, where public addresses are this machine's and names are asked of it.
+        (Some("internet"), command) => {
+            internet()?;
+            command
+        }
         // A folder on overlayfs, as a container's files are: over the one that is named, in its place.
         (Some("overlay"), [folder, command @ ..]) => {
             let folder = Path::new(folder);
@@ -56,6 +61,41 @@ fn run(words: &[OsString]) -> Result<ExitCode, Failure> {
     };
     let (program, arguments) = command.split_first().ok_or("there is no command")?;
     Err(Command::new(program).args(arguments).exec().into())
+}
+
+/// Addresses of an internet: two hosts, one without IPv4, a private network and what clouds tell their machines.
+const ADDRESSES: [&str; 6] =
+    ["93.184.216.34/32", "93.184.216.35/32", "10.0.0.5/32", "169.254.169.254/32", "2606:4700::1/128", "fd00::5/128"];
+
+fn internet() -> Result<(), Failure> {
+    if geteuid().is_root() {
+        unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET)?;
+    } else {
+        become_root()?;
+        unshare(CloneFlags::CLONE_NEWNET)?;
+    }
+    let addresses = ADDRESSES.map(|address| match address.contains(':') {
+        true => vec!["-6", "addr", "add", address, "dev", "lo", "nodad"],
+        false => vec!["addr", "add", address, "dev", "lo"],
+    });
+    for words in [vec!["link", "set", "lo", "up"]].into_iter().chain(addresses) {
+        let failed = |error| format!("ip {}: {error} (Debian's package iproute2 has it)", words.join(" "));
+        let status =
+            Command::new("ip").args(&words).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").status().map_err(failed)?;
+        if !status.success() {
+            return Err(format!("ip {}: {status}", words.join(" ")).into());
+        }
+    }
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    let files = tempfile::tempdir()?;
+    for (path, text) in [("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", "127.0.0.1 localhost\n::1 localhost\n")] {
+        let file = files.path().join(path);
+        fs::write(&file, text)?;
+        mount(Some(&file), &Path::new("/etc").join(path), none, MsFlags::MS_BIND, none)?;
+    }
+    // The files are held by their mounts.
+    Ok(files.close()?)
 }
 
 /// Mounts of one's own; for a user, who may not mount otherwise, in a user namespace.

@@ -45,17 +45,14 @@ pub(crate) fn set_limit(resource: Resource, value: u64) -> Result<(), Errno> {
     set_limits(resource, [value, value])
 }
 
-/// Lets the calling process open descriptors up to `least`, if its hard limit allows that (prlimit(2)).
-/// An error of `EMFILE` says that it does not.
+/// Lets the calling process open as many descriptors as its hard limit allows (prlimit(2)): it needs some for each
+/// process that it looks at and each call that it answers. An error of `EMFILE` says that `least` are not allowed.
 pub(crate) fn raise_open_files(least: u64) -> Result<(), Errno> {
     let [soft, hard] = limits(Resource::OpenFiles)?;
-    if soft >= least {
-        Ok(())
-    } else if hard >= least {
-        set_limits(Resource::OpenFiles, [hard, hard])
-    } else {
-        Err(Errno(libc::EMFILE))
+    if hard < least {
+        return Err(Errno(libc::EMFILE));
     }
+    if soft < hard { set_limits(Resource::OpenFiles, [hard, hard]) } else { Ok(()) }
 }
 
 /// No program run from here on gains privileges by exec (`PR_SET_NO_NEW_PRIVS`); seccomp and Landlock ask for it.

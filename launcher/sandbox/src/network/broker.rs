@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use confine::{Act, Errno, Listener};
 use nix::libc;
@@ -21,10 +22,18 @@ use super::listening::{Listening, errno};
 use super::names::Names;
 use super::refusals::Refusals;
 use super::unix::UnixSockets;
+use crate::count::Count;
 use crate::requests::{self, Requests};
 
 /// Names that are looked up at a time: each takes a thread while the host's resolver waits.
 const MOST_LOOK_UPS: usize = 32;
+
+/// Callers that wait for a connection at a time: each takes a descriptor of the launcher's, which needs some of them to
+/// see what the program has.
+const MOST_WAITING: usize = 512;
+
+/// How often to see whether a caller still waits: the kernel tells nobody that it was killed.
+const LOOK: Duration = Duration::from_millis(50);
 
 const INVALID: Errno = Errno(libc::EINVAL);
 /// Where names are asked for, which is within the sandbox whatever is granted.
@@ -49,6 +58,7 @@ pub(crate) struct Broker {
 
 /// Answers requests as they come. One that has to wait keeps no other waiting.
 pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
+    let waiting = Count::default();
     loop {
         let Ok(mut ready) = readiness.readable().await else { return };
         match has_request(&readiness) {
@@ -64,14 +74,20 @@ pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
             Ok(Some(request)) => {
                 let answer = match broker.at_once(&request) {
                     Ok(answer) => answer,
-                    Err(later) => {
-                        let broker = Rc::clone(&broker);
-                        tokio::task::spawn_local(async move {
-                            let answer = later.finish(&broker, &request).await;
-                            broker.listener.answer(&request, answer);
-                        });
-                        continue;
-                    }
+                    Err(later) => match waiting.one(MOST_WAITING) {
+                        Some(one) => {
+                            let broker = Rc::clone(&broker);
+                            tokio::task::spawn_local(async move {
+                                tokio::select! {
+                                    answer = later.finish(&broker, &request) => broker.listener.answer(&request, answer),
+                                    () = broker.gone(&request) => {}
+                                }
+                                drop(one);
+                            });
+                            continue;
+                        }
+                        None => Err(Errno(libc::EAGAIN)),
+                    },
                 };
                 broker.listener.answer(&request, answer);
             }
@@ -141,6 +157,13 @@ impl Broker {
     /// Whether a name may be asked for.
     pub(super) fn resolves(&self, name: &str) -> bool {
         resolves(&self.policy, name)
+    }
+
+    /// Waits until the caller does not wait any more.
+    async fn gone(&self, request: &confine::Request) {
+        while self.listener.is_waiting(request) {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     fn at_once(&self, request: &confine::Request) -> Answer {
