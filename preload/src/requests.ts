@@ -208,7 +208,7 @@ function isCarriedOut(url: URL): boolean {
 }
 
 /** Whether the URL of a rule names a host, which is at the end of `place`, and its port. */
-function names(pattern: string, host: Host | null, place: string): boolean {
+export function names(pattern: string, host: Host | null, place: string): boolean {
   if (pattern === "*") return true;
   const start = indexOf(pattern, "://") + 3;
   const path = indexOf(pattern, "/", start);
