@@ -2,6 +2,8 @@
 // that leads to it, in HTTP, with the URL in a header: bodies, their pace and their end are those of Bun's own fetch.
 import type { Site } from "./error.ts";
 import { deny } from "./error.ts";
+import type { Host } from "./hosts.ts";
+import { isLoopback, LOCALHOST, parseHost } from "./hosts.ts";
 import { NativeWeakMap, weakMapGet, weakMapSet } from "./late-primordials.ts";
 import {
   checkFetch,
@@ -195,32 +197,33 @@ function isCarriedOut(url: URL): boolean {
   const protocol = protocolOf(url);
   if (protocol !== "http:" && protocol !== "https:" && protocol !== "ws:" && protocol !== "wss:")
     return false;
-  const host = hostnameOf(url);
+  const host = parseHost(hostnameOf(url));
+  const place = destination(url);
   const { allow } = details().policy.fetch;
-  for (let index = 0; index < allow.length; index++) if (names(allow[index]!.pattern, host)) return true;
-  return !table.grants.net && !reachesItself(url);
+  for (let index = 0; index < allow.length; index++)
+    if (names(allow[index]!.pattern, host, place)) return true;
+  // There it may be a server of the program itself.
+  const staysInside = table.grants.listen && host !== null && isLoopback(host);
+  return !table.grants.net && !staysInside;
 }
 
-/** Whether a URL may lead to a server of the program itself. */
-function reachesItself(url: URL | null): boolean {
-  return table.grants.listen && url !== null && isLoopback(hostnameOf(url));
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "[::1]" || startsWith(host, "127.");
-}
-
-/** Whether the URL of a rule names `host`. */
-function names(pattern: string, host: string): boolean {
+/** Whether the URL of a rule names a host, which is at the end of `place`, and its port. */
+export function names(pattern: string, host: Host | null, place: string): boolean {
   if (pattern === "*") return true;
   const start = indexOf(pattern, "://") + 3;
   const path = indexOf(pattern, "/", start);
   let named = substring(pattern, start, path < 0 ? pattern.length : path);
-  const port = indexOf(named, ":", named[0] === "[" ? indexOf(named, "]") : 0);
-  if (port >= 0) named = substring(named, 0, port);
-  if (named[0] === "*") return named === "*" || endsWith(host, substring(named, 1));
-  const bare = endsWith(host, ".") ? substring(host, 0, host.length - 1) : host;
-  return bare === named || (named === "localhost" && isLoopback(bare));
+  let port = indexOf(named, ":", indexOf(named, "]") + 1);
+  if (port < 0) {
+    port = named.length;
+    named += startsWith(pattern, "https:") ? ":443" : ":80";
+  }
+  const bare = substring(named, 0, port);
+  const atPort = endsWith(place, substring(named, port));
+  if (bare === "*") return atPort;
+  if (named[0] === "*") return atPort && typeof host === "string" && endsWith(host, substring(bare, 1));
+  if (bare === LOCALHOST) return atPort && host !== null && isLoopback(host);
+  return typeof host === "string" ? atPort && host === bare : place === named;
 }
 
 function destinationOfProxy(proxy: unknown): string {

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod cli;
+mod elsewhere;
 mod hostile;
 mod redirects;
 mod requests;
@@ -64,6 +65,12 @@ impl Program {
 
     fn secret(mut self, given: &'static str) -> Self {
         self.secrets.push(given);
+        self
+    }
+
+    /// With one more file beside it.
+    fn file(mut self, path: &str, contents: &str) -> Self {
+        self.folder = self.folder.file(path, contents);
         self
     }
 

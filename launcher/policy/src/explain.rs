@@ -44,7 +44,7 @@ fn act(request: &Request) -> String {
 /// The port of a URL that leaves it out: rules and connections have one.
 fn usual_port(request: &Request) -> String {
     let Request::Fetch { url, .. } = request else { return String::new() };
-    let parsed = Url::parse(url).ok().filter(|parsed| parsed.has_usual_port());
+    let parsed = Url::parse(url).ok().filter(Url::has_usual_port);
     parsed.map(|url| format!(" (port {})", url.port)).unwrap_or_default()
 }
 

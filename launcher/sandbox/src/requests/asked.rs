@@ -68,6 +68,7 @@ fn canonical(text: &str) -> Option<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Asked, Failure> {
         let mut request = Request::builder().method(method).uri(target);
@@ -126,6 +127,46 @@ mod tests {
         {
             assert!(url(text).is_ok(), "{text}");
         }
+    }
+
+    proptest! {
+        /// Whatever is asked for: the policy, which reads the URL as text, and the connection see the same.
+        #[test]
+        fn a_url_has_one_reading(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "http", "https", "HTTP", ":", "/", "//", "\\", "@", "a.example", "A.example", "b.example", ".", "..",
+                    "%2e", "%2f", "%00", "?", "#", ";", "127.0.0.1", "0x7f.1", "[::1]", "[", "]", ":80", ":443", ":0", ":8080",
+                    ":99999", " ", "\t", "é", "xn--", "%", "*",
+                ]),
+                0..12,
+            ),
+            scheme in prop::sample::select(vec!["", "http://", "https://"]),
+        ) {
+            let text = format!("{scheme}{}", parts.concat());
+            if let Some(url) = canonical(&text)
+                && let Ok(granted) = policy::fetches(&any_url(), &text, "GET")
+            {
+                let host = url.host_str().unwrap_or_default();
+                prop_assert_eq!(&granted.host, host.strip_suffix('.').unwrap_or(host));
+                prop_assert_eq!(Some(granted.port), url.port_or_known_default());
+                prop_assert_eq!(granted.is_https, url.scheme() == "https");
+                prop_assert_eq!((url.username(), url.password()), ("", None));
+            }
+        }
+    }
+
+    /// A policy that grants every URL.
+    fn any_url() -> policy::ExpandedPolicy {
+        let source = policy::Source::file("p.json", "/p/p.json");
+        let layer = policy::Layer::parse(&source, br#"{"fetch": true}"#).unwrap();
+        policy::Policy::merge([&layer]).expand(&policy::Places {
+            program: "/p".into(),
+            project: vec!["/p".into()],
+            tmp: "/tmp".into(),
+            home: "/home/me".into(),
+            cwd: "/p".into(),
+        })
     }
 
     #[test]
