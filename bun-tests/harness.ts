@@ -127,6 +127,7 @@ export async function runGuarded(
     grants: {
       net: grants.net !== undefined,
       listen: grants.listen !== undefined,
+      fetch: false,
       run: false,
       workers: (grants.workers ?? 0) > 0,
     },

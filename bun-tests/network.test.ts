@@ -193,6 +193,47 @@ process.exit(0);`;
   );
 });
 
+test("what connects by other means is judged by where it connects", async () => {
+  const source = `${PROLOGUE}
+const { port } = Bun.serve({ port: 0, fetch: () => new Response("ok") });
+const createConnection = () => net.connect(port, "127.0.0.1");
+await attempt("own connection", () => http.get("http://other.test/", { createConnection }));
+await attempt("own agent", () => http.get("http://other.test/", { agent: Object.assign(new http.Agent(), { createConnection }) }));
+const elsewhere = () => net.connect(9, "${HOST}");
+await attempt("to elsewhere", () => http.get("http://other.test/", { createConnection: elsewhere }));
+process.env.HTTP_PROXY = "http://127.0.0.1:" + port;
+await attempt("proxy", () => fetch("http://other.test/"));
+process.exit(0);`;
+  const grants = { net: ["granted.test:443"] };
+  const { stdout } = await withProgram(source, (program) => runGuarded(program, grants));
+  expect(stdout).toBe(
+    `own connection: passes\nown agent: passes\nto elsewhere: event net ${HOST}:9\nproxy: passes\n`,
+  );
+});
+
+test("what was allowed to one origin is not allowed to what only looks like it", async () => {
+  const source = `${PROLOGUE}
+const { port } = Bun.serve({ port: 0, fetch: () => new Response("ok") });
+const origin = "http://127.0.0.1:" + port;
+await attempt("allowed", () => fetch(origin + "/"));
+await attempt("allowed again", () => fetch(origin + "/@other.test/"));
+for (const url of [origin + "@other.test/", origin + ".other.test/", "http://other.test/" + origin + "/"])
+  await attempt(url.replaceAll(port, "PORT"), () => fetch(url));
+await attempt("through a proxy", () => fetch(origin + "/", { proxy: "http://other.test" }));
+process.exit(0);`;
+  const grants = { net: ["granted.test:443"] };
+  const { stdout } = await withProgram(source, (program) => runGuarded(program, grants));
+  expect(stdout.trimEnd().split("\n")).toEqual([
+    "allowed: passes",
+    "allowed again: passes",
+    "http://127.0.0.1:PORT@other.test/: rejects net other.test:80",
+    // No URL at all: fetch says so.
+    "http://127.0.0.1:PORT.other.test/: passes",
+    "http://other.test/http://127.0.0.1:PORT/: rejects net other.test:80",
+    "through a proxy: rejects net other.test:80",
+  ]);
+});
+
 test("a guarded WebSocket is still the class", async () => {
   const source = `class Own extends WebSocket {}
 try { new Own("ws://other.test"); } catch (error) { console.log(error.resource); }

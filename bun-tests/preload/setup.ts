@@ -8,7 +8,7 @@ import { policyOf } from "../harness.ts";
   context: null,
   shell: false,
   freeze: false,
-  grants: { net: false, listen: false, run: false, workers: false },
+  grants: { net: false, listen: false, fetch: false, run: false, workers: false },
   env_hide: [],
   details: JSON.stringify({
     cwd: process.cwd(),

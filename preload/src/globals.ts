@@ -16,7 +16,8 @@ const checkUrl: Check = (args, site) => lateOthers().checkUrl(args, site);
 export function tameGlobals(asks: Asks): void {
   const hasNetwork = table.grants.net || table.grants.listen;
   if (asks.bun) tameBun(hasNetwork);
-  if (asks.web) tameWeb(hasNetwork, asks.sockets);
+  if (asks.web && table.grants.fetch) tameRequests(hasNetwork);
+  else if (asks.web) tameWeb(hasNetwork, asks.sockets);
   // Reading the class makes it: it is only done where it can be used.
   if (table.grants.workers)
     guardClass(globalThis, "Worker", "Worker", (args, site) => lateOthers().checkWorker(args, site));
@@ -54,6 +55,27 @@ function tameBun(hasNetwork: boolean): void {
   tameSockets(hasNetwork);
 }
 
+/** Has the launcher make the requests that rules of `fetch` are about. */
+function tameRequests(hasNetwork: boolean): void {
+  const native = globalThis.fetch as (...args: unknown[]) => Promise<Response>;
+  const { fetch } = {
+    fetch(...args: unknown[]): Promise<Response> {
+      return lateOthers().request(native, args, site);
+    },
+  };
+  const site = { api: "fetch", entry: fetch };
+  defineValue(fetch, "length", native.length, false);
+  defineValue(
+    fetch,
+    "preconnect",
+    preconnectOf(native as unknown as typeof globalThis.fetch, hasNetwork),
+    true,
+  );
+  globalThis.fetch = fetch as unknown as typeof globalThis.fetch;
+  guardClass(globalThis, "WebSocket", "WebSocket", (args, site) => lateOthers().openSocket(args, site));
+  nameStates();
+}
+
 /** node:net, http, https, http2, tls and dgram listen and connect through these. */
 function tameSockets(hasNetwork: boolean): void {
   // Where there is no network, they are not even read.
@@ -69,13 +91,17 @@ function tameSockets(hasNetwork: boolean): void {
 function tameWeb(hasNetwork: boolean, hasSockets: boolean): void {
   const { fetch } = globalThis;
   guard(globalThis, "fetch", "fetch", "reject", (args, site) => lateOthers().checkFetch(args, site));
-  const preconnect = hasNetwork ? guardedPreconnect(fetch) : blocked("fetch.preconnect", "throw", checkUrl);
-  defineValue(globalThis.fetch, "preconnect", preconnect, true);
+  defineValue(globalThis.fetch, "preconnect", preconnectOf(fetch, hasNetwork), true);
   // Reading the class makes it: it is only done where it can be used.
   if (!hasNetwork) block(globalThis, "WebSocket", "WebSocket", "throw", checkUrl);
   else if (hasSockets)
     guardClass(globalThis, "WebSocket", "WebSocket", (args, site) => lateOthers().checkWebSocket(args, site));
   else return;
+  nameStates();
+}
+
+/** The constants of `WebSocket`, which its replacement has as well. */
+function nameStates(): void {
   const states = globalThis.WebSocket as unknown as Record<string, number>;
   states["CONNECTING"] = 0;
   states["OPEN"] = 1;
@@ -83,7 +109,8 @@ function tameWeb(hasNetwork: boolean, hasSockets: boolean): void {
   states["CLOSED"] = 3;
 }
 
-function guardedPreconnect(fetch: { preconnect: Function }): (...args: unknown[]) => unknown {
+function preconnectOf(fetch: { preconnect: Function }, hasNetwork: boolean): (...args: unknown[]) => unknown {
+  if (!hasNetwork) return blocked("fetch.preconnect", "throw", checkUrl);
   const preconnect = (...args: unknown[]): unknown => {
     const error = checkUrl(args, site, undefined);
     if (error !== null) throw error;

@@ -13,16 +13,18 @@ import {
   indexOf,
   numberFrom,
   numberToString,
+  startsWith,
   stringValue,
 } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
 import { details, table } from "./table.ts";
 
-const NativeRequest = Request;
-const hostnameOf = urlGetter("hostname");
-const hrefOf = urlGetter("href");
+export const NativeRequest = Request;
+export const hostnameOf = urlGetter("hostname");
+export const hrefOf = urlGetter("href");
+const hostOf = urlGetter("host");
 const portOf = urlGetter("port");
-const protocolOf = urlGetter("protocol");
+export const protocolOf = urlGetter("protocol");
 const readRequestUrl = getOwnPropertyDescriptor(NativeRequest.prototype, "url")!.get!;
 
 /** Whether the sandbox has a network of its own. There the launcher answers, and guards only say it sooner. */
@@ -110,6 +112,20 @@ export function checkWebSocket(args: unknown[], site: Site): undefined {
   if (error !== null) throw error;
 }
 
+/** Whether a URL begins with that origin, as it is written in full: then no parser finds another one. */
+function isAtLastOrigin(target: unknown): boolean {
+  return (
+    typeof target === "string" && target[lastOrigin.length] === "/" && startsWith(target, lastOrigin + "/")
+  );
+}
+
+/** Whether options of a request say where to connect to. */
+function goesElsewhere(options: unknown): boolean {
+  if (typeof options !== "object" || options === null) return false;
+  const { proxy, unix } = options as { proxy?: unknown; unix?: unknown };
+  return proxy !== undefined || unix !== undefined;
+}
+
 function refusedUrl(url: URL | null, options: unknown, site: Site): SecurityError | null {
   const address = url === null ? null : destination(url);
   if (!hasNetwork || address === null) return refusedConnection(address, site);
@@ -134,16 +150,28 @@ export function destinationOfUrl(argument: unknown, port?: string): string | nul
   return url === null ? null : destination(url, port);
 }
 
+/** Where the last request was allowed to: programs ask the same server many times. */
+let lastOrigin = "";
+
 /** Checks the arguments of `fetch`. */
 export function checkFetch(args: unknown[], site: Site): SecurityError | null {
-  const url = parse(args[0]);
+  const target = args[0];
+  const options = args[1];
+  const isDirect = options === undefined || !goesElsewhere(options);
+  if (isDirect && isAtLastOrigin(target)) return null;
+  const url = parse(target);
   // Not a URL: fetch rejects with its own error.
   if (url === null) return null;
   const protocol = protocolOf(url);
   if (protocol === "data:" || protocol === "blob:") return null;
-  // The host of such a file is the client's to know.
-  if (protocol === "s3:" && hasNetwork) return null;
-  if (protocol !== "file:") return refusedUrl(url, args[1], site);
+  if (protocol !== "file:") {
+    // Other ones are none of fetch, or files of a store, whose host its client knows.
+    const isWeb = protocol === "http:" || protocol === "https:";
+    if (hasNetwork && !isWeb) return null;
+    const error = refusedUrl(url, options, site);
+    if (error === null && isDirect && isWeb) lastOrigin = `${protocol}//${hostOf(url)}`;
+    return error;
+  }
   const path = pathIn(url);
   return path === null ? null : refusedAccess("read", path, site);
 }
@@ -157,7 +185,7 @@ export function addressOf(options: unknown, defaultHost: string, defaultPort: nu
 }
 
 /** The URL in an argument: a text, a URL, a Request, a `new String`. */
-function parse(argument: unknown): URL | null {
+export function parse(argument: unknown): URL | null {
   try {
     if (typeof argument === "string") return new NativeURL(argument);
     if (argument instanceof NativeRequest)
@@ -169,7 +197,7 @@ function parse(argument: unknown): URL | null {
   }
 }
 
-function destination(url: URL, port?: string): string {
+export function destination(url: URL, port?: string): string {
   const protocol = protocolOf(url);
   const usual = protocol === "https:" || protocol === "wss:" ? "443" : "80";
   return hostAndPort(hostnameOf(url), portOf(url) || (port ?? usual));
@@ -185,7 +213,7 @@ function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-function urlGetter(name: "hostname" | "href" | "port" | "protocol"): (url: URL) => string {
+function urlGetter(name: "host" | "hostname" | "href" | "port" | "protocol"): (url: URL) => string {
   const read = getOwnPropertyDescriptor(NativeURL.prototype, name)!.get!;
   return (url) => apply(read, url, []) as string;
 }

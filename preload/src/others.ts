@@ -4,6 +4,7 @@ export { decideAddress } from "./net-rules.ts";
 export { checkFetch, checkServer, checkSocket, checkUrl, checkWebSocket } from "./network.ts";
 export { tameDns, tameNet, tameRequests } from "./node-net.ts";
 export { tameRare } from "./rare.ts";
+export { openSocket, request } from "./requests.ts";
 export { tameBunSqlite, tameNodeSqlite } from "./sqlite.ts";
 export { checkCommand, refuseCommand, tameFfi, tameOs, tameV8 } from "./system.ts";
 export { refusedDestination } from "./unreachable.ts";

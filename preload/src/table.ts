@@ -61,7 +61,7 @@ export interface Table {
   /** Whether `Object.prototype` is to be frozen. */
   freeze: boolean;
   /** Whether the policy grants anything of these kinds. */
-  grants: { net: boolean; listen: boolean; run: boolean; workers: boolean };
+  grants: { net: boolean; listen: boolean; fetch: boolean; run: boolean; workers: boolean };
   env_hide: string[];
   /** A `Details` as JSON. */
   details: string;

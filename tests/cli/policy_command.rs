@@ -46,21 +46,15 @@ error: unknown key "raed" in the policy
   = help: did you mean "read"?
 
 "#]]);
-    folder().secure_bun(["policy", "check", "bun-test"]).shows(str![[r#"
+    let host = r#"{ "host": ["db.*"] }"#;
+    folder().file("p.json", host).secure_bun(["policy", "check", "p.json"]).shows(str![[r#"
 exit code 2
 --- stderr
-error: allow.net is not available yet
- --> preset bun-test:8:13
+error: allow.host is not available yet
+ --> p.json:1:12
   |
-8 |     "net": ["localhost:*"],
-  |             ^^^^^^^^^^^^^
-  |
-  = help: this version cannot enforce it, so nothing runs: remove it
-error: allow.listen is not available yet
- --> preset bun-test:9:16
-  |
-9 |     "listen": ["localhost:*"],
-  |                ^^^^^^^^^^^^^
+1 | { "host": ["db.*"] }
+  |            ^^^^^^
   |
   = help: this version cannot enforce it, so nothing runs: remove it
 

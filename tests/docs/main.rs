@@ -37,6 +37,11 @@ fn exit_codes_and_envelope() {
 }
 
 #[test]
+fn requests_by_url() {
+    hold(&Page::read("docs/fetch.md"));
+}
+
+#[test]
 fn how_it_works() {
     hold(&Page::read("docs/how-it-works.md"));
 }
@@ -49,6 +54,11 @@ fn limits() {
 #[test]
 fn network() {
     hold(&Page::read("docs/network.md"));
+}
+
+#[test]
+fn fetch() {
+    hold(&Page::read("docs/fetch.md"));
 }
 
 #[test]
@@ -83,8 +93,10 @@ fn no_page_is_forgotten() {
             "deployment.md",
             "errors",
             "exit-codes-and-envelope.md",
+            "fetch.md",
             "how-it-works.md",
             "limits.md",
+            "network.md",
             "packages.md",
             "performance.md",
             "policy-tools.md",

@@ -27,7 +27,7 @@ pub struct Decision {
 
 /// The rule that decided.
 ///
-/// As text it is `default`, `secret`, `protected`, `reserved`, or a statement with its place: `deny.read "./x" (p.json:7:12)`.
+/// As text it is `default`, `secret`, `protected`, `reserved`, `ambiguous`, or a statement with its place: `deny.read "./x" (p.json:7:12)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// No statement speaks of it.
@@ -42,6 +42,8 @@ pub enum Rule {
     Protected,
     /// A name leads to this machine or its neighbours; their addresses are granted by themselves only.
     Reserved,
+    /// A URL that no rule can speak of, since two readers could understand it differently, and why.
+    Ambiguous(&'static str),
 }
 
 impl fmt::Display for Rule {
@@ -53,12 +55,13 @@ impl fmt::Display for Rule {
             Self::Secret => out.write_str("secret"),
             Self::Protected => out.write_str("protected"),
             Self::Reserved => out.write_str("reserved"),
+            Self::Ambiguous(_) => out.write_str("ambiguous"),
         }
     }
 }
 
 /// Either the rule that grants, or the rule that refuses.
-type Verdict = Result<Rule, Rule>;
+pub(crate) type Verdict = Result<Rule, Rule>;
 
 /// Whether `policy` lets a program do what it requests, and by which rule. Denying wins.
 pub fn decide(policy: &ExpandedPolicy, request: &Request) -> Decision {
@@ -71,8 +74,8 @@ pub fn decide(policy: &ExpandedPolicy, request: &Request) -> Decision {
         Request::Net { host, port } => address(&grants.net, host, *port),
         Request::Listen { host, port } => address(&grants.listen, host, *port),
         Request::Fetch { url, method } => match Url::parse(url) {
-            Some(url) => listed(&grants.fetch, |rule, side| rule.speaks_of(&url, method, side)),
-            None => Err(Rule::Default),
+            Ok(url) => listed(&grants.fetch, |rule, side| rule.speaks_of(&url, method, side)),
+            Err(reason) => Err(Rule::Ambiguous(reason)),
         },
         Request::Env(name) => listed(&grants.env, |pattern, _| pattern.matches(name)),
         Request::Run(program) => {
@@ -98,8 +101,9 @@ pub fn decide(policy: &ExpandedPolicy, request: &Request) -> Decision {
     match verdict {
         Ok(rule) => Decision { allowed: true, rule, fix: None },
         Err(rule) => {
-            let fix = explain::fix(request, &rule);
-            Decision { allowed: false, rule, fix: Some(fix) }
+            // What no rule can speak of cannot be granted.
+            let fix = (!matches!(rule, Rule::Ambiguous(_))).then(|| explain::fix(request, &rule));
+            Decision { allowed: false, rule, fix }
         }
     }
 }
@@ -108,7 +112,7 @@ fn stated<T>(entry: &Entry<T>) -> Rule {
     Rule::Stated(entry.statement.clone())
 }
 
-fn listed<T>(rules: &Rules<T>, speaks: impl Fn(&T, Side) -> bool) -> Verdict {
+pub(crate) fn listed<T>(rules: &Rules<T>, speaks: impl Fn(&T, Side) -> bool) -> Verdict {
     if let Some(entry) = rules.deny.iter().find(|entry| speaks(&entry.value, Side::Deny)) {
         return Err(stated(entry));
     }

@@ -2,6 +2,7 @@
 //! generated from it and checked against the same table of cases.
 
 use crate::decide::{Decision, Rule};
+use crate::fetch::Url;
 use crate::permission::{Permission, Side};
 use crate::request::{Request, json};
 
@@ -12,6 +13,7 @@ pub(crate) mod reason {
     pub(crate) const LIMIT: &str = "the policy grants fewer";
     pub(crate) const SECRET: &str = "the secrets of an import root are granted by name only";
     pub(crate) const RESERVED: &str = "the name leads to an address that is granted by itself only";
+    pub(crate) const FETCHED: &str = "a rule of fetch names this host and port, which requests alone reach then";
     pub(crate) const PROTECTED: &str = "a tool outside the sandbox would obey what is written there";
 }
 
@@ -35,8 +37,15 @@ fn act(request: &Request) -> String {
     match (request.permission(), request.resource()) {
         (_, None) => phrase.to_owned(),
         (Permission::Workers, Some(count)) => format!("{phrase} {count}"),
-        (_, Some(resource)) => format!("{phrase} {}", json(&resource)),
+        (_, Some(resource)) => format!("{phrase} {}{}", json(&resource), usual_port(request)),
     }
+}
+
+/// The port of a URL that leaves it out: rules and connections have one.
+fn usual_port(request: &Request) -> String {
+    let Request::Fetch { url, .. } = request else { return String::new() };
+    let parsed = Url::parse(url).ok().filter(Url::has_usual_port);
+    parsed.map(|url| format!(" (port {})", url.port)).unwrap_or_default()
 }
 
 fn reason(request: &Request, rule: &Rule) -> &'static str {
@@ -45,8 +54,10 @@ fn reason(request: &Request, rule: &Rule) -> &'static str {
         Rule::Secret => reason::SECRET,
         Rule::Protected => reason::PROTECTED,
         Rule::Reserved => reason::RESERVED,
+        Rule::Ambiguous(reason) => reason,
         Rule::Setting(..) => reason::DENIED,
         Rule::Stated(statement) => match (request, statement.side) {
+            (Request::Net { .. }, Side::Allow) if statement.permission == Permission::Fetch => reason::FETCHED,
             // Granting none at all is a denial, granting some is a limit.
             (Request::Workers(_), Side::Allow) if !matches!(statement.origin.json().as_str(), "0" | "false") => {
                 reason::LIMIT

@@ -16,6 +16,41 @@ pub struct FetchRule {
     /// Upper case; none means any method.
     pub(crate) methods: Option<Vec<String>>,
     pub(crate) headers: BTreeMap<String, String>,
+    /// None means as the program says.
+    pub(crate) redirect: Option<Redirect>,
+    /// The longest bodies, in units of 1024 bytes.
+    pub(crate) max_request_kb: Option<u64>,
+    pub(crate) max_response_kb: Option<u64>,
+}
+
+/// What becomes of an answer that leads elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redirect {
+    /// It is followed where the policy grants that, too.
+    Follow,
+    /// It is an error.
+    Error,
+    /// The program gets it as it is.
+    Manual,
+}
+
+impl Redirect {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Follow, Self::Error, Self::Manual];
+
+    /// The word in a policy, which the Fetch standard has as well.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Follow => "follow",
+            Self::Error => "error",
+            Self::Manual => "manual",
+        }
+    }
+
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|redirect| redirect.name() == name)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,12 +94,45 @@ impl Scheme {
 pub(crate) const DEFAULT_METHODS: [&str; 2] = ["GET", "HEAD"];
 
 impl FetchRule {
-    pub(crate) const ANY: Self = Self { url: UrlRule::Any, methods: None, headers: BTreeMap::new() };
+    pub(crate) const ANY: Self = Self::of(UrlRule::Any, None);
+
+    const fn of(url: UrlRule, methods: Option<Vec<String>>) -> Self {
+        let headers = BTreeMap::new();
+        Self { url, methods, headers, redirect: None, max_request_kb: None, max_response_kb: None }
+    }
+
+    /// What the launcher adds: names in lower case, and values in which `${secret:NAME}` stands for a secret.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The secrets that the headers are made of.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.headers.values().flat_map(|value| {
+            let parts = value.split("${secret:").skip(1);
+            parts.filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+        })
+    }
+
+    /// What becomes of redirects, if it is not for the program to say.
+    pub const fn redirect(&self) -> Option<Redirect> {
+        self.redirect
+    }
+
+    /// The longest body that is sent, in bytes.
+    pub fn max_request_bytes(&self) -> Option<u64> {
+        self.max_request_kb.map(|kb| kb.saturating_mul(1024))
+    }
+
+    /// The longest body that is received, in bytes.
+    pub fn max_response_bytes(&self) -> Option<u64> {
+        self.max_response_kb.map(|kb| kb.saturating_mul(1024))
+    }
 
     /// A rule of a URL alone: granting covers reading methods, denying covers all.
     pub(crate) fn parse(url: &str, side: Side) -> Result<Self, Fault> {
         let methods = (side == Side::Allow).then(|| DEFAULT_METHODS.map(str::to_owned).to_vec());
-        Ok(Self { url: UrlRule::parse(url)?, methods, headers: BTreeMap::new() })
+        Ok(Self::of(UrlRule::parse(url)?, methods))
     }
 
     /// Whether the rule speaks of `method` on `url`.
@@ -92,7 +160,7 @@ impl UrlRule {
 
     fn speaks_of(&self, url: &Url, side: Side) -> bool {
         match self {
-            Self::Any => true,
+            Self::Any => HostRule::Any.speaks_of(&url.host, side),
             Self::At { scheme, host, port, path } => {
                 *scheme == url.scheme && *port == url.port && host.speaks_of(&url.host, side) && path.matches(&url.path)
             }
@@ -103,24 +171,45 @@ impl UrlRule {
 /// The URL of a request, taken apart; only unambiguous ones can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
-    scheme: Scheme,
-    host: HostName,
-    port: u16,
+    pub(crate) scheme: Scheme,
+    pub(crate) host: HostName,
+    pub(crate) port: u16,
     path: String,
 }
 
 impl Url {
-    /// `None` for anything that two readers could understand differently.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (scheme, rest) = Scheme::split(text)?;
+    /// Refuses anything that two readers could understand differently, and says why.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        let (scheme, rest) = Scheme::split(text).ok_or("it is not an http or https URL")?;
         let rest = rest.split('#').next().unwrap_or(rest);
-        if ambiguity(rest).is_some() {
-            return None;
+        if let Some(reason) = ambiguity(rest) {
+            return Err(reason);
         }
         let (authority, path) = split_authority(rest);
-        let (host, port) = split_port(authority, scheme)?;
+        let no_host = "its host is neither a name nor an address";
+        let (host, port) = split_port(authority, scheme).ok_or(no_host)?;
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        Some(Self { scheme, host: HostName::parse(host)?, port, path })
+        Ok(Self { scheme, host: HostName::parse(host).ok_or(no_host)?, port, path })
+    }
+
+    /// Whether its port is the one that its scheme stands for.
+    pub(crate) fn has_usual_port(&self) -> bool {
+        self.port == self.scheme.port()
+    }
+
+    /// The same at another host.
+    pub(crate) fn at(&self, host: HostName) -> Self {
+        Self { host, ..self.clone() }
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}://{}", self.scheme.name(), self.host)?;
+        if !self.has_usual_port() {
+            write!(out, ":{}", self.port)?;
+        }
+        out.write_str(&self.path)
     }
 }
 
@@ -171,7 +260,12 @@ impl Pattern for FetchRule {
         };
         // Injected headers are part of what is granted: a rule with other headers is another grant.
         let headers = self.headers == other.headers || other.headers.is_empty() && self.url == UrlRule::Any;
-        methods && headers && self.url.covers(&other.url)
+        let redirect = self.redirect.is_none() || self.redirect == other.redirect;
+        let no_longer =
+            |ours: Option<u64>, theirs: Option<u64>| ours.is_none_or(|most| theirs.is_some_and(|own| own <= most));
+        let limits = no_longer(self.max_request_kb, other.max_request_kb)
+            && no_longer(self.max_response_kb, other.max_response_kb);
+        methods && headers && redirect && limits && self.url.covers(&other.url)
     }
 
     fn meets(&self, other: &Self) -> bool {
@@ -186,7 +280,8 @@ impl Pattern for FetchRule {
 impl Pattern for UrlRule {
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Any, _) => true,
+            (Self::Any, Self::Any) => true,
+            (Self::Any, Self::At { host, .. }) => HostRule::Any.covers(host),
             (Self::At { .. }, Self::Any) => false,
             (
                 Self::At { scheme, host, port, path },

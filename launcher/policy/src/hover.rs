@@ -57,10 +57,13 @@ const TRUST: [(&str, &str, &str); 2] = [
     ("required", "false", "true"),
 ];
 
-const FETCH: [(&str, &str, &str); 3] = [
+const FETCH: [(&str, &str, &str); 6] = [
     ("url", "none; every rule has one", r#""https://api.example.com/v1/*""#),
     ("methods", r#"["GET", "HEAD"]"#, r#"["GET", "POST"]"#),
     ("headers", "none", r#"{ "authorization": "Bearer ${secret:API_KEY}" }"#),
+    ("redirect", "as the program says", r#""error""#),
+    ("max_request_kb", "no limit", "64"),
+    ("max_response_kb", "no limit", "1024"),
 ];
 
 /// Completes the descriptions of a schema.

@@ -268,6 +268,18 @@ impl HostName {
     }
 }
 
+impl fmt::Display for HostName {
+    /// As URLs have it.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => out.write_str(name),
+            Self::Address(IpAddr::V4(v4)) => write!(out, "{v4}"),
+            Self::Address(IpAddr::V6(v6)) => write!(out, "[{v6}]"),
+            Self::Socket(path) => write!(out, "{}", path.display()),
+        }
+    }
+}
+
 impl Pattern for HostRule {
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {

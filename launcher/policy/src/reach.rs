@@ -10,6 +10,7 @@ use crate::net::{HostName, HostRule, LOCALHOST};
 use crate::permission::Side;
 use crate::places::ExpandedPolicy;
 use crate::request::Request;
+use crate::requests::fetched;
 
 /// Whether `policy` grants any port of `host`, so that it may be asked where that is.
 pub fn resolves(policy: &ExpandedPolicy, host: &str) -> bool {
@@ -30,6 +31,10 @@ pub fn reaches(policy: &ExpandedPolicy, host: &str, port: u16, address: IpAddr) 
     let by_name = decide(policy, &Request::Net { host: host.to_owned(), port });
     if !by_name.allowed {
         return by_name;
+    }
+    if let Some(statement) = fetched(policy, host, port) {
+        let fix = Some(format!("remove {statement}"));
+        return Decision { allowed: false, rule: Rule::Stated(statement.clone()), fix };
     }
     let request = Request::Net { host: address.to_string(), port };
     let by_address = decide(policy, &request);
@@ -104,7 +109,7 @@ pub(crate) fn holds_apart(block: &IpNet) -> bool {
 }
 
 /// Whether an address is one of the Internet at large.
-fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
             let [a, b, c, _] = v4.octets();
@@ -160,11 +165,11 @@ impl HostRule {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{Layer, Places, Policy, Source};
 
-    fn policy(text: &str) -> ExpandedPolicy {
+    pub(crate) fn policy(text: &str) -> ExpandedPolicy {
         let layer = Layer::parse(&Source::file("p.json", "/p/p.json"), text.as_bytes()).unwrap();
         Policy::merge([&layer]).expand(&Places {
             program: "/p".into(),

@@ -11,6 +11,7 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
+use crate::fetch::Redirect;
 use crate::grants::SYS_NAMES;
 use crate::limits::Limit;
 use crate::preset::Preset;
@@ -208,6 +209,14 @@ struct FetchRule {
     methods: Option<Vec<String>>,
     /// Headers that the launcher adds; ${secret:NAME} stands for a secret that the program never sees.
     headers: Option<BTreeMap<String, String>>,
+    #[schemars(schema_with = "redirect")]
+    redirect: Option<()>,
+    /// The longest body that is sent, in KB.
+    #[schemars(range(min = 0))]
+    max_request_kb: Option<u64>,
+    /// The longest body that is received, in KB.
+    #[schemars(range(min = 0))]
+    max_response_kb: Option<u64>,
 }
 
 #[derive(JsonSchema)]
@@ -317,6 +326,14 @@ fn require(_: &mut SchemaGenerator) -> Schema {
 fn audit(_: &mut SchemaGenerator) -> Schema {
     let names: Vec<&str> = Audit::ALL.iter().map(|audit| audit.name()).collect();
     json_schema!({ "description": "How what the program does is recorded; only \"off\" is available yet.", "enum": names })
+}
+
+fn redirect(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<&str> = Redirect::ALL.iter().map(|redirect| redirect.name()).collect();
+    json_schema!({
+        "description": "What becomes of redirects: followed where the policy grants the next URL, too; an error; or given to the program as they are.",
+        "enum": names,
+    })
 }
 
 fn freeze(_: &mut SchemaGenerator) -> Schema {

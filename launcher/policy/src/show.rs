@@ -95,6 +95,14 @@ impl Written for FetchRule {
             let headers = self.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
             rule.insert("headers".to_owned(), Value::Object(headers.collect()));
         }
+        if let Some(redirect) = self.redirect {
+            rule.insert("redirect".to_owned(), redirect.name().into());
+        }
+        for (key, most) in [("max_request_kb", self.max_request_kb), ("max_response_kb", self.max_response_kb)] {
+            if let Some(most) = most {
+                rule.insert(key.to_owned(), most.into());
+            }
+        }
         rule.into()
     }
 }

@@ -6,7 +6,7 @@ use jsonc_parser::ast::Value;
 use jsonc_parser::common::{Range, Ranged};
 
 use crate::diagnostic::Fault;
-use crate::fetch::{DEFAULT_METHODS, FetchRule};
+use crate::fetch::{DEFAULT_METHODS, FetchRule, Redirect};
 use crate::glob::Glob;
 use crate::grants::{Entry, Grants, Rules, SYS_NAMES, Statement, Switch};
 use crate::net::NetRule;
@@ -15,6 +15,9 @@ use crate::permission::{Permission, Side};
 use crate::program::{LibraryRule, ProgramRule};
 use crate::reader::{Member, Reader, unknown_word};
 use crate::source::Origin;
+
+/// A body of 1 TB is as good as one without a limit.
+const MOST_BODY_KB: u64 = 1 << 30;
 
 /// More workers than this is no limit worth the name.
 const MOST_WORKERS: u64 = 1024;
@@ -226,16 +229,27 @@ impl<'v> List<'_, '_, 'v> {
         let mut rule = None;
         let mut methods = None;
         let mut headers = BTreeMap::new();
-        for Member { key: field, value, .. } in self.reader.members(item, &key, &["url", "methods", "headers"]) {
+        let (mut redirect, mut max_request_kb, mut max_response_kb) = (None, None, None);
+        let names: &[&str] = match side {
+            Side::Allow => &["url", "methods", "headers", "redirect", "max_request_kb", "max_response_kb"],
+            Side::Deny => &["url", "methods"],
+        };
+        for Member { key: field, value, .. } in self.reader.members(item, &key, names) {
+            let place = format!("{key}.{field}");
             match field {
-                "url" => rule = self.reader.parsed(value, &format!("{key}.url"), |text| FetchRule::parse(text, side)),
+                "url" => rule = self.reader.parsed(value, &place, |text| FetchRule::parse(text, side)),
                 "methods" => {
-                    let place = format!("{key}.methods");
                     let list = self.reader.list(value, &place);
                     let words = list.iter().filter_map(|item| self.reader.parsed(item, &place, method));
                     methods = Some(words.collect());
                 }
-                _ => headers = self.headers(value, &format!("{key}.headers")),
+                "redirect" => {
+                    let words = Redirect::ALL.map(Redirect::name);
+                    redirect = self.reader.word(value, &place, &words, Redirect::from_name);
+                }
+                "max_request_kb" => max_request_kb = self.body_limit(value, &place),
+                "max_response_kb" => max_response_kb = self.body_limit(value, &place),
+                _ => headers = self.headers(value, &place),
             }
         }
         if !matches!(item, Value::Object(object) if object.properties.iter().any(|property| property.name.as_str() == "url"))
@@ -244,7 +258,15 @@ impl<'v> List<'_, '_, 'v> {
         }
         let rule = rule?;
         let methods = methods.or(rule.methods);
-        Some(FetchRule { url: rule.url, methods, headers })
+        Some(FetchRule { url: rule.url, methods, headers, redirect, max_request_kb, max_response_kb })
+    }
+
+    fn body_limit(&mut self, value: &'v Value<'v>, place: &str) -> Option<u64> {
+        let number = self.reader.whole_number(value, place)?;
+        if number > MOST_BODY_KB {
+            self.reader.report(value.range(), Fault::new(format!("{place} must be from 0 to {MOST_BODY_KB}")));
+        }
+        Some(number)
     }
 
     fn headers(&mut self, value: &'v Value<'v>, place: &str) -> BTreeMap<String, String> {
@@ -258,6 +280,9 @@ impl<'v> List<'_, '_, 'v> {
             let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
             if name.is_empty() || !name.bytes().all(token) {
                 self.reader.report(property.name.range(), Fault::new(format!("{name:?} is not the name of a header")));
+            } else if is_framing(&name) {
+                let fault = Fault::new(format!("the launcher sets the header {name:?} itself"));
+                self.reader.report(property.name.range(), fault.with_help("remove it"));
             } else if let Some(text) = self.reader.parsed(&property.value, place, header_value)
                 && headers.insert(name, text).is_some()
             {
@@ -323,6 +348,23 @@ fn method(text: &str) -> Result<String, Fault> {
         );
     }
     Ok(text.to_ascii_uppercase())
+}
+
+/// Whether a header says where a request goes, or how it is transmitted.
+fn is_framing(name: &str) -> bool {
+    const FRAMING: [&str; 10] = [
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-encoding",
+    ];
+    FRAMING.contains(&name) || name.starts_with("proxy-") || name.starts_with("x-secure-bun-")
 }
 
 /// Text in which every `${secret:NAME}` is well-formed.

@@ -21,7 +21,6 @@ pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
 
 fn grants(policy: &Policy, found: &mut Vec<Diagnostic>) {
     let grants = &policy.grants;
-    first(&grants.fetch, found);
     first(&grants.host, found);
     first(&grants.secrets, found);
 }

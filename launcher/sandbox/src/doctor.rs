@@ -306,6 +306,7 @@ fn call(search: &Search, policy: &str) -> Result<Called, Lack> {
         policy: Policy::merge(preset.iter().chain([&besides])),
         search: search.clone(),
         variables: Vec::new(),
+        secrets: Vec::new(),
         input: Some("[6,7]".to_owned()),
         export: None,
         script: false,

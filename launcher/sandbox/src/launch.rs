@@ -10,12 +10,15 @@ use crate::error::{Error, Warning};
 use crate::outcome::{Exit, Outcome, Usage};
 use crate::pipes::Pipes;
 use crate::run::writable;
+use crate::secrets::Secrets;
 use crate::supervise::{ControlGroup, Pipe, Running, Sample, Signals, supervise};
 
 /// A plan, and what its run needs besides.
 pub(crate) struct Launch {
     pub(crate) plan: Plan,
     pub(crate) policy: ExpandedPolicy,
+    /// What its requests are made with.
+    pub(crate) secrets: Secrets,
     pub(crate) pipes: Pipes,
     pub(crate) signals: Signals,
     pub(crate) begun: Instant,
@@ -31,7 +34,8 @@ pub(crate) struct Launch {
 impl Launch {
     /// Starts the program and looks after it to its end.
     pub(crate) fn through(self) -> Result<Outcome, Error> {
-        let Self { plan, policy, pipes, signals, begun, mut warnings, scratch_tmp, announced, reported } = self;
+        let Self { plan, policy, secrets, pipes, signals, begun, mut warnings, scratch_tmp, announced, reported } =
+            self;
         let group = ControlGroup::required(&policy)?;
         let started = confine::start(&plan)?;
         let group = group.map(|group| group.with(&started.child)).transpose()?;
@@ -50,7 +54,7 @@ impl Launch {
             child: started.child,
             started: Instant::now(),
             limits: policy.limits,
-            network: started.network.map(|network| (network, policy.clone())),
+            network: started.network.map(|network| (network, policy.clone(), secrets)),
             group,
             writable: writable(&policy),
             scratch_tmp,

@@ -4,6 +4,7 @@
 //! kernel confine it (crate `confine`), look after it until it ends ([`supervise`]), and tell how it went.
 #![forbid(unsafe_code)]
 
+mod count;
 pub mod doctor;
 mod errand;
 pub mod error;
@@ -17,9 +18,11 @@ pub mod package;
 mod pipes;
 pub mod places;
 mod plain_file;
+mod requests;
 pub mod resolve;
 pub mod run;
 mod scratch;
+pub mod secrets;
 pub mod spawn;
 mod stage;
 pub mod supervise;

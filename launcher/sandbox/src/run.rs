@@ -21,6 +21,7 @@ use crate::places;
 use crate::resolve::seen::Seen;
 use crate::resolve::{self, Shown, environment, native, network, programs, runtime};
 use crate::scratch::Scratch;
+use crate::secrets::{self, Secret, Secrets};
 use crate::stage::CALL_MARKER;
 use crate::stage::{self, CallRequest, Source, Stage};
 use crate::supervise::Signals;
@@ -38,6 +39,8 @@ pub struct Job {
     pub search: Search,
     /// Variables that the user gives it.
     pub variables: Vec<(OsString, OsString)>,
+    /// Secrets that the launcher makes its requests with.
+    pub secrets: Vec<Secret>,
     /// The argument of its function as JSON text; with `Some`, it has to be a function file.
     pub input: Option<String>,
     /// The export to call; with `Some`, it has to be a function.
@@ -74,6 +77,7 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let tmp = scratch.as_ref().map_or_else(|| places::TMP.into(), Scratch::tmp);
     let places = places::places(&program, &cwd, home.as_deref(), &tmp);
     let policy = job.policy.expand(&places);
+    let secrets = Secrets::read(&job.secrets, &policy)?;
     let search = Search { untrusted: writable(&policy), ..job.search.clone() };
     let host = Host::discover(&search, identity, layers)?;
 
@@ -93,7 +97,8 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     let (plan, shown) = plan(job, &host, &policy, target, call.as_ref(), &pipes)?;
     let reported = job.denials || job.output == Output::Capture;
     let scratch_tmp = scratch.as_ref().map(Scratch::tmp);
-    Launch { plan, policy, pipes, signals, begun, warnings: shown.warnings, scratch_tmp, announced, reported }.through()
+    Launch { plan, policy, secrets, pipes, signals, begun, warnings: shown.warnings, scratch_tmp, announced, reported }
+        .through()
 }
 
 /// Folders of the host that the program may write to.
@@ -167,7 +172,7 @@ fn plan(
     let flags = flags(&stage.preloads()?, policy);
     stage::stage(stage, host, policy, &engine, &told)?;
     let folders = environment::Folders { path: &seen.path, home: &seen.home, tmp: &seen.tmp };
-    let outside = std::env::vars_os();
+    let outside = std::env::vars_os().filter(|(name, _)| !secrets::is_in(&job.secrets, name));
     let mut env = environment::environment(policy, outside, &job.variables, folders)?;
     env.extend(runtime::variables(&engine).map(String::into_bytes));
     let arguments = if again {

@@ -21,6 +21,7 @@ use crate::places;
 use crate::resolve::programs::{self, Programs};
 use crate::resolve::{self, Shown, environment, network, runtime};
 use crate::run::{Output, flags, writable};
+use crate::secrets::{self, Secret, Secrets};
 use crate::stage::{self, Source, Stage};
 use crate::supervise::Signals;
 
@@ -40,6 +41,8 @@ pub struct Spawn {
     pub search: Search,
     /// Variables that the user gives it.
     pub variables: Vec<(OsString, OsString)>,
+    /// Secrets that the launcher makes its requests with.
+    pub secrets: Vec<Secret>,
     /// What becomes of its output.
     pub output: Output,
     /// Whether what it uses is told at the end.
@@ -59,6 +62,7 @@ pub fn spawn(job: &Spawn) -> Result<Outcome, Error> {
             .with_help("`secure-bun doctor` says why"));
     }
     let policy = job.policy.expand(&places::places_of_folder(&cwd, home.as_deref()));
+    let secrets = Secrets::read(&job.secrets, &policy)?;
     let command = find(&job.command, &cwd, job.search.path.as_ref())?;
 
     let signals = Signals::block().map_err(|error| Error::system("block signals", &error))?;
@@ -72,7 +76,8 @@ pub fn spawn(job: &Spawn) -> Result<Outcome, Error> {
     })?;
     let (plan, warnings) = plan(job, &policy, (identity, layers), Target { command: &command, cwd: &cwd }, &pipes)?;
     let reported = job.reported || job.output == Output::Capture;
-    Launch { plan, policy, pipes, signals, begun, warnings, scratch_tmp: None, announced: false, reported }.through()
+    Launch { plan, policy, secrets, pipes, signals, begun, warnings, scratch_tmp: None, announced: false, reported }
+        .through()
 }
 
 /// Where the command is. The user has typed it, so it is theirs to say; what can be changed from inside is refused later.
@@ -116,7 +121,8 @@ fn plan(
 
     let engine = resolve::engine(policy);
     let folders = environment::Folders { path: &path, home: Path::new(places::HOME), tmp: Path::new(places::TMP) };
-    let mut env = environment::environment(policy, std::env::vars_os(), &job.variables, folders)?;
+    let outside = std::env::vars_os().filter(|(name, _)| !secrets::is_in(&job.secrets, name));
+    let mut env = environment::environment(policy, outside, &job.variables, folders)?;
     let mut root = Root::default();
     let bun = decide(policy, &Request::Run(Path::new(SANDBOX_PROGRAMS).join("bun"))).allowed;
     let bun = if bun {

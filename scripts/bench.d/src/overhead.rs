@@ -81,8 +81,10 @@ pub(crate) fn run_net(asked: &Args) -> Result<(), String> {
     let folder = files("{}")?;
     let mut server = Server::start(asked, folder.path())?;
     let words: Vec<String> = server.ports.split_whitespace().map(str::to_owned).collect();
-    let grants: Vec<String> = words.iter().map(|port| format!("\"127.0.0.1:{port}\"")).collect();
-    let policy = format!(r#"{{ "extends": "script", "net": [{}] }}"#, grants.join(", "));
+    let [http, echo, brokered] = words.as_slice() else { return Err("the server has three ports".to_owned()) };
+    let policy = format!(
+        r#"{{ "extends": "script", "net": ["127.0.0.1:{http}", "127.0.0.1:{echo}"], "fetch": "http://127.0.0.1:{brokered}/*" }}"#
+    );
     let written = std::fs::write(folder.path().join(POLICY), policy);
     written.map_err(|error| format!("cannot write the policy: {error}"))?;
     let subject = Subject { asked, program: NET.0, words, folder };

@@ -1,12 +1,15 @@
 //! `secure-bun run` and `secure-bun spawn`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 use policy::{Permission, Side};
 
-use super::{Stop, flag, not_yet, os, path, switch, text, utf8};
+use secure_bun::secrets::{Secret, Source};
+
+use super::{Stop, flag, os, path, switch, text, utf8};
 
 /// `secure-bun run [FLAGS] FILE [ARGS…]`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -32,6 +35,8 @@ pub(crate) struct Run {
     pub(crate) script: bool,
     /// `--env NAME=VALUE`.
     pub(crate) variables: Vec<OsString>,
+    /// `--secret NAME[=SOURCE]`.
+    pub(crate) secrets: Vec<Secret>,
     /// `--suggest`.
     pub(crate) suggest: bool,
     /// `--report-fd`.
@@ -97,7 +102,10 @@ fn sandbox_grammar(command: Clap, program: &'static str) -> Clap {
         .arg(flag("limit", "NAME=VALUE,…", "Limits, such as wall=5s,memory=128mb").action(ArgAction::Append))
         .arg(switch("json", "Print one line of JSON that tells how the run went, with all output in it"))
         .arg(flag("env", "NAME=VALUE", "Set a variable for the program").action(ArgAction::Append))
-        .arg(flag("secret", "NAME[=SOURCE]", "").hide(true).action(ArgAction::Append))
+        .arg(
+            flag("secret", "NAME[=SOURCE]", "A secret for the headers of fetch rules: env:VARIABLE or file:PATH")
+                .action(ArgAction::Append),
+        )
         .arg(flag("report-fd", "N", "Write the JSON line to this descriptor as well"))
         .arg(flag("bun", "PATH", "The Bun to use"))
         .arg(switch("quiet", "No warnings"))
@@ -142,9 +150,6 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Run, Stop> {
 }
 
 pub(super) fn read_spawn(matches: &ArgMatches) -> Result<Run, Stop> {
-    if matches.get_many::<OsString>("secret").is_some() {
-        return Err(not_yet("--secret"));
-    }
     let mut words = matches.get_many::<OsString>("program").into_iter().flatten().cloned();
     let report_fd = text(matches, "report-fd")?;
     let report_fd = report_fd
@@ -159,12 +164,32 @@ pub(super) fn read_spawn(matches: &ArgMatches) -> Result<Run, Stop> {
         limits: limits.map(|limit| utf8("limit", limit)).collect::<Result<_, _>>()?,
         json: matches.get_flag("json"),
         variables: matches.get_many::<OsString>("env").into_iter().flatten().cloned().collect(),
+        secrets: matches.get_many::<OsString>("secret").into_iter().flatten().map(secret).collect::<Result<_, _>>()?,
         report_fd,
         bun: path(matches, "bun"),
         quiet: matches.get_flag("quiet"),
         verbose: matches.get_flag("verbose"),
         ..Run::default()
     })
+}
+
+/// `NAME`, `NAME=env:VARIABLE` or `NAME=file:PATH`. Values are never typed: other users see the arguments of processes.
+fn secret(typed: &OsString) -> Result<Secret, Stop> {
+    let bytes = typed.as_bytes();
+    let at = bytes.iter().position(|byte| *byte == b'=');
+    let (name, source) = at.map_or((bytes, None), |at| (&bytes[..at], Some(&bytes[at + 1..])));
+    let is_name = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let Some(name) = std::str::from_utf8(name).ok().filter(|_| is_name) else {
+        return Err(Stop::usage("--secret: a name has letters, digits and underscores"));
+    };
+    let from = match source.map(|source| (source.get(..4), source.get(..5), source)) {
+        None => Source::Variable(name.into()),
+        Some((Some(b"env:"), _, source)) => Source::Variable(OsStr::from_bytes(&source[4..]).to_owned()),
+        Some((_, Some(b"file:"), source)) => Source::File(OsStr::from_bytes(&source[5..]).into()),
+        // Perhaps it is the value, so it is not repeated.
+        Some(_) => return Err(Stop::usage(format!("--secret {name}: write {name}=env:VARIABLE or {name}=file:PATH"))),
+    };
+    Ok(Secret { name: name.to_owned(), from })
 }
 
 fn grants(matches: &ArgMatches) -> Vec<GrantFlag> {

@@ -70,6 +70,7 @@ fn job(run: &Run, policy: policy::Policy) -> Result<Job, Error> {
         search: search(run),
         launcher: std::env::current_exe().ok(),
         variables: variables(run)?,
+        secrets: run.secrets.clone(),
         input,
         export: run.export.clone(),
         script: run.script,

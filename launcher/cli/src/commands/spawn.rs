@@ -29,6 +29,7 @@ fn job(run: &Run, policy: policy::Policy) -> Result<Spawn, Error> {
         search: search(run),
         launcher: std::env::current_exe().ok(),
         variables: variables(run)?,
+        secrets: run.secrets.clone(),
         output: if run.json { Output::Capture } else { Output::Relay },
         reported: run.report_fd.is_some(),
     })

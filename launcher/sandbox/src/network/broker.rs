@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,12 +19,13 @@ use tokio::net::TcpSocket;
 use tokio::sync::Semaphore;
 
 use super::address::Address;
-use super::count::Count;
 use super::listening::{Listening, errno};
 use super::names::Names;
 use super::own;
 use super::refusals::Refusals;
 use super::unix::UnixSockets;
+use crate::count::Count;
+use crate::requests::{self, Requests};
 
 /// Names that are looked up at a time: each takes a thread while the host's resolver waits.
 const MOST_LOOK_UPS: usize = 32;
@@ -36,6 +38,9 @@ const MOST_WAITING: usize = 512;
 const LOOK: Duration = Duration::from_millis(50);
 
 const INVALID: Errno = Errno(libc::EINVAL);
+/// Where the C library looks for a cache of names before it asks for any. That there is none is nothing to report.
+const NAME_CACHE: &str = "/var/run/nscd/socket";
+
 /// Where names are asked for, which is within the sandbox whatever is granted.
 const NAME_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
 
@@ -50,6 +55,8 @@ pub(crate) struct Broker {
     pub(super) names: RefCell<Names>,
     pub(super) look_ups: Semaphore,
     listening: RefCell<Listening>,
+    /// What carries out requests by URL, where some are granted.
+    requests: Option<Rc<Requests>>,
     unix: UnixSockets,
     pub(crate) refusals: Refusals,
 }
@@ -128,7 +135,12 @@ enum Later {
 type Answer = Result<Result<(), Errno>, Later>;
 
 impl Broker {
-    pub(crate) fn new(listener: Listener, policy: ExpandedPolicy) -> io::Result<Self> {
+    pub(crate) fn new(
+        listener: Listener,
+        policy: ExpandedPolicy,
+        requests: Option<Rc<Requests>>,
+        refusals: Refusals,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         Ok(Self {
             unix: UnixSockets::of(&policy),
@@ -138,7 +150,8 @@ impl Broker {
             names: RefCell::default(),
             look_ups: Semaphore::new(MOST_LOOK_UPS),
             listening: RefCell::default(),
-            refusals: Refusals::default(),
+            requests,
+            refusals,
         })
     }
 
@@ -221,6 +234,9 @@ impl Broker {
             // Datagrams stay within the sandbox, wherever they are sent.
             (Address::Internet(_) | Address::Unspecified, false) => Ok(confine::connect(socket.as_fd(), &bytes)),
             (Address::Internet(to), true) => self.connect_stream(request, socket, bytes, to),
+            (Address::Path(path), true) if path == Path::new(requests::PLACE) => {
+                Ok(self.connect_requests(request, &socket))
+            }
             (Address::Path(path), true) => Ok(self.connect_unix(request, &socket, &path)),
             (Address::Unspecified, true) | (Address::Path(_) | Address::Other, _) => Ok(Err(Errno::EACCES)),
         }
@@ -232,8 +248,7 @@ impl Broker {
         if let Some(connected) = self.unix.connect(like, &path) {
             return self.listener.replace(request, &connected?, self.listener.closes_on_exec(request));
         }
-        // The C library asks this one for names before it reads files. It is nothing that the program wants.
-        if path == Path::new("/var/run/nscd/socket") {
+        if path == Path::new(NAME_CACHE) {
             return Err(Errno::ENOENT);
         }
         let asked = policy::unix_request(&path);
@@ -263,7 +278,7 @@ impl Broker {
     /// Where on the host a connection to a loopback address goes that nobody inside takes.
     fn outside(&self, to: SocketAddr) -> Option<SocketAddr> {
         let asked = policy::Request::Net { host: to.ip().to_string(), port: to.port() };
-        let decision = decide(&self.policy, &asked);
+        let decision = reaches(&self.policy, &to.ip().to_string(), to.port(), to.ip());
         if decision.allowed || self.listening.borrow().is_own(to) {
             return Some(to);
         }
@@ -315,6 +330,17 @@ impl Broker {
         }
         let close_on_exec = self.listener.closes_on_exec(request);
         Ok(self.listener.replace(request, &socket.into(), close_on_exec).and(answer))
+    }
+
+    /// Puts a connection to the launcher in the place of the program's socket.
+    fn connect_requests(&self, request: &confine::Request, like: &OwnedFd) -> Result<(), Errno> {
+        let requests = self.requests.as_ref().ok_or(Errno::EACCES)?;
+        let (ours, theirs) = UnixStream::pair().map_err(errno)?;
+        theirs.set_nonblocking(SockRef::from(like).nonblocking().unwrap_or(true)).map_err(errno)?;
+        ours.set_nonblocking(true).map_err(errno)?;
+        let ours = tokio::net::UnixStream::from_std(ours).map_err(errno)?;
+        requests.serve(ours).ok_or(Errno(libc::EAGAIN))?;
+        self.listener.replace(request, &theirs.into(), self.listener.closes_on_exec(request))
     }
 }
 

@@ -7,7 +7,6 @@
 
 mod address;
 mod broker;
-mod count;
 mod listening;
 mod name_server;
 mod names;
@@ -20,12 +19,16 @@ use std::rc::Rc;
 
 use policy::ExpandedPolicy;
 
+use crate::requests::Requests;
+use crate::secrets::Secrets;
 use broker::Broker;
 pub use refusals::Refusal;
+pub(crate) use refusals::Refusals;
 
 /// Whether a policy lets a program connect to anything, or be reached. Only then it has sockets.
 pub fn is_granted(policy: &ExpandedPolicy) -> bool {
-    !policy.grants.net.allow.is_empty() || !policy.grants.listen.allow.is_empty()
+    let grants = &policy.grants;
+    !grants.net.allow.is_empty() || !grants.listen.allow.is_empty() || !grants.fetch.allow.is_empty()
 }
 
 /// The running broker of a sandbox.
@@ -34,9 +37,11 @@ pub(crate) struct Running {
 }
 
 /// Begins to answer for the sandbox's network. Must be called within a local set of the current thread.
-pub(crate) fn serve(network: confine::Network, policy: &ExpandedPolicy) -> io::Result<Running> {
+pub(crate) fn serve(network: confine::Network, policy: &ExpandedPolicy, secrets: Secrets) -> io::Result<Running> {
     let confine::Network { listener, datagrams, connections } = network;
-    let broker = Rc::new(Broker::new(listener, policy.clone())?);
+    let refusals = Refusals::default();
+    let requests = Requests::granted(policy, secrets, refusals.clone());
+    let broker = Rc::new(Broker::new(listener, policy.clone(), requests, refusals)?);
     tokio::task::spawn_local(broker::serve(Rc::clone(&broker), broker.readiness()?));
     tokio::task::spawn_local(name_server::datagrams(Rc::clone(&broker), name_server::socket(datagrams)?));
     tokio::task::spawn_local(name_server::connections(Rc::clone(&broker), name_server::listener(connections)?));

@@ -14,8 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::broker::Broker;
-use super::count::Count;
 use super::names::Host;
+use crate::count::Count;
 
 /// How long an answer holds, in seconds. The address behind a stand-in is the one of when it was asked for.
 const TTL: u32 = 5;

@@ -86,6 +86,14 @@ mod tests {
     }
 
     #[test]
+    fn the_preload_knows_their_block() {
+        let source = include_str!("../../../../preload/src/network.ts");
+        let [a, b, c, d] = STAND_INS.0.octets();
+        assert!(source.contains(&format!("const STAND_INS: Address = [{a}, {b}, {c}, {d}];")));
+        assert!(source.contains(&format!("const STAND_INS_BITS = {};", STAND_INS.1)));
+    }
+
+    #[test]
     fn there_is_an_end_to_them() {
         let mut names = Names::default();
         for number in 0..MOST {

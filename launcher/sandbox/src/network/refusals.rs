@@ -1,6 +1,7 @@
 //! What the broker refused.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use policy::{Decision, Request};
 
@@ -18,9 +19,9 @@ pub struct Refusal {
     pub count: u64,
 }
 
-/// Refusals, each once.
-#[derive(Debug, Default)]
-pub(crate) struct Refusals(RefCell<Vec<Refusal>>);
+/// Refusals, each once. A clone is the same list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Refusals(Rc<RefCell<Vec<Refusal>>>);
 
 impl Refusals {
     /// Notes one more.

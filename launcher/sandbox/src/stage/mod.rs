@@ -107,6 +107,7 @@ struct Table<'a> {
 struct Grants {
     net: bool,
     listen: bool,
+    fetch: bool,
     run: bool,
     workers: bool,
 }
@@ -225,6 +226,7 @@ fn table(
         grants: Grants {
             net: !rows.net.allow.is_empty(),
             listen: !rows.listen.allow.is_empty(),
+            fetch: !rows.fetch.allow.is_empty(),
             run: !rows.run.allow.is_empty(),
             workers: rows.workers.most > 0,
         },

@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = 256 * 1024;
 const EXTENSIONS: [&str; 5] = ["", ".ts", ".js", ".mjs", ".tsx"];
 
 /// Properties of `Bun` that are made by looking at them.
-const POWERS: [&str; 15] = [
+const POWERS: [&str; 16] = [
     "Archive",
     "FileSystemRouter",
     "Glob",
@@ -32,6 +32,8 @@ const POWERS: [&str; 15] = [
     "WebView",
     "build",
     "dns",
+    // Not guarded, since it cannot be replaced, but its failures are explained.
+    "fetch",
     "postgres",
     "redis",
     "s3",

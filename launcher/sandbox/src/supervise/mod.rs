@@ -29,6 +29,7 @@ pub(crate) use streams::{Pipe, Sink, Streams};
 
 use crate::network;
 use crate::outcome::{Ending, Peaks, Reached};
+use crate::secrets::Secrets;
 
 /// How long output may still be written after a program was ended by force. A host that does not read must not keep
 /// a limit from being one.
@@ -42,8 +43,8 @@ pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) started: Instant,
     pub(crate) limits: policy::Limits,
-    /// Its network, if it has one, and the policy that says where it leads.
-    pub(crate) network: Option<(confine::Network, policy::ExpandedPolicy)>,
+    /// Its network, if it has one, the policy that says where it leads, and the secrets of its requests.
+    pub(crate) network: Option<(confine::Network, policy::ExpandedPolicy, Secrets)>,
     /// The control group that the policy requires.
     pub(crate) group: Option<ControlGroup>,
     /// Its temporary folder, where that lies on a file system of the host.
@@ -107,7 +108,7 @@ async fn look_after(running: Running) -> io::Result<Report> {
         signals,
         sample,
     } = running;
-    let network = network.map(|(network, policy)| network::serve(network, &policy)).transpose()?;
+    let network = network.map(|(network, policy, secrets)| network::serve(network, &policy, secrets)).transpose()?;
     let channel = Rc::new(RefCell::new(Channel::new(channel, announced)?));
     let streams = Streams::start(stdout, stderr, limits.output_kb)?;
     let mut watch = Watch::new(&child, limits, group, &writable, scratch_tmp, started, sample);

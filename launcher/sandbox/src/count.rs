@@ -5,15 +5,15 @@ use std::rc::Rc;
 
 /// How many of something there are.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Count(Rc<Cell<usize>>);
+pub(crate) struct Count(Rc<Cell<usize>>);
 
 /// One of those that are counted.
 #[derive(Debug)]
-pub(super) struct Counted(Rc<Cell<usize>>);
+pub(crate) struct Counted(Rc<Cell<usize>>);
 
 impl Count {
     /// One more, unless there are `most`.
-    pub(super) fn one(&self, most: usize) -> Option<Counted> {
+    pub(crate) fn one(&self, most: usize) -> Option<Counted> {
         let count = self.0.get();
         (count < most).then(|| {
             self.0.set(count + 1);
