@@ -83,7 +83,7 @@ pub(crate) fn run_net(asked: &Args) -> Result<(), String> {
     let words: Vec<String> = server.ports.split_whitespace().map(str::to_owned).collect();
     let [http, echo, brokered] = words.as_slice() else { return Err("the server has three ports".to_owned()) };
     let policy = format!(
-        r#"{{ "extends": "script", "net": ["127.0.0.1:{http}", "127.0.0.1:{echo}"], "fetch": "http://127.0.0.1:{brokered}/*" }}"#
+        r#"{{ "extends": "script", "read": ["./rates.ts"], "net": ["127.0.0.1:{http}", "127.0.0.1:{echo}"], "fetch": "http://127.0.0.1:{brokered}/*" }}"#
     );
     let written = std::fs::write(folder.path().join(POLICY), policy);
     written.map_err(|error| format!("cannot write the policy: {error}"))?;
