@@ -24,7 +24,7 @@ fn from_another_process() {
     let server = Server::start();
     let policy = r#"{
         "fetch": [{ "url": "http://127.0.0.1:PORT/*", "headers": { "x-key": "${secret:KEY}" } }],
-        "run": ["bun"], "env": ["*"], "read": ["/proc"]
+        "run": ["bun"], "env": ["*"]
     }"#;
     let body = r#"
         const { stdout } = Bun.spawnSync(["bun", "run", import.meta.dir + "/child.ts"], { stderr: "inherit" });
