@@ -211,6 +211,29 @@ process.exit(0);`;
   );
 });
 
+test("what was allowed to one origin is not allowed to what only looks like it", async () => {
+  const source = `${PROLOGUE}
+const { port } = Bun.serve({ port: 0, fetch: () => new Response("ok") });
+const origin = "http://127.0.0.1:" + port;
+await attempt("allowed", () => fetch(origin + "/"));
+await attempt("allowed again", () => fetch(origin + "/@other.test/"));
+for (const url of [origin + "@other.test/", origin + ".other.test/", "http://other.test/" + origin + "/"])
+  await attempt(url.replaceAll(port, "PORT"), () => fetch(url));
+await attempt("through a proxy", () => fetch(origin + "/", { proxy: "http://other.test" }));
+process.exit(0);`;
+  const grants = { net: ["granted.test:443"] };
+  const { stdout } = await withProgram(source, (program) => runGuarded(program, grants));
+  expect(stdout.trimEnd().split("\n")).toEqual([
+    "allowed: passes",
+    "allowed again: passes",
+    "http://127.0.0.1:PORT@other.test/: rejects net other.test:80",
+    // No URL at all: fetch says so.
+    "http://127.0.0.1:PORT.other.test/: passes",
+    "http://other.test/http://127.0.0.1:PORT/: rejects net other.test:80",
+    "through a proxy: rejects net other.test:80",
+  ]);
+});
+
 test("a guarded WebSocket is still the class", async () => {
   const source = `class Own extends WebSocket {}
 try { new Own("ws://other.test"); } catch (error) { console.log(error.resource); }

@@ -13,6 +13,7 @@ import {
   indexOf,
   numberFrom,
   numberToString,
+  startsWith,
   stringValue,
 } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
@@ -21,6 +22,7 @@ import { details, table } from "./table.ts";
 export const NativeRequest = Request;
 export const hostnameOf = urlGetter("hostname");
 export const hrefOf = urlGetter("href");
+const hostOf = urlGetter("host");
 const portOf = urlGetter("port");
 export const protocolOf = urlGetter("protocol");
 const readRequestUrl = getOwnPropertyDescriptor(NativeRequest.prototype, "url")!.get!;
@@ -110,6 +112,20 @@ export function checkWebSocket(args: unknown[], site: Site): undefined {
   if (error !== null) throw error;
 }
 
+/** Whether a URL begins with that origin, as it is written in full: then no parser finds another one. */
+function isAtLastOrigin(target: unknown): boolean {
+  return (
+    typeof target === "string" && target[lastOrigin.length] === "/" && startsWith(target, lastOrigin + "/")
+  );
+}
+
+/** Whether options of a request say where to connect to. */
+function goesElsewhere(options: unknown): boolean {
+  if (typeof options !== "object" || options === null) return false;
+  const { proxy, unix } = options as { proxy?: unknown; unix?: unknown };
+  return proxy !== undefined || unix !== undefined;
+}
+
 function refusedUrl(url: URL | null, options: unknown, site: Site): SecurityError | null {
   const address = url === null ? null : destination(url);
   if (!hasNetwork || address === null) return refusedConnection(address, site);
@@ -134,9 +150,16 @@ export function destinationOfUrl(argument: unknown, port?: string): string | nul
   return url === null ? null : destination(url, port);
 }
 
+/** Where the last request was allowed to: programs ask the same server many times. */
+let lastOrigin = "";
+
 /** Checks the arguments of `fetch`. */
 export function checkFetch(args: unknown[], site: Site): SecurityError | null {
-  const url = parse(args[0]);
+  const target = args[0];
+  const options = args[1];
+  const isDirect = options === undefined || !goesElsewhere(options);
+  if (isDirect && isAtLastOrigin(target)) return null;
+  const url = parse(target);
   // Not a URL: fetch rejects with its own error.
   if (url === null) return null;
   const protocol = protocolOf(url);
@@ -144,7 +167,10 @@ export function checkFetch(args: unknown[], site: Site): SecurityError | null {
   if (protocol !== "file:") {
     // Other ones are none of fetch, or files of a store, whose host its client knows.
     const isWeb = protocol === "http:" || protocol === "https:";
-    return hasNetwork && !isWeb ? null : refusedUrl(url, args[1], site);
+    if (hasNetwork && !isWeb) return null;
+    const error = refusedUrl(url, options, site);
+    if (error === null && isDirect && isWeb) lastOrigin = `${protocol}//${hostOf(url)}`;
+    return error;
   }
   const path = pathIn(url);
   return path === null ? null : refusedAccess("read", path, site);
@@ -187,7 +213,7 @@ function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-function urlGetter(name: "hostname" | "href" | "port" | "protocol"): (url: URL) => string {
+function urlGetter(name: "host" | "hostname" | "href" | "port" | "protocol"): (url: URL) => string {
   const read = getOwnPropertyDescriptor(NativeURL.prototype, name)!.get!;
   return (url) => apply(read, url, []) as string;
 }

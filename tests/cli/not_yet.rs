@@ -17,16 +17,6 @@ fn commands() {
 }
 
 #[test]
-fn secrets() {
-    Folder::with("main.ts", "").secure_bun(["run", "--secret", "KEY=env:KEY", "main.ts"]).shows(str![[r#"
-exit code 2
---- stderr
-secure-bun: error: --secret is not available yet
-
-"#]]);
-}
-
-#[test]
 fn permissions_in_a_policy() {
     let policy = r#"{
   "net": ["api.example.com:443"],
@@ -42,13 +32,6 @@ fn permissions_in_a_policy() {
     folder.secure_bun(["run", "--policy", "p.json", "main.ts"]).shows(str![[r#"
 exit code 2
 --- stderr
-error: allow.fetch is not available yet
- --> p.json:4:13
-  |
-4 |   "fetch": ["https://api.example.com/v1/*"],
-  |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-  |
-  = help: this version cannot enforce it, so nothing runs: remove it
 error: allow.host is not available yet
  --> p.json:6:12
   |

@@ -46,15 +46,15 @@ error: unknown key "raed" in the policy
   = help: did you mean "read"?
 
 "#]]);
-    let fetch = r#"{ "fetch": ["https://api.example.com/v1/*"] }"#;
-    folder().file("p.json", fetch).secure_bun(["policy", "check", "p.json"]).shows(str![[r#"
+    let host = r#"{ "host": ["db.*"] }"#;
+    folder().file("p.json", host).secure_bun(["policy", "check", "p.json"]).shows(str![[r#"
 exit code 2
 --- stderr
-error: allow.fetch is not available yet
- --> p.json:1:13
+error: allow.host is not available yet
+ --> p.json:1:12
   |
-1 | { "fetch": ["https://api.example.com/v1/*"] }
-  |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+1 | { "host": ["db.*"] }
+  |            ^^^^^^
   |
   = help: this version cannot enforce it, so nothing runs: remove it
 

@@ -57,6 +57,11 @@ fn network() {
 }
 
 #[test]
+fn fetch() {
+    hold(&Page::read("docs/fetch.md"));
+}
+
+#[test]
 fn policy_tools() {
     hold(&Page::read("docs/policy-tools.md"));
 }
@@ -88,6 +93,7 @@ fn no_page_is_forgotten() {
             "deployment.md",
             "errors",
             "exit-codes-and-envelope.md",
+            "fetch.md",
             "how-it-works.md",
             "limits.md",
             "network.md",

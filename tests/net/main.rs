@@ -6,6 +6,7 @@ mod clients;
 mod internet;
 mod listening;
 mod names;
+mod native;
 mod refused;
 mod tls;
 mod unix;

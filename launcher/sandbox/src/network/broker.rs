@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use confine::{Act, Errno, Listener};
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 use super::address::Address;
 use super::listening::{Listening, errno};
 use super::names::Names;
+use super::own;
 use super::refusals::Refusals;
 use super::unix::UnixSockets;
 use crate::count::Count;
@@ -36,6 +38,9 @@ const MOST_WAITING: usize = 512;
 const LOOK: Duration = Duration::from_millis(50);
 
 const INVALID: Errno = Errno(libc::EINVAL);
+/// Where the C library looks for a cache of names before it asks for any. That there is none is nothing to report.
+const NAME_CACHE: &str = "/var/run/nscd/socket";
+
 /// Where names are asked for, which is within the sandbox whatever is granted.
 const NAME_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
 
@@ -122,8 +127,8 @@ fn has_request(listener: &AsyncFd<OwnedFd>) -> Waiting {
 enum Later {
     /// A connection of the host, for the caller's socket.
     Host(Socket, SocketAddr),
-    /// One within the sandbox, on the caller's socket, which has to be blocking again.
-    Own(OwnedFd),
+    /// One within the sandbox, on the caller's socket; where nobody takes it, one of the host.
+    Own(Arc<OwnedFd>, Vec<u8>, SocketAddr),
 }
 
 /// An answer, or what it takes to have one.
@@ -167,11 +172,8 @@ impl Broker {
     }
 
     fn at_once(&self, request: &confine::Request) -> Answer {
-        let socket = match self.listener.socket(request) {
-            Ok(socket) => socket,
-            // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
-            Err(_) => return Ok(Err(Errno(libc::EBADF))),
-        };
+        // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
+        let Ok(socket) = self.listener.socket(request) else { return Ok(Err(Errno(libc::EBADF))) };
         let is_host = match confine::network_of(socket.as_fd()) {
             Ok(network) => network == self.host,
             Err(errno) => return Ok(Err(errno)),
@@ -187,7 +189,11 @@ impl Broker {
         if is_host && !self.listening.borrow().may_listen(socket) {
             return Err(Errno::EACCES);
         }
-        SockRef::from(socket).listen(backlog).map_err(errno)
+        SockRef::from(socket).listen(backlog).map_err(errno)?;
+        if !is_host {
+            self.listening.borrow_mut().note_own(socket);
+        }
+        Ok(())
     }
 
     fn bind(&self, request: &confine::Request, socket: &OwnedFd, is_host: bool) -> Result<(), Errno> {
@@ -224,20 +230,23 @@ impl Broker {
         match (address, is_stream(&socket)) {
             // Datagrams stay within the sandbox, wherever they are sent.
             (Address::Internet(_) | Address::Unspecified, false) => Ok(confine::connect(socket.as_fd(), &bytes)),
-            (Address::Internet(to), true) => self.connect_stream(request, socket, &bytes, to),
+            (Address::Internet(to), true) => self.connect_stream(request, socket, bytes, to),
             (Address::Path(path), true) if path == Path::new(requests::PLACE) => {
                 Ok(self.connect_requests(request, &socket))
             }
-            (Address::Path(path), true) => Ok(self.connect_unix(&socket, &path)),
+            (Address::Path(path), true) => Ok(self.connect_unix(request, &socket, &path)),
             (Address::Unspecified, true) | (Address::Path(_) | Address::Other, _) => Ok(Err(Errno::EACCES)),
         }
     }
 
-    fn connect_unix(&self, socket: &OwnedFd, path: &Path) -> Result<(), Errno> {
+    fn connect_unix(&self, request: &confine::Request, like: &OwnedFd, path: &Path) -> Result<(), Errno> {
         // Relative paths start in a folder that the program can change meanwhile.
         let path = policy::normalize(path);
-        if let Some(answer) = self.unix.connect(socket, &path) {
-            return answer;
+        if let Some(connected) = self.unix.connect(like, &path) {
+            return self.listener.replace(request, &connected?, self.listener.closes_on_exec(request));
+        }
+        if path == Path::new(NAME_CACHE) {
+            return Err(Errno::ENOENT);
         }
         let asked = policy::unix_request(&path);
         let decision = decide(&self.policy, &asked);
@@ -245,7 +254,7 @@ impl Broker {
         Err(Errno::EACCES)
     }
 
-    fn connect_stream(&self, request: &confine::Request, socket: OwnedFd, bytes: &[u8], to: SocketAddr) -> Answer {
+    fn connect_stream(&self, request: &confine::Request, socket: OwnedFd, bytes: Vec<u8>, to: SocketAddr) -> Answer {
         if !to.ip().is_loopback() && !to.ip().is_unspecified() {
             return match self.destination(to) {
                 Ok(to) => self.connect_host(request, &socket, to),
@@ -253,32 +262,13 @@ impl Broker {
             };
         }
         // What the program itself listens on is nearer than the same port of the host.
-        let is_blocking = !SockRef::from(&socket).nonblocking().unwrap_or(true);
-        if is_blocking && SockRef::from(&socket).set_nonblocking(true).is_err() {
-            return Ok(Err(INVALID));
-        }
-        let answer = match confine::connect(socket.as_fd(), bytes) {
-            // On the loopback device the answer is there at once, even if the call does not wait for it.
-            Err(IN_PROGRESS) => match SockRef::from(&socket).take_error() {
-                Ok(Some(error)) => Err(errno(error)),
-                _ => Err(IN_PROGRESS),
-            },
-            answer => answer,
-        };
-        if is_blocking && answer == Err(IN_PROGRESS) {
-            return Err(Later::Own(socket));
-        }
-        if is_blocking {
-            // It was possible a moment ago.
-            let _ = SockRef::from(&socket).set_nonblocking(false);
-        }
         let own = SocketAddr::new(loopback(to.ip()), to.port());
-        match answer {
-            Err(Errno(libc::ECONNREFUSED)) if own != NAME_SERVER => match self.outside(own) {
-                Some(to) => self.connect_host(request, &socket, to),
-                None => Ok(answer),
-            },
-            answer => Ok(answer),
+        if own == NAME_SERVER || self.listening.borrow().has_own(own.port()) {
+            return Err(Later::Own(Arc::new(socket), bytes, own));
+        }
+        match self.outside(own) {
+            Some(to) => self.connect_host(request, &socket, to),
+            None => Ok(Err(Errno(libc::ECONNREFUSED))),
         }
     }
 
@@ -353,23 +343,25 @@ impl Broker {
 
 impl Later {
     async fn finish(self, broker: &Broker, request: &confine::Request) -> Result<(), Errno> {
-        match self {
-            Self::Host(socket, to) => {
-                let stream = TcpSocket::from_std_stream(socket.into()).connect(to).await.map_err(errno)?;
-                let stream = stream.into_std().map_err(errno)?;
-                stream.set_nonblocking(false).map_err(errno)?;
-                broker.listener.replace(request, &stream.into(), broker.listener.closes_on_exec(request))
+        let (socket, to) = match self {
+            Self::Host(socket, to) => (socket, to),
+            Self::Own(socket, bytes, to) => {
+                let answer = own::connect(&socket, bytes).await;
+                if answer != Err(Errno(libc::ECONNREFUSED)) || to == NAME_SERVER {
+                    return answer;
+                }
+                let Some(to) = broker.outside(to) else { return answer };
+                match broker.connect_host(request, &socket, to) {
+                    Err(Self::Host(socket, to)) => (socket, to),
+                    Err(Self::Own(..)) => return answer,
+                    Ok(answer) => return answer,
+                }
             }
-            Self::Own(socket) => {
-                let copy = socket.try_clone().map_err(errno)?;
-                // Its copy of the descriptor waits; the connection is the program's socket's own.
-                let stream = tokio::net::TcpStream::from_std(copy.into()).map_err(errno)?;
-                stream.writable().await.map_err(errno)?;
-                let outcome = SockRef::from(&socket).take_error().map_err(errno)?;
-                let _ = SockRef::from(&socket).set_nonblocking(false);
-                outcome.map_or(Ok(()), |error| Err(errno(error)))
-            }
-        }
+        };
+        let stream = TcpSocket::from_std_stream(socket.into()).connect(to).await.map_err(errno)?;
+        let stream = stream.into_std().map_err(errno)?;
+        stream.set_nonblocking(false).map_err(errno)?;
+        broker.listener.replace(request, &stream.into(), broker.listener.closes_on_exec(request))
     }
 }
 

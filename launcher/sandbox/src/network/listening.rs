@@ -1,6 +1,6 @@
 //! Ports of the host that the sandbox listens on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -16,6 +16,8 @@ const LISTENS: &str = "0A";
 #[derive(Debug, Default)]
 pub(crate) struct Listening {
     bound: HashMap<u64, Bound>,
+    /// Ports that were listened on within the sandbox. Perhaps nobody does any more.
+    own: HashSet<u16>,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,17 @@ impl Listening {
         Ok(socket)
     }
 
+    /// Notes that a socket of the sandbox listens.
+    pub(crate) fn note_own(&mut self, socket: impl AsFd) {
+        let address = SockRef::from(&socket).local_addr().ok();
+        self.own.extend(address.and_then(|address| address.as_socket()).map(|address| address.port()));
+    }
+
+    /// Whether anybody within the sandbox may listen on `port`.
+    pub(crate) fn has_own(&self, port: u16) -> bool {
+        self.own.contains(&port)
+    }
+
     /// Whether a socket of the host was bound here. One that was connected for the program and has lost its peer could
     /// otherwise take a port of the host.
     pub(crate) fn may_listen(&self, socket: impl AsFd) -> bool {
@@ -84,6 +97,7 @@ impl Listening {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "for map_err, which gives it away")]
 pub(crate) fn errno(error: std::io::Error) -> Errno {
     Errno(error.raw_os_error().unwrap_or(nix::libc::EIO))
 }

@@ -10,6 +10,7 @@ mod broker;
 mod listening;
 mod name_server;
 mod names;
+mod own;
 mod refusals;
 mod unix;
 

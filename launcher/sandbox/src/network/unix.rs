@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use confine::Errno;
@@ -11,6 +10,7 @@ use nix::fcntl::{OFlag, open, openat};
 use nix::libc;
 use nix::sys::stat::{Mode, fstat};
 use policy::ExpandedPolicy;
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::listening::errno;
 
@@ -32,14 +32,18 @@ impl UnixSockets {
         Self { granted: granted.into_iter().map(|path| (path.clone(), held(&path))).collect() }
     }
 
-    /// Connects `socket` to what is granted at `path`; `None` where nothing is.
-    pub(crate) fn connect(&self, socket: &OwnedFd, path: &Path) -> Option<Result<(), Errno>> {
+    /// A socket that is connected to what is granted at `path`, in the place of one like `like`; `None` where nothing is.
+    pub(crate) fn connect(&self, like: &OwnedFd, path: &Path) -> Option<Result<OwnedFd, Errno>> {
         let held = self.granted.get(path)?;
-        Some(held.as_ref().ok_or(Errno::ENOENT).and_then(|(folder, name)| connect(socket, folder, name)))
+        Some(held.as_ref().ok_or(Errno::ENOENT).and_then(|(folder, name)| connect(like, folder, name)))
     }
 }
 
-fn connect(socket: &OwnedFd, folder: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
+fn connect(like: &OwnedFd, folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Errno> {
+    let model = SockRef::from(like);
+    if !model.domain().is_ok_and(|domain| domain == Domain::UNIX) {
+        return Err(Errno(libc::EAFNOSUPPORT));
+    }
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let opened = openat(folder, name, flags, Mode::empty()).map_err(|error| Errno(error as i32))?;
     let kind = fstat(opened.as_fd()).map_err(|error| Errno(error as i32))?.st_mode & libc::S_IFMT;
@@ -48,18 +52,11 @@ fn connect(socket: &OwnedFd, folder: &OwnedFd, name: &OsStr) -> Result<(), Errno
     }
     // By the descriptor: this very socket, whatever stands at its path by now.
     let place = format!("/proc/self/fd/{}", opened.as_raw_fd());
-    let mut address = u16::try_from(libc::AF_UNIX).unwrap_or_default().to_ne_bytes().to_vec();
-    address.extend_from_slice(OsStr::new(&place).as_bytes());
-    address.push(0);
-    // The launcher does not wait where too many wait already: then the program is told to try again.
-    let model = socket2::SockRef::from(socket);
-    let is_blocking = !model.nonblocking().map_err(errno)?;
-    if is_blocking {
-        model.set_nonblocking(true).map_err(errno)?;
-    }
-    let answer = confine::connect(socket.as_fd(), &address);
-    if is_blocking {
-        model.set_nonblocking(false).map_err(errno)?;
-    }
-    answer
+    // A socket of the launcher's, which alone says whether the call waits. It does not where too many wait already: then
+    // the program is told to try again.
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(errno)?;
+    socket.set_nonblocking(true).map_err(errno)?;
+    socket.connect(&SockAddr::unix(place).map_err(errno)?).map_err(errno)?;
+    socket.set_nonblocking(model.nonblocking().map_err(errno)?).map_err(errno)?;
+    Ok(socket.into())
 }
