@@ -82,8 +82,11 @@ pub(crate) fn run_net(asked: &Args) -> Result<(), String> {
     let mut server = Server::start(asked, folder.path())?;
     let words: Vec<String> = server.ports.split_whitespace().map(str::to_owned).collect();
     let [http, echo, brokered] = words.as_slice() else { return Err("the server has three ports".to_owned()) };
+    // By name: a folder that holds the home folder is nothing to import from.
     let policy = format!(
-        r#"{{ "extends": "script", "read": ["./rates.ts"], "net": ["127.0.0.1:{http}", "127.0.0.1:{echo}"], "fetch": "http://127.0.0.1:{brokered}/*" }}"#
+        r#"{{ "extends": "script", "import": ["./{}", "./{}"],
+            "net": ["127.0.0.1:{http}", "127.0.0.1:{echo}"], "fetch": "http://127.0.0.1:{brokered}/*" }}"#,
+        NET.0, HARNESS.0
     );
     let written = std::fs::write(folder.path().join(POLICY), policy);
     written.map_err(|error| format!("cannot write the policy: {error}"))?;
