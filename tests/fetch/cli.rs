@@ -29,62 +29,62 @@ secure-bun: error: allow.fetch "https://api.example.com/*" (policy.json:2:22) ne
 secure-bun: help: give it with --secret KEY=env:VARIABLE or --secret KEY=file:PATH
 
 "#]]);
-    run(&["--secret", "KEY"]).shows(str![[r#"
+    run(&["--secret", "KEY"]).shows(str![[r"
 exit code 2
 --- stderr
 secure-bun: error: the secret KEY is not there: the variable KEY is not set
 
-"#]]);
-    run(&["--secret", "KEY=env:EMPTY"]).shows(str![[r#"
+"]]);
+    run(&["--secret", "KEY=env:EMPTY"]).shows(str![[r"
 exit code 2
 --- stderr
 secure-bun: error: the secret KEY is empty
 
-"#]]);
-    run(&["--secret", "KEY=file:nowhere"]).shows(str![[r#"
+"]]);
+    run(&["--secret", "KEY=file:nowhere"]).shows(str![[r"
 exit code 2
 --- stderr
 secure-bun: error: the secret KEY is not there: nowhere cannot be read: No such file or directory (os error 2)
 
-"#]]);
-    run(&["--secret", "KEY=env:GOOD", "--secret", "KEY=env:GOOD"]).shows(str![[r#"
+"]]);
+    run(&["--secret", "KEY=env:GOOD", "--secret", "KEY=env:GOOD"]).shows(str![[r"
 exit code 2
 --- stderr
 secure-bun: error: the secret KEY is given twice
 
-"#]]);
+"]]);
 }
 
 #[test]
 fn values_are_not_typed_and_not_repeated() {
-    run(&["--secret", "KEY=topsecret"]).shows(str![[r#"
+    run(&["--secret", "KEY=topsecret"]).shows(str![[r"
 exit code 2
 --- stderr
 secure-bun: error: --secret KEY: write KEY=env:VARIABLE or KEY=file:PATH
 
-"#]]);
-    run(&["--secret", "KEY=file:key"]).shows(str![[r#"
+"]]);
+    run(&["--secret", "KEY=file:key"]).shows(str![[r"
 exit code 2
 --- stderr
 secure-bun: error: the secret KEY has line breaks or other control characters in it
 
-"#]]);
-    run(&["--secret", "=env:GOOD"]).shows(str![[r#"
+"]]);
+    run(&["--secret", "=env:GOOD"]).shows(str![[r"
 exit code 2
 --- stderr
 secure-bun: error: --secret: a name has letters, digits and underscores
 
-"#]]);
+"]]);
 }
 
 #[test]
 fn with_its_secrets_it_runs() {
-    run(&["--secret", "KEY=env:GOOD"]).shows(str![[r#"
+    run(&["--secret", "KEY=env:GOOD"]).shows(str![[r"
 exit code 0
 --- stdout
 ran
 
-"#]]);
+"]]);
 }
 
 #[test]

@@ -24,24 +24,23 @@ fn from_another_process() {
     let server = Server::start();
     let policy = r#"{
         "fetch": [{ "url": "http://127.0.0.1:PORT/*", "headers": { "x-key": "${secret:KEY}" } }],
-        "run": ["bun"], "env": ["*"], "read": ["/proc"]
+        "run": ["bun", "cat"], "env": ["*"]
     }"#;
     let body = r#"
         const { stdout } = Bun.spawnSync(["bun", "run", import.meta.dir + "/child.ts"], { stderr: "inherit" });
         return JSON.parse(stdout.toString());
     "#;
-    // Whatever it can read of any process.
+    // A program that no guard knows reads what it can of init, of its own parent and of itself.
     let child = format!(
-        r#"import {{ readdirSync, readFileSync }} from "node:fs";
-        {} let readable = "";
-        for (const pid of readdirSync("/proc")) for (const file of ["environ", "cmdline", "mem"])
-            try {{ readable += readFileSync("/proc/" + pid + "/" + file, "latin1"); }} catch {{}}
-        console.log(JSON.stringify([...told, readable.includes("top" + "secret")]));"#,
+        r#"{} const files = ["1", "2", "self"].flatMap((pid) => ["environ", "cmdline"].map((file) => `/proc/${{pid}}/${{file}}`));
+        const {{ stdout }} = Bun.spawnSync(["cat", ...files]);
+        const readable = stdout.toString("latin1");
+        console.log(JSON.stringify([...told, readable.includes("cat"), readable.includes("top" + "secret")]));"#,
         ASK.replace("PORT", &server.port.to_string())
     );
     let program = Program::new(&server, policy, body).file("child.ts", &child).file("package.json", "{}");
     let envelope = program.secret("KEY=env:VARIABLE").env("VARIABLE", "topsecret").inside();
     let url = format!("http://127.0.0.1:{}/x", server.port);
-    assert_eq!(*envelope.result(), json!([200, url, false]), "{}", envelope.json);
+    assert_eq!(*envelope.result(), json!([200, url, true, false]), "{}", envelope.json);
     assert!(server.end().contains(r#""x-key":"topsecret""#));
 }

@@ -1,5 +1,6 @@
 //! A program reaches the hosts and ports that its policy names, and is reached where it says; nothing else leaves the
 //! sandbox, whichever way it is tried.
+#![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes the snapshots")]
 
 mod addresses;
 mod clients;

@@ -177,13 +177,12 @@ impl HostRule {
     pub(crate) fn speaks_of(&self, host: &HostName, side: Side) -> bool {
         match (self, host) {
             (Self::Socket(one), HostName::Socket(other)) => one == other,
-            (Self::Socket(_), _) => false,
             (Self::Any, host) => side == Side::Deny || Self::any_means(host),
             (Self::Block(block), HostName::Address(address)) => block.contains(address),
             (Self::Name(name), HostName::Address(address)) => name == LOCALHOST && address.is_loopback(),
             (Self::Name(name), HostName::Name(host)) => name == host,
             (Self::Below(suffix), HostName::Name(host)) => is_below(host, suffix),
-            (Self::Below(_), HostName::Address(_)) | (_, HostName::Socket(_)) => false,
+            (Self::Below(_), HostName::Address(_)) | (_, HostName::Socket(_)) | (Self::Socket(_), _) => false,
             // What a name resolves to is only known later, except for this one.
             (Self::Block(block), HostName::Name(host)) => {
                 side == Side::Deny && host == LOCALHOST && LOOPBACKS.iter().any(|address| block.contains(address))

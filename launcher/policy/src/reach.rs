@@ -123,10 +123,11 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
             let [a, b, ..] = v6.segments();
             let global = a & 0xe000 == 0x2000;
             let documentation = (a == 0x2001 && b == 0xdb8) || (a == 0x3fff && b < 0x1000);
+            // Teredo, ORCHID and the like.
+            let protocol = a == 0x2001 && b < 0x200;
             match embedded(v6) {
                 Some(v4) => is_public(v4.into()),
-                // Below 2001::/23 lie protocols (Teredo, ORCHID), not hosts.
-                None => global && !documentation && !(a == 0x2001 && b < 0x200) && !is_apart(address),
+                None => global && !documentation && !protocol && !is_apart(address),
             }
         }
     }

@@ -166,6 +166,30 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_that_limits_is_within_one_that_does_not() {
+        let rule = |besides: &str| policy(&format!(r#"{{"fetch": {{"url": "https://a.example/*"{besides}}}}}"#));
+        let free = rule("");
+        for limited in [r#", "redirect": "error""#, r#", "max_request_kb": 1"#, r#", "max_response_kb": 1"#] {
+            assert_eq!(crate::is_within(&rule(limited), &free), Ok(()), "{limited}");
+            assert!(crate::is_within(&free, &rule(limited)).is_err(), "{limited}");
+        }
+        let most = |kb: u64| rule(&format!(r#", "max_response_kb": {kb}"#));
+        assert_eq!(crate::is_within(&most(1), &most(2)), Ok(()));
+        assert!(crate::is_within(&most(2), &most(1)).is_err());
+    }
+
+    #[test]
+    fn what_requests_reach_is_not_connected_to() {
+        let policy = policy(r#"{"net": ["a.example:*", "b.example:443"], "fetch": ["https://a.example/*"]}"#);
+        let reaches = |host: &str, port: u16| crate::reaches(&policy, host, port, "1.1.1.1".parse().unwrap());
+        let refusal = reaches("a.example", 443);
+        assert_eq!(refusal.rule.to_string(), "allow.fetch \"https://a.example/*\" (p.json:1:53)");
+        assert_eq!(refusal.fix.as_deref(), Some("remove allow.fetch \"https://a.example/*\" (p.json:1:53)"));
+        assert!(reaches("a.example", 80).allowed);
+        assert!(reaches("b.example", 443).allowed);
+    }
+
+    #[test]
     fn denied_addresses_win() {
         let text = r#"{"fetch": "http://a.example/*", "deny": {"fetch": "http://1.1.1.1/*", "net": "1.1.2.0/24"}}"#;
         assert_eq!(answer(text, "http://a.example/", "1.1.1.1"), "deny.fetch \"http://1.1.1.1/*\" (p.json:1:51)");

@@ -68,9 +68,9 @@ pub(crate) struct Rate {
 /// One round: bare Bun, and inside.
 pub(crate) type Pair = (Rate, Rate);
 
-/// `overhead`: files, and what needs nothing.
+/// `overhead`: files, and what needs nothing. The home folder is in that of the program, which is no project then.
 pub(crate) fn run(asked: &Args) -> Result<(), String> {
-    let policy = r#"{ "extends": "script", "read": ["./data"], "write": ["./out"] }"#;
+    let policy = r#"{ "extends": "script", "read": ["./data", "./rates.ts"], "write": ["./out"] }"#;
     let subject = Subject { asked, program: OVERHEAD.0, words: Vec::new(), folder: files(policy)? };
     says(&subject.bare(&["--make-files"]), subject.scratch())?;
     compare(&subject, |_| None)
@@ -82,8 +82,11 @@ pub(crate) fn run_net(asked: &Args) -> Result<(), String> {
     let mut server = Server::start(asked, folder.path())?;
     let words: Vec<String> = server.ports.split_whitespace().map(str::to_owned).collect();
     let [http, echo, brokered] = words.as_slice() else { return Err("the server has three ports".to_owned()) };
+    // By name: a folder that holds the home folder is nothing to import from.
     let policy = format!(
-        r#"{{ "extends": "script", "net": ["127.0.0.1:{http}", "127.0.0.1:{echo}"], "fetch": "http://127.0.0.1:{brokered}/*" }}"#
+        r#"{{ "extends": "script", "import": ["./{}", "./{}"],
+            "net": ["127.0.0.1:{http}", "127.0.0.1:{echo}"], "fetch": "http://127.0.0.1:{brokered}/*" }}"#,
+        NET.0, HARNESS.0
     );
     let written = std::fs::write(folder.path().join(POLICY), policy);
     written.map_err(|error| format!("cannot write the policy: {error}"))?;

@@ -74,9 +74,12 @@ fn internet() -> Result<(), Failure> {
         become_root()?;
         unshare(CloneFlags::CLONE_NEWNET)?;
     }
-    let addresses = ADDRESSES.map(|address| match address.contains(':') {
-        true => vec!["-6", "addr", "add", address, "dev", "lo", "nodad"],
-        false => vec!["addr", "add", address, "dev", "lo"],
+    let addresses = ADDRESSES.map(|address| {
+        if address.contains(':') {
+            vec!["-6", "addr", "add", address, "dev", "lo", "nodad"]
+        } else {
+            vec!["addr", "add", address, "dev", "lo"]
+        }
     });
     for words in [vec!["link", "set", "lo", "up"]].into_iter().chain(addresses) {
         let failed = |error| format!("ip {}: {error} (Debian's package iproute2 has it)", words.join(" "));

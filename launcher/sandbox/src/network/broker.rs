@@ -172,11 +172,8 @@ impl Broker {
     }
 
     fn at_once(&self, request: &confine::Request) -> Answer {
-        let socket = match self.listener.socket(request) {
-            Ok(socket) => socket,
-            // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
-            Err(_) => return Ok(Err(Errno(libc::EBADF))),
-        };
+        // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
+        let Ok(socket) = self.listener.socket(request) else { return Ok(Err(Errno(libc::EBADF))) };
         let is_host = match confine::network_of(socket.as_fd()) {
             Ok(network) => network == self.host,
             Err(errno) => return Ok(Err(errno)),

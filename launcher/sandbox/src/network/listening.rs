@@ -97,6 +97,7 @@ impl Listening {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "for map_err, which gives it away")]
 pub(crate) fn errno(error: std::io::Error) -> Errno {
     Errno(error.raw_os_error().unwrap_or(nix::libc::EIO))
 }

@@ -30,14 +30,13 @@ impl Names {
     /// The stand-in for a host; the same for the same one. `None` when there are no more.
     pub(crate) fn stand_in(&mut self, host: Host) -> Option<Ipv4Addr> {
         let next = u32::try_from(self.hosts.len()).ok().filter(|next| *next < MOST);
-        let number = match self.given.get(&host) {
-            Some(number) => *number,
-            None => {
-                let number = next?;
-                self.hosts.push(host.clone());
-                self.given.insert(host, number);
-                number
-            }
+        let number = if let Some(number) = self.given.get(&host) {
+            *number
+        } else {
+            let number = next?;
+            self.hosts.push(host.clone());
+            self.given.insert(host, number);
+            number
         };
         // Not the block's first, which looks like that of a network.
         Some(Ipv4Addr::from(u32::from(STAND_INS.0) + number + 1))

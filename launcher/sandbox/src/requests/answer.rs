@@ -15,7 +15,7 @@ use super::headers;
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The policy refuses it.
-    Refused(Request, Decision),
+    Refused(Box<(Request, Decision)>),
     /// It is none that could be carried out.
     Malformed(&'static str),
     /// A body is longer than the rule allows.
@@ -25,6 +25,10 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    pub(super) fn refused(request: Request, decision: Decision) -> Self {
+        Self::Refused(Box::new((request, decision)))
+    }
+
     pub(super) fn failed(code: &'static str, message: impl Into<String>) -> Self {
         Self::Failed { code, message: message.into() }
     }
@@ -32,7 +36,7 @@ impl Failure {
     /// As the preload reads it. What it says is marked by a header that no server's answer has.
     pub(super) fn into_answer(self) -> Answer {
         let status = match &self {
-            Self::Refused(..) => StatusCode::FORBIDDEN,
+            Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Failed { .. } => StatusCode::BAD_GATEWAY,
@@ -46,12 +50,15 @@ impl Failure {
 
     fn story(&self) -> Value {
         match self {
-            Self::Refused(request, decision) => json!({
+            Self::Refused(refusal) => {
+                let (request, decision) = &**refusal;
+                json!({
                 "resource": request.resource(),
                 "rule": decision.rule.to_string(),
                 "fix": decision.fix,
                 "message": policy::explain(request, decision),
-            }),
+                })
+            }
             Self::Malformed(why) => json!({ "code": "ERR_INVALID_ARG_VALUE", "message": why }),
             Self::TooLong { key, allowed, url } => {
                 let (which, kb) = (if *key == "max_request_kb" { "sent to" } else { "received from" }, allowed / 1024);

@@ -101,7 +101,7 @@ mod tests {
             (asked.url.as_str(), asked.method, asked.redirect),
             ("https://a.example/x?y", Method::POST, Redirect::Manual)
         );
-        assert_eq!(asked.headers.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-own"]);
+        assert_eq!(asked.headers.keys().map(http::HeaderName::as_str).collect::<Vec<_>>(), ["x-own"]);
         assert!(!asked.is_upgrade);
     }
 

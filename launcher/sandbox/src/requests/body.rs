@@ -10,7 +10,7 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 /// How long a server may send nothing.
-pub(super) const SILENCE: Duration = Duration::from_secs(300);
+pub(super) const SILENCE: Duration = Duration::from_mins(5);
 
 /// What is kept of a body, in bytes, for a redirect that asks for it again.
 const MOST_KEPT_BYTES: usize = 256 << 10;

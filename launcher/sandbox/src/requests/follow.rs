@@ -61,9 +61,9 @@ impl Next {
 mod tests {
     use super::*;
 
-    fn next(status: u16, method: Method, location: &str) -> Result<Next, Failure> {
+    fn next(status: u16, method: &Method, location: &str) -> Result<Next, Failure> {
         let from = Url::parse("https://a.example/v1/x?y").unwrap();
-        Next::of(&from, &method, StatusCode::from_u16(status).unwrap(), &location.parse().unwrap())
+        Next::of(&from, method, StatusCode::from_u16(status).unwrap(), &location.parse().unwrap())
     }
 
     #[test]
@@ -75,10 +75,10 @@ mod tests {
             ("//b.example/", "https://b.example/"),
             ("http://a.example:8080", "http://a.example:8080/"),
         ] {
-            assert_eq!(next(302, Method::GET, location).unwrap().url.as_str(), url);
+            assert_eq!(next(302, &Method::GET, location).unwrap().url.as_str(), url);
         }
         for location in ["file:///etc/passwd", "data:,x", "https://", "ftp://a.example/"] {
-            assert!(next(302, Method::GET, location).is_err(), "{location}");
+            assert!(next(302, &Method::GET, location).is_err(), "{location}");
         }
     }
 
@@ -93,7 +93,7 @@ mod tests {
             (307, Method::POST, Method::POST, true),
             (308, Method::DELETE, Method::DELETE, true),
         ] {
-            let found = next(status, method, "/").unwrap();
+            let found = next(status, &method, "/").unwrap();
             assert_eq!((found.method, found.keeps_body), (then, keeps_body), "{status}");
         }
     }
@@ -105,7 +105,7 @@ mod tests {
             for name in [header::AUTHORIZATION, header::COOKIE, header::ACCEPT] {
                 own.insert(name, "x".parse().unwrap());
             }
-            let next = next(302, Method::GET, location).unwrap();
+            let next = next(302, &Method::GET, location).unwrap();
             next.adjust(&Url::parse("https://a.example/").unwrap(), &mut own);
             own.len()
         };

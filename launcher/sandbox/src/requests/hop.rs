@@ -78,7 +78,7 @@ fn granted<'a>(
         fetches(&requests.policy, url.as_str(), method).map_err(|decision| {
             let request = policy::Request::Fetch { url: url.to_string(), method: method.to_owned() };
             requests.refusals.note(request.clone(), decision.clone());
-            Failure::Refused(request, decision)
+            Failure::refused(request, decision)
         })
     };
     for other in headers::overriding_methods(own) {

@@ -133,7 +133,7 @@ async fn addresses(requests: &Requests, server: &Server, (url, method): (&str, &
         Some(decision) if allowed.is_empty() => {
             let request = Request::Fetch { url: url.to_owned(), method: method.to_owned() };
             requests.refusals.note(request.clone(), decision.clone());
-            Err(Failure::Refused(request, decision))
+            Err(Failure::refused(request, decision))
         }
         _ => Ok(allowed),
     }
