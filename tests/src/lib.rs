@@ -15,4 +15,4 @@ pub use machine::Machine;
 pub use native::native;
 pub use process::{Command, Ended, PATIENCE, Running};
 pub use snapbox::str;
-pub use tools::{bun, debug_launcher, is_root, launcher, packages};
+pub use tools::{bun, debug_launcher, is_root, launcher, packages, services};

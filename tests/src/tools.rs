@@ -36,6 +36,12 @@ pub fn packages() -> &'static Path {
     &PACKAGES
 }
 
+/// A project with clients of databases and web servers; the servers are on the machine then, too.
+pub fn services() -> &'static Path {
+    static SERVICES: LazyLock<PathBuf> = LazyLock::new(|| provided("SECURE_BUN_SERVICES", "scripts/services", &[]));
+    &SERVICES
+}
+
 /// The launcher's cache for all tests of a user: looking closely at Bun takes a while, once.
 pub(crate) fn shared_cache() -> &'static Path {
     static CACHE: LazyLock<PathBuf> = LazyLock::new(|| {

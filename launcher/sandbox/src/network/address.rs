@@ -51,9 +51,32 @@ impl Address {
     }
 }
 
+/// What holds for every address, for those who try them all.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn assert_plain(bytes: &[u8]) {
+    match Address::parse(bytes) {
+        Some(Address::Internet(to)) => assert_eq!(to.ip().to_canonical(), to.ip(), "an address has one spelling"),
+        Some(Address::Path(path)) => {
+            let path = path.as_os_str().as_bytes();
+            assert!(
+                !path.is_empty() && !path.contains(&0) && bytes[2..].starts_with(path),
+                "a path is what is written"
+            );
+        }
+        Some(Address::Unspecified | Address::Other) => assert!(bytes.len() >= 2),
+        None => assert!(bytes.len() < 24, "long enough for any family"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::mutations;
+
+    #[test]
+    fn any_bytes_at_all() {
+        mutations::each("address", assert_plain);
+    }
 
     fn family(family: i32) -> Vec<u8> {
         u16::try_from(family).unwrap().to_ne_bytes().to_vec()

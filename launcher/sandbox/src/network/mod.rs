@@ -8,9 +8,12 @@
 mod address;
 mod broker;
 mod listening;
+#[cfg(test)]
+mod mutations;
 mod name_server;
 mod names;
 mod own;
+mod question;
 mod refusals;
 mod unix;
 
