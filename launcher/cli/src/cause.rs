@@ -36,10 +36,8 @@ impl Cause {
 
     fn refusal(outcome: &Outcome, permission: Permission, thrown: &Thrown) -> Self {
         let resource = thrown.resource.as_deref();
-        let found = match (permission, resource) {
-            (Permission::Net, None) => refused_by_broker(outcome),
-            _ => refused(outcome, permission, resource),
-        };
+        let by_broker = || (permission == Permission::Net).then(|| refused_by_broker(outcome, thrown)).flatten();
+        let found = refused(outcome, permission, resource).or_else(by_broker);
         let Some((refusal, words)) = found else { return Self::default() };
         // The preload's own refusals say it themselves.
         let words = (thrown.code.as_deref() != Some(policy::ACCESS_DENIED)).then_some(words);
@@ -70,9 +68,16 @@ fn refused(outcome: &Outcome, permission: Permission, resource: Option<&str>) ->
     Some((described(&request, &decision), words))
 }
 
-/// A connection that failed to where the program does not know. Of several refusals it could be any.
-fn refused_by_broker(outcome: &Outcome) -> Option<(Refusal, String)> {
-    let [refused] = outcome.refusals.as_slice() else { return None };
+/// What the broker refused by more than the rules about a host and port: where a name leads, or a redirect.
+fn refused_by_broker(outcome: &Outcome, thrown: &Thrown) -> Option<(Refusal, String)> {
+    let asked = Request::from_parts(Permission::Net, thrown.resource.as_deref());
+    let same = outcome.refusals.iter().find(|refused| Some(&refused.request) == asked.as_ref());
+    let refused = match (same, outcome.refusals.as_slice()) {
+        (Some(same), _) => same,
+        // The program does not know where it was led to. Of several refusals it could be any.
+        (None, [only]) if thrown.code.as_deref() == Some("EACCES") => only,
+        (None, _) => return None,
+    };
     let words = policy::explain(&refused.request, &refused.decision);
     Some((described(&refused.request, &refused.decision), words))
 }

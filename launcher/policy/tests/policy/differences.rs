@@ -58,7 +58,7 @@ fn what_a_bounded_policy_cannot_have_anyway_does_not_stop_it() {
     assert_eq!(unavailable(&wants()).len(), 1);
     assert_eq!(unavailable(&wants().bounded_by("preset small", policy("{}"))), []);
     // What would narrow it further is missed.
-    for strict in [r#"{"trust": {"required": true}}"#, r#"{"kernel": {"require": ["net"]}}"#] {
+    for strict in [r#"{"trust": {"required": true}}"#, r#"{"kernel": {"audit": "ebpf"}}"#] {
         assert_eq!(unavailable(&policy(strict).bounded_by("preset small", policy("{}"))).len(), 1, "{strict}");
     }
 }
