@@ -4,6 +4,7 @@
 
 mod addresses;
 mod clients;
+mod fetched;
 mod internet;
 mod listening;
 mod names;
