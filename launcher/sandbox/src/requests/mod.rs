@@ -19,6 +19,7 @@ mod tunnel;
 
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use http::{Request, Response};
 use http_body_util::{Either, Full};
@@ -59,7 +60,7 @@ pub(crate) struct Requests {
     secrets: Secrets,
     refusals: Refusals,
     connections: Count,
-    look_ups: Semaphore,
+    look_ups: Arc<Semaphore>,
     trust: Trust,
     pool: Pool,
 }
@@ -73,7 +74,7 @@ impl Requests {
                 secrets,
                 refusals,
                 connections: Count::default(),
-                look_ups: Semaphore::new(MOST_LOOK_UPS),
+                look_ups: Arc::new(Semaphore::new(MOST_LOOK_UPS)),
                 trust: Trust::default(),
                 pool: Pool::default(),
             })

@@ -141,9 +141,16 @@ async fn addresses(requests: &Requests, server: &Server, (url, method): (&str, &
 
 async fn look_up(requests: &Requests, name: &str) -> Result<Vec<IpAddr>, Failure> {
     let unknown = || Failure::failed("ENOTFOUND", format!("getaddrinfo ENOTFOUND {name}"));
-    let _permit = requests.look_ups.acquire().await.map_err(|_| unknown())?;
-    let looked = tokio::time::timeout(SERVER, tokio::net::lookup_host((name, 0))).await;
-    let found: Vec<IpAddr> = looked.map_err(|_| unknown())?.map_err(|_| unknown())?.map(|found| found.ip()).collect();
+    let permit = Arc::clone(&requests.look_ups).acquire_owned().await.map_err(|_| unknown())?;
+    let wanted = name.to_owned();
+    // It goes on if the request is given up: its thread waits for the host's resolver, and counts until then.
+    let asking = tokio::task::spawn_local(async move {
+        let found = tokio::net::lookup_host((wanted, 0)).await.map(|found| found.map(|found| found.ip()).collect());
+        drop(permit);
+        found
+    });
+    let asked = tokio::time::timeout(SERVER, asking).await.map_err(|_| unknown())?;
+    let found: Vec<IpAddr> = asked.map_err(|_| unknown())?.map_err(|_| unknown())?;
     if found.is_empty() { Err(unknown()) } else { Ok(found) }
 }
 
