@@ -202,6 +202,28 @@ impl Hole {
     }
 }
 
+/// Some ask for the outcome of a connection by connecting again.
+#[test]
+fn connecting_again_tells_how_far_it_is() {
+    let program = "
+import errno, select, socket, sys
+for port in map(int, sys.argv[1:]):
+    connecting = socket.socket()
+    connecting.setblocking(False)
+    connecting.connect_ex(('127.0.0.1', port))
+    select.select([], [connecting], [], 0.2)
+    print(errno.errorcode.get(connecting.connect_ex(('127.0.0.1', port)), 'nothing'))
+    connecting.close()
+";
+    let (hole, server) = (Hole::new(), Server::new());
+    let folder = Folder::with("attack.py", program);
+    let ports = [hole.port(), server.port().to_string()];
+    let words = ports.each_ref().map(String::as_str);
+    assert_eq!(outside(&folder, &words).prints(), "EALREADY\nnothing\n");
+    let grant = format!("--allow-net=localhost:{},localhost:{}", ports[0], ports[1]);
+    assert_eq!(inside(&folder, &[&grant], &words).prints(), "EALREADY\nEISCONN\n");
+}
+
 /// How many descriptors a launcher has.
 fn descriptors(launcher: &Running) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", launcher.pid)).expect("it runs").count()
