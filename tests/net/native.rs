@@ -202,6 +202,58 @@ impl Hole {
     }
 }
 
+/// Programs that a program starts, and threads of these.
+#[test]
+fn children_reach_what_their_parent_does() {
+    let child = "
+import errno, socket, sys, threading
+def connect(port):
+    with socket.socket() as connecting:
+        print(errno.errorcode.get(connecting.connect_ex(('127.0.0.1', port)), 'connected'))
+for port in map(int, sys.argv[1:]):
+    connect(port)
+    thread = threading.Thread(target=connect, args=[port])
+    thread.start()
+    thread.join()
+";
+    let parent = "
+import subprocess, sys
+subprocess.run(['python3', 'child.py', *sys.argv[1:]], check=True)
+subprocess.run(['sh', '-c', 'python3 child.py \"$@\"', 'sh', *sys.argv[1:]], check=True)
+";
+    let (granted, other) = (Server::new(), Server::new());
+    let folder = Folder::with("attack.py", parent).file("child.py", child);
+    let ports = [granted.port().to_string(), other.port().to_string()];
+    let words = ports.each_ref().map(String::as_str);
+    assert_eq!(outside(&folder, &words).prints(), "connected\n".repeat(8));
+    let grant = format!("--allow-net=localhost:{}", ports[0]);
+    let flags = [&*grant, "--allow-run=sh,python3", "--limit", "threads=64,processes=16"];
+    let each = "connected\nconnected\nECONNREFUSED\nECONNREFUSED\n";
+    assert_eq!(inside(&folder, &flags, &words).prints(), each.repeat(2));
+}
+
+/// Some ask for the outcome of a connection by connecting again.
+#[test]
+fn connecting_again_tells_how_far_it_is() {
+    let program = "
+import errno, select, socket, sys
+for port in map(int, sys.argv[1:]):
+    connecting = socket.socket()
+    connecting.setblocking(False)
+    connecting.connect_ex(('127.0.0.1', port))
+    select.select([], [connecting], [], 0.2)
+    print(errno.errorcode.get(connecting.connect_ex(('127.0.0.1', port)), 'nothing'))
+    connecting.close()
+";
+    let (hole, server) = (Hole::new(), Server::new());
+    let folder = Folder::with("attack.py", program);
+    let ports = [hole.port(), server.port().to_string()];
+    let words = ports.each_ref().map(String::as_str);
+    assert_eq!(outside(&folder, &words).prints(), "EALREADY\nnothing\n");
+    let grant = format!("--allow-net=localhost:{},localhost:{}", ports[0], ports[1]);
+    assert_eq!(inside(&folder, &[&grant], &words).prints(), "EALREADY\nEISCONN\n");
+}
+
 /// How many descriptors a launcher has.
 fn descriptors(launcher: &Running) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", launcher.pid)).expect("it runs").count()

@@ -9,11 +9,16 @@
 
 static struct sockaddr_in to;
 static unsigned short granted, other;
+static volatile long swaps;
 
 static void *swap(void *unused) {
   for (;;) {
+    // Each for a while, so that each is seen.
     __atomic_store_n(&to.sin_port, other, __ATOMIC_RELAXED);
+    for (volatile int i = 0; i < 30; i++);
     __atomic_store_n(&to.sin_port, granted, __ATOMIC_RELAXED);
+    for (volatile int i = 0; i < 30; i++);
+    swaps++;
   }
 }
 
@@ -26,8 +31,8 @@ int main(int count, char **words) {
   pthread_create(&thread, 0, swap, 0);
   struct linger reset = {1, 0};
   int good = 0, wrong = 0;
-  time_t end = time(0) + 5;
-  for (int i = 0; i < 20000 && time(0) < end && !wrong; i++) {
+  time_t end = time(0) + 8;
+  for (int i = 0; (i < 20000 || swaps < 20000) && time(0) < end && !wrong; i++) {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in peer;
     socklen_t length = sizeof peer;

@@ -225,7 +225,7 @@ impl Broker {
         };
         if is_host {
             // It has its peer, and no other is made of it, not even none (AF_UNSPEC).
-            return Ok(Err(Errno(libc::EISCONN)));
+            return Ok(Err(self.asked_again(&socket)));
         }
         match (address, is_stream(&socket)) {
             // Datagrams stay within the sandbox, wherever they are sent.
@@ -236,6 +236,20 @@ impl Broker {
             }
             (Address::Path(path), true) => Ok(self.connect_unix(request, &socket, &path)),
             (Address::Unspecified, true) | (Address::Path(_) | Address::Other, _) => Ok(Err(Errno::EACCES)),
+        }
+    }
+
+    /// What a caller hears who connects a socket of the host once more, perhaps to learn how far it is.
+    fn asked_again(&self, socket: &OwnedFd) -> Errno {
+        let model = SockRef::from(socket);
+        if self.listening.borrow().may_listen(socket) || model.peer_addr().is_ok() {
+            return Errno(libc::EISCONN);
+        }
+        match model.take_error() {
+            Ok(Some(error)) => errno(error),
+            // Until there is an outcome, it is not even writable.
+            _ if !is_writable(socket) => Errno(libc::EALREADY),
+            _ => Errno(libc::EISCONN),
         }
     }
 
@@ -363,6 +377,11 @@ impl Later {
         stream.set_nonblocking(false).map_err(errno)?;
         broker.listener.replace(request, &stream.into(), broker.listener.closes_on_exec(request))
     }
+}
+
+fn is_writable(socket: &OwnedFd) -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)], PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 fn is_stream(socket: &OwnedFd) -> bool {
