@@ -228,7 +228,6 @@ mod tests {
     fn what_is_still_to_come_says_so() {
         assert_eq!(message("serve"), "secure-bun serve is not available yet");
         assert_eq!(message("test --watch x"), "secure-bun test is not available yet");
-        assert_eq!(message("run --secret A=env:B a.ts"), "--secret is not available yet");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The network of a sandbox that may connect to, or be reached at, what its policy names.
 //!
 //! The sandbox's own network namespace is empty but for a loopback device. Names are asked of a server of ours in it,
-//! which gives an address of [`names::STAND_INS`] for each real one. A connection to a stand-in, or to a granted address,
+//! which gives an address of 198.18.0.0/15 for each real one. A connection to a stand-in, or to a granted address,
 //! is made by the launcher, from a socket of the host that takes the place of the program's: what was checked is what is
 //! connected, and nothing of ours is between the two ends afterwards. The same goes for granted ports.
 

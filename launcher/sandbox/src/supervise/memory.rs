@@ -86,8 +86,9 @@ mod tests {
     fn memory_that_is_touched_is_seen() {
         let mut memory = Memory::of(std::process::id()).unwrap();
         let before = memory.look();
-        let block = vec![1u8; 64 << 20];
-        assert!(memory.look() >= before + (60 << 20), "{before}");
+        let block = vec![1u8; 128 << 20];
+        // Other tests of this process give back what they had meanwhile.
+        assert!(memory.look() >= before + (64 << 20), "{before}");
         drop(block);
     }
 }
