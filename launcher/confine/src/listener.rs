@@ -159,7 +159,7 @@ impl Listener {
 /// A descriptor of a thread, or where the kernel knows only processes, of the process it belongs to.
 fn open(thread: u32) -> Result<OwnedFd, Errno> {
     match sys::open_thread(thread) {
-        Err(Errno::EINVAL) => sys::open_process(leader(thread).ok_or(Errno(libc::ESRCH))?),
+        Err(Errno::EINVAL) => sys::open_pidfd(leader(thread).ok_or(Errno(libc::ESRCH))?).map(sys::own),
         opened => opened,
     }
 }

@@ -71,41 +71,33 @@ pub fn listening_addresses(policy: &ExpandedPolicy, port: u16) -> Vec<IpAddr> {
     addresses.collect()
 }
 
-/// Addresses that even a rule for any host does not mean: of the link, of many at once, and where clouds hand out
+/// Ranges that even a rule for any host does not mean: of the link, of many at once, and where clouds hand out
 /// credentials.
-pub(crate) fn is_apart(address: IpAddr) -> bool {
-    const CREDENTIALS: [IpAddr; 2] =
-        [IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254))];
-    let by_range = match address {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_multicast() || v4.is_broadcast(),
-        IpAddr::V6(v6) => {
-            v6.is_unicast_link_local() || v6.is_multicast() || embedded(v6).is_some_and(|v4| is_apart(v4.into()))
-        }
-    };
-    by_range || CREDENTIALS.contains(&address)
+fn apart() -> [IpNet; 7] {
+    let v4 = |a, b, c, d, bits| IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), bits));
+    let v6 = |first, bits| IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0), bits));
+    let credentials = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    [
+        v4(169, 254, 0, 0, 16),
+        v4(224, 0, 0, 0, 4),
+        v4(255, 255, 255, 255, 32),
+        v4(100, 100, 100, 200, 32),
+        v6(0xfe80, 10),
+        v6(0xff00, 8),
+        IpNet::V6(Ipv6Net::new_assert(credentials, 128)),
+    ]
 }
 
-/// Ranges of [`is_apart`], for rules about ranges.
+/// Whether an address is in one of those ranges, or embeds one that is.
+pub(crate) fn is_apart(address: IpAddr) -> bool {
+    let embedded = if let IpAddr::V6(v6) = address { embedded(v6) } else { None };
+    apart().iter().any(|range| range.contains(&address)) || embedded.is_some_and(|v4| is_apart(v4.into()))
+}
+
+/// Whether a block has an address of those ranges. What embeds an IPv4 address could be any of them.
 pub(crate) fn holds_apart(block: &IpNet) -> bool {
-    match block {
-        IpNet::V4(v4) => [
-            Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16),
-            Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 4),
-            Ipv4Net::new_assert(Ipv4Addr::BROADCAST, 32),
-            Ipv4Net::new_assert(Ipv4Addr::new(100, 100, 100, 200), 32),
-        ]
-        .iter()
-        .any(|apart| apart.contains(v4) || v4.contains(apart)),
-        IpNet::V6(v6) => {
-            let ranges = [
-                Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
-                Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),
-                Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), 128),
-            ];
-            // What embeds an IPv4 address could be any of those.
-            ranges.iter().chain(&embedding()).any(|apart| apart.contains(v6) || v6.contains(apart))
-        }
-    }
+    let ranges = apart().into_iter().chain(embedding().map(IpNet::V6));
+    ranges.into_iter().any(|range| range.contains(block) || block.contains(&range))
 }
 
 /// Whether an address is one of the Internet at large.

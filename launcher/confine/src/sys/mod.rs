@@ -43,8 +43,7 @@ pub(crate) use mount::{
 pub use network::{bind, connect, identity_of, network_of};
 pub(crate) use network::{message_pair, name_server_sockets, raise_loopback, receive_descriptors, send_descriptors};
 pub(crate) use notify::{
-    copy_descriptor, is_waiting, open_process, open_thread, read_memory, receive, replace_descriptor, respond,
-    wake_on_this_cpu,
+    copy_descriptor, is_waiting, open_thread, read_memory, receive, replace_descriptor, respond, wake_on_this_cpu,
 };
 pub use process::Ended;
 pub(crate) use process::{

@@ -131,13 +131,6 @@ pub(crate) fn open_thread(thread: u32) -> Result<OwnedFd, Errno> {
     as_fd(unsafe { raw(libc::SYS_pidfd_open, [pid, int(PIDFD_THREAD), 0, 0, 0, 0]) }).map(own)
 }
 
-/// The same of a whole process, by the thread that leads it.
-pub(crate) fn open_process(pid: u32) -> Result<OwnedFd, Errno> {
-    let pid = usize::try_from(pid).map_err(|_| Errno::EINVAL)?;
-    // SAFETY: pidfd_open takes no pointer.
-    as_fd(unsafe { raw(libc::SYS_pidfd_open, [pid, 0, 0, 0, 0, 0]) }).map(own)
-}
-
 /// A copy of a descriptor of another process (pidfd_getfd(2)), close-on-exec.
 pub(crate) fn copy_descriptor(process: BorrowedFd<'_>, number: Fd) -> Result<OwnedFd, Errno> {
     // SAFETY: pidfd_getfd takes no pointer.

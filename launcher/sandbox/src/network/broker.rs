@@ -288,12 +288,12 @@ impl Broker {
 
     /// Where on the host a connection to a loopback address goes that nobody inside takes.
     fn outside(&self, to: SocketAddr) -> Option<SocketAddr> {
-        let asked = policy::Request::Net { host: to.ip().to_string(), port: to.port() };
-        let decision = reaches(&self.policy, &to.ip().to_string(), to.port(), to.ip());
+        let host = to.ip().to_string();
+        let decision = reaches(&self.policy, &host, to.port(), to.ip());
         if decision.allowed || self.listening.borrow().is_own(to) {
             return Some(to);
         }
-        self.refusals.note(asked, decision);
+        self.refusals.note(policy::Request::Net { host, port: to.port() }, decision);
         None
     }
 

@@ -15,15 +15,10 @@ const LISTENS: &str = "0A";
 /// Sockets of the host that the launcher has bound for the sandbox, by the kernel's number.
 #[derive(Debug, Default)]
 pub(crate) struct Listening {
-    bound: HashMap<u64, Bound>,
+    /// With their inodes, by which /proc names them.
+    bound: HashMap<u64, u64>,
     /// Ports that were listened on within the sandbox. Perhaps nobody does any more.
     own: HashSet<u16>,
-}
-
-#[derive(Debug)]
-struct Bound {
-    /// The socket's inode, by which /proc names it.
-    inode: u64,
 }
 
 impl Listening {
@@ -53,7 +48,7 @@ impl Listening {
         socket.set_nonblocking(model.nonblocking().unwrap_or(true)).map_err(errno)?;
         socket.bind(&address.into()).map_err(errno)?;
         let inode = nix::sys::stat::fstat(&socket).map_err(|error| Errno(error as i32))?.st_ino;
-        self.bound.insert(confine::identity_of(socket.as_fd())?, Bound { inode });
+        self.bound.insert(confine::identity_of(socket.as_fd())?, inode);
         Ok(socket)
     }
 
@@ -88,7 +83,7 @@ impl Listening {
             let inode = fields.get(9).and_then(|inode| inode.parse().ok());
             local.ends_with(&port)
                 && *state == LISTENS
-                && inode.is_some_and(|inode: u64| self.bound.values().any(|bound| bound.inode == inode))
+                && inode.is_some_and(|inode: u64| self.bound.values().any(|bound| *bound == inode))
         };
         ["/proc/self/net/tcp", "/proc/self/net/tcp6"]
             .iter()
