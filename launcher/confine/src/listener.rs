@@ -6,7 +6,8 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 use tokio::io::unix::AsyncFd;
@@ -143,7 +144,11 @@ impl Listener {
     /// Whether the descriptor of a request is closed when its process runs another program.
     pub fn closes_on_exec(&self, request: &Request) -> bool {
         let path = format!("/proc/{}/fdinfo/{}", request.thread, request.socket);
-        let flags = std::fs::read_to_string(path).ok().and_then(|text| {
+        // The flags stand in the second line: one read has them.
+        let mut beginning = [0; 64];
+        let read = File::open(path).and_then(|mut file| file.read(&mut beginning)).unwrap_or(0);
+        let text = beginning.get(..read).and_then(|read| str::from_utf8(read).ok());
+        let flags = text.and_then(|text| {
             let line = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
             i32::from_str_radix(line.trim(), 8).ok()
         });

@@ -20,6 +20,7 @@ pub mod places;
 mod plain_file;
 mod requests;
 pub mod resolve;
+mod resolver;
 pub mod run;
 mod scratch;
 pub mod secrets;

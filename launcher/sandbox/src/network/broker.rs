@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use policy::{ExpandedPolicy, decide, reaches, resolves};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpSocket;
-use tokio::sync::Semaphore;
+use tokio::task::coop::consume_budget;
 
 use super::address::Address;
 use super::listening::{Listening, errno};
@@ -26,9 +25,8 @@ use super::refusals::Refusals;
 use super::unix::UnixSockets;
 use crate::count::Count;
 use crate::requests::{self, Requests};
-
-/// Names that are looked up at a time: each takes a thread while the host's resolver waits.
-const MOST_LOOK_UPS: usize = 32;
+use crate::resolve::programs;
+use crate::resolver::Resolver;
 
 /// Callers that wait for a connection at a time: each takes a descriptor of the launcher's, which needs some of them to
 /// see what the program has.
@@ -53,11 +51,13 @@ pub(crate) struct Broker {
     /// The launcher's own network, by the kernel's number.
     host: u64,
     pub(super) names: RefCell<Names>,
-    pub(super) look_ups: Semaphore,
+    pub(super) resolver: Resolver,
     listening: RefCell<Listening>,
     /// What carries out requests by URL, where some are granted.
     requests: Option<Rc<Requests>>,
     unix: UnixSockets,
+    /// Whether the sandbox's filter lets a program run another one.
+    runs_programs: bool,
     pub(crate) refusals: Refusals,
 }
 
@@ -76,30 +76,41 @@ pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
             Waiting::Nobody => return,
         }
         match broker.listener.receive() {
-            Ok(Some(request)) => {
-                let answer = match broker.at_once(&request) {
-                    Ok(answer) => answer,
-                    Err(later) => match waiting.one(MOST_WAITING) {
-                        Some(one) => {
-                            let broker = Rc::clone(&broker);
-                            tokio::task::spawn_local(async move {
-                                tokio::select! {
-                                    answer = later.finish(&broker, &request) => broker.listener.answer(&request, answer),
-                                    () = broker.gone(&request) => {}
-                                }
-                                drop(one);
-                            });
-                            continue;
-                        }
-                        None => Err(Errno(libc::EAGAIN)),
-                    },
-                };
-                broker.listener.answer(&request, answer);
-            }
+            Ok(Some(request)) => answer(&broker, &waiting, request),
             Ok(None) => {}
             Err(_) => return,
         }
+        // Whoever asks without end keeps nobody from all else that the launcher looks after, such as limits.
+        consume_budget().await;
     }
+}
+
+/// Answers a request, at once or when there is an answer.
+fn answer(broker: &Rc<Broker>, waiting: &Count, request: confine::Request) {
+    // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
+    let Ok(socket) = broker.listener.socket(&request).map(Arc::new) else {
+        return broker.listener.answer(&request, Err(Errno(libc::EBADF)));
+    };
+    let answer = match broker.at_once(&request, &socket) {
+        Ok(answer) => answer,
+        Err(later) => {
+            let Some(one) = waiting.one(MOST_WAITING) else {
+                return broker.listener.answer(&request, Err(Errno(libc::EAGAIN)));
+            };
+            let broker = Rc::clone(broker);
+            tokio::task::spawn_local(async move {
+                tokio::select! {
+                    answer = later.finish(&broker, &request) => broker.listener.answer(&request, answer),
+                    () = broker.gone(&request) => {}
+                }
+                drop(one);
+            });
+            return;
+        }
+    };
+    broker.listener.answer(&request, answer);
+    // Nobody waits while the last copy of a socket that was replaced is closed, which takes a while.
+    drop(socket);
 }
 
 /// What there is on the listener.
@@ -139,16 +150,18 @@ impl Broker {
         listener: Listener,
         policy: ExpandedPolicy,
         requests: Option<Rc<Requests>>,
+        resolver: Resolver,
         refusals: Refusals,
     ) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         Ok(Self {
             unix: UnixSockets::of(&policy),
+            runs_programs: programs::grants_any(&policy),
             listener,
             policy,
             host: confine::network_of(socket.as_fd())?,
             names: RefCell::default(),
-            look_ups: Semaphore::new(MOST_LOOK_UPS),
+            resolver,
             listening: RefCell::default(),
             requests,
             refusals,
@@ -171,16 +184,14 @@ impl Broker {
         }
     }
 
-    fn at_once(&self, request: &confine::Request) -> Answer {
-        // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
-        let Ok(socket) = self.listener.socket(request) else { return Ok(Err(Errno(libc::EBADF))) };
+    fn at_once(&self, request: &confine::Request, socket: &Arc<OwnedFd>) -> Answer {
         let is_host = match confine::network_of(socket.as_fd()) {
             Ok(network) => network == self.host,
             Err(errno) => return Ok(Err(errno)),
         };
         match request.act {
-            Act::Listen(backlog) => Ok(self.listen(&socket, is_host, backlog)),
-            Act::Bind => Ok(self.bind(request, &socket, is_host)),
+            Act::Listen(backlog) => Ok(self.listen(socket, is_host, backlog)),
+            Act::Bind => Ok(self.bind(request, socket, is_host)),
             Act::Connect => self.connect(request, socket, is_host),
         }
     }
@@ -207,14 +218,14 @@ impl Broker {
                 let place = if is_stream(socket) { Listening::place(&self.policy, wanted) } else { None };
                 let Some(place) = place else { return confine::bind(socket.as_fd(), &bytes) };
                 let bound: OwnedFd = self.listening.borrow_mut().bind(socket, place)?.into();
-                self.listener.replace(request, &bound, self.listener.closes_on_exec(request))
+                self.replace(request, &bound)
             }
             Address::Path(_) | Address::Other => Err(Errno::EACCES),
             Address::Unspecified => Err(Errno(libc::EAFNOSUPPORT)),
         }
     }
 
-    fn connect(&self, request: &confine::Request, socket: OwnedFd, is_host: bool) -> Answer {
+    fn connect(&self, request: &confine::Request, socket: &Arc<OwnedFd>, is_host: bool) -> Answer {
         let target = self.listener.address(request).and_then(|bytes| {
             let address = Address::parse(&bytes).ok_or(INVALID)?;
             Ok((bytes, address))
@@ -225,16 +236,16 @@ impl Broker {
         };
         if is_host {
             // It has its peer, and no other is made of it, not even none (AF_UNSPEC).
-            return Ok(Err(self.asked_again(&socket)));
+            return Ok(Err(self.asked_again(socket)));
         }
-        match (address, is_stream(&socket)) {
+        match (address, is_stream(socket)) {
             // Datagrams stay within the sandbox, wherever they are sent.
             (Address::Internet(_) | Address::Unspecified, false) => Ok(confine::connect(socket.as_fd(), &bytes)),
             (Address::Internet(to), true) => self.connect_stream(request, socket, bytes, to),
             (Address::Path(path), true) if path == Path::new(requests::PLACE) => {
-                Ok(self.connect_requests(request, &socket))
+                Ok(self.connect_requests(request, socket))
             }
-            (Address::Path(path), true) => Ok(self.connect_unix(request, &socket, &path)),
+            (Address::Path(path), true) => Ok(self.connect_unix(request, socket, &path)),
             (Address::Unspecified, true) | (Address::Path(_) | Address::Other, _) => Ok(Err(Errno::EACCES)),
         }
     }
@@ -257,7 +268,7 @@ impl Broker {
         // Relative paths start in a folder that the program can change meanwhile.
         let path = policy::normalize(path);
         if let Some(connected) = self.unix.connect(like, &path) {
-            return self.listener.replace(request, &connected?, self.listener.closes_on_exec(request));
+            return self.replace(request, &connected?);
         }
         if path == Path::new(NAME_CACHE) {
             return Err(Errno::ENOENT);
@@ -268,20 +279,26 @@ impl Broker {
         Err(Errno::EACCES)
     }
 
-    fn connect_stream(&self, request: &confine::Request, socket: OwnedFd, bytes: Vec<u8>, to: SocketAddr) -> Answer {
+    fn connect_stream(
+        &self,
+        request: &confine::Request,
+        socket: &Arc<OwnedFd>,
+        bytes: Vec<u8>,
+        to: SocketAddr,
+    ) -> Answer {
         if !to.ip().is_loopback() && !to.ip().is_unspecified() {
             return match self.destination(to) {
-                Ok(to) => self.connect_host(request, &socket, to),
+                Ok(to) => self.connect_host(request, socket, to),
                 Err(errno) => Ok(Err(errno)),
             };
         }
         // What the program itself listens on is nearer than the same port of the host.
         let own = SocketAddr::new(loopback(to.ip()), to.port());
         if own == NAME_SERVER || self.listening.borrow().has_own(own.port()) {
-            return Err(Later::Own(Arc::new(socket), bytes, own));
+            return Err(Later::Own(Arc::clone(socket), bytes, own));
         }
         match self.outside(own) {
-            Some(to) => self.connect_host(request, &socket, to),
+            Some(to) => self.connect_host(request, socket, to),
             None => Ok(Err(Errno(libc::ECONNREFUSED))),
         }
     }
@@ -318,16 +335,16 @@ impl Broker {
     /// Connects a socket of the host and puts it in the place of the program's.
     fn connect_host(&self, request: &confine::Request, like: &OwnedFd, to: SocketAddr) -> Answer {
         let model = SockRef::from(like);
-        let made = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP)).and_then(|socket| {
-            socket.set_nonblocking(true)?;
-            if model.keepalive().unwrap_or(false) {
-                socket.set_keepalive(true)?;
-            }
-            if model.tcp_nodelay().unwrap_or(false) {
-                socket.set_tcp_nodelay(true)?;
-            }
-            Ok(socket)
-        });
+        let made =
+            Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), Some(Protocol::TCP)).and_then(|socket| {
+                if model.keepalive().unwrap_or(false) {
+                    socket.set_keepalive(true)?;
+                }
+                if model.tcp_nodelay().unwrap_or(false) {
+                    socket.set_tcp_nodelay(true)?;
+                }
+                Ok(socket)
+            });
         let socket = match made {
             Ok(socket) => socket,
             Err(error) => return Ok(Err(errno(error))),
@@ -339,19 +356,22 @@ impl Broker {
         if !matches!(answer, Ok(()) | Err(IN_PROGRESS)) {
             return Ok(answer);
         }
-        let close_on_exec = self.listener.closes_on_exec(request);
-        Ok(self.listener.replace(request, &socket.into(), close_on_exec).and(answer))
+        Ok(self.replace(request, &socket.into()).and(answer))
+    }
+
+    /// Puts `socket` in the place of the one that a request is about.
+    fn replace(&self, request: &confine::Request, socket: &OwnedFd) -> Result<(), Errno> {
+        // Where no program can be run, nothing is passed on to one, and to ask would take as long as to connect.
+        let close_on_exec = !self.runs_programs || self.listener.closes_on_exec(request);
+        self.listener.replace(request, socket, close_on_exec)
     }
 
     /// Puts a connection to the launcher in the place of the program's socket.
     fn connect_requests(&self, request: &confine::Request, like: &OwnedFd) -> Result<(), Errno> {
         let requests = self.requests.as_ref().ok_or(Errno::EACCES)?;
-        let (ours, theirs) = UnixStream::pair().map_err(errno)?;
+        let theirs = requests.connect().map_err(errno)?;
         theirs.set_nonblocking(SockRef::from(like).nonblocking().unwrap_or(true)).map_err(errno)?;
-        ours.set_nonblocking(true).map_err(errno)?;
-        let ours = tokio::net::UnixStream::from_std(ours).map_err(errno)?;
-        requests.serve(ours).ok_or(Errno(libc::EAGAIN))?;
-        self.listener.replace(request, &theirs.into(), self.listener.closes_on_exec(request))
+        self.replace(request, &theirs.into())
     }
 }
 
@@ -375,7 +395,7 @@ impl Later {
         let stream = TcpSocket::from_std_stream(socket.into()).connect(to).await.map_err(errno)?;
         let stream = stream.into_std().map_err(errno)?;
         stream.set_nonblocking(false).map_err(errno)?;
-        broker.listener.replace(request, &stream.into(), broker.listener.closes_on_exec(request))
+        broker.replace(request, &stream.into())
     }
 }
 

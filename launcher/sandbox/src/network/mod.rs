@@ -23,6 +23,7 @@ use std::rc::Rc;
 use policy::ExpandedPolicy;
 
 use crate::requests::Requests;
+use crate::resolver::Resolver;
 use crate::secrets::Secrets;
 use broker::Broker;
 pub use refusals::Refusal;
@@ -42,9 +43,9 @@ pub(crate) struct Running {
 /// Begins to answer for the sandbox's network. Must be called within a local set of the current thread.
 pub(crate) fn serve(network: confine::Network, policy: &ExpandedPolicy, secrets: Secrets) -> io::Result<Running> {
     let confine::Network { listener, datagrams, connections } = network;
-    let refusals = Refusals::default();
-    let requests = Requests::granted(policy, secrets, refusals.clone());
-    let broker = Rc::new(Broker::new(listener, policy.clone(), requests, refusals)?);
+    let (refusals, resolver) = (Refusals::default(), Resolver::default());
+    let requests = Requests::granted(policy, secrets, resolver.clone(), refusals.clone());
+    let broker = Rc::new(Broker::new(listener, policy.clone(), requests, resolver, refusals)?);
     tokio::task::spawn_local(broker::serve(Rc::clone(&broker), broker.readiness()?));
     tokio::task::spawn_local(name_server::datagrams(Rc::clone(&broker), name_server::socket(datagrams)?));
     tokio::task::spawn_local(name_server::connections(Rc::clone(&broker), name_server::listener(connections)?));
