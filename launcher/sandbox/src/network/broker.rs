@@ -14,11 +14,13 @@ use nix::libc;
 use policy::{ExpandedPolicy, decide, reaches, resolves};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::unix::AsyncFd;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::coop::consume_budget;
 
 use super::address::Address;
+use super::ground::{self, Ground};
 use super::listening::{Listening, errno};
+use super::name_server::{self, Stand};
 use super::names::Names;
 use super::own;
 use super::refusals::Refusals;
@@ -40,7 +42,7 @@ const INVALID: Errno = Errno(libc::EINVAL);
 const NAME_CACHE: &str = "/var/run/nscd/socket";
 
 /// Where names are asked for, which is within the sandbox whatever is granted.
-const NAME_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
+const NAME_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), name_server::PORT);
 
 const IN_PROGRESS: Errno = Errno(libc::EINPROGRESS);
 
@@ -48,8 +50,9 @@ const IN_PROGRESS: Errno = Errno(libc::EINPROGRESS);
 pub(crate) struct Broker {
     listener: Listener,
     policy: ExpandedPolicy,
-    /// The launcher's own network, by the kernel's number.
-    host: u64,
+    ground: Ground,
+    /// What answers for the host's name servers, where the sandbox has no network in which that could listen.
+    name_server: Option<Stand>,
     pub(super) names: RefCell<Names>,
     pub(super) resolver: Resolver,
     listening: RefCell<Listening>,
@@ -76,41 +79,32 @@ pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
             Waiting::Nobody => return,
         }
         match broker.listener.receive() {
-            Ok(Some(request)) => answer(&broker, &waiting, request),
+            Ok(Some(request)) => {
+                let answer = match broker.at_once(&request) {
+                    Ok(answer) => answer,
+                    Err(later) => match waiting.one(MOST_WAITING) {
+                        Some(one) => {
+                            let broker = Rc::clone(&broker);
+                            tokio::task::spawn_local(async move {
+                                tokio::select! {
+                                    answer = later.finish(&broker, &request) => broker.listener.answer(&request, answer),
+                                    () = broker.gone(&request) => {}
+                                }
+                                drop(one);
+                            });
+                            continue;
+                        }
+                        None => Err(Errno(libc::EAGAIN)),
+                    },
+                };
+                broker.listener.answer(&request, answer);
+            }
             Ok(None) => {}
             Err(_) => return,
         }
-        // Whoever asks without end keeps nobody from all else that the launcher looks after, such as limits.
+        // Whoever asks without end keeps the launcher from nothing else that it looks after, such as limits.
         consume_budget().await;
     }
-}
-
-/// Answers a request, at once or when there is an answer.
-fn answer(broker: &Rc<Broker>, waiting: &Count, request: confine::Request) {
-    // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
-    let Ok(socket) = broker.listener.socket(&request).map(Arc::new) else {
-        return broker.listener.answer(&request, Err(Errno(libc::EBADF)));
-    };
-    let answer = match broker.at_once(&request, &socket) {
-        Ok(answer) => answer,
-        Err(later) => {
-            let Some(one) = waiting.one(MOST_WAITING) else {
-                return broker.listener.answer(&request, Err(Errno(libc::EAGAIN)));
-            };
-            let broker = Rc::clone(broker);
-            tokio::task::spawn_local(async move {
-                tokio::select! {
-                    answer = later.finish(&broker, &request) => broker.listener.answer(&request, answer),
-                    () = broker.gone(&request) => {}
-                }
-                drop(one);
-            });
-            return;
-        }
-    };
-    broker.listener.answer(&request, answer);
-    // Nobody waits while the last copy of a socket that was replaced is closed, which takes a while.
-    drop(socket);
 }
 
 /// What there is on the listener.
@@ -150,16 +144,16 @@ impl Broker {
         listener: Listener,
         policy: ExpandedPolicy,
         requests: Option<Rc<Requests>>,
-        resolver: Resolver,
+        (name_server, resolver): (Option<Stand>, Resolver),
         refusals: Refusals,
     ) -> io::Result<Self> {
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         Ok(Self {
             unix: UnixSockets::of(&policy),
             runs_programs: programs::grants_any(&policy),
             listener,
             policy,
-            host: confine::network_of(socket.as_fd())?,
+            ground: if name_server.is_some() { Ground::Shared } else { Ground::own()? },
+            name_server,
             names: RefCell::default(),
             resolver,
             listening: RefCell::default(),
@@ -184,21 +178,50 @@ impl Broker {
         }
     }
 
-    fn at_once(&self, request: &confine::Request, socket: &Arc<OwnedFd>) -> Answer {
-        let is_host = match confine::network_of(socket.as_fd()) {
-            Ok(network) => network == self.host,
+    fn at_once(&self, request: &confine::Request) -> Answer {
+        let socket = match self.listener.socket(request) {
+            Ok(socket) => socket,
+            Err(Errno::EPERM) if self.ground == Ground::Shared => return self.unseen(request),
+            // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
+            Err(_) => return Ok(Err(Errno(libc::EBADF))),
+        };
+        let is_host = match self.ground.was_given(&socket, &self.listening.borrow()) {
+            Ok(was_given) => was_given,
             Err(errno) => return Ok(Err(errno)),
         };
         match request.act {
-            Act::Listen(backlog) => Ok(self.listen(socket, is_host, backlog)),
-            Act::Bind => Ok(self.bind(request, socket, is_host)),
+            Act::Listen(backlog) => Ok(self.listen(&socket, is_host, backlog)),
+            Act::Bind => Ok(self.bind(request, &socket, is_host).map(|_| ())),
             Act::Connect => self.connect(request, socket, is_host),
+        }
+    }
+
+    /// An answer about a socket that cannot be copied. Another takes its place, or nothing happens to it.
+    fn unseen(&self, request: &confine::Request) -> Answer {
+        let Some(unseen) = self.listener.unseen(request) else { return Ok(Err(Errno(libc::EBADF))) };
+        let address = self.listener.address(request).ok().and_then(|bytes| Address::parse(&bytes));
+        let like = match ground::like(unseen, address.as_ref()) {
+            Ok(like) => like,
+            Err(errno) => return Ok(Err(errno)),
+        };
+        match request.act {
+            // It listens already.
+            Act::Listen(_) if self.listening.borrow().has_bound(unseen.inode) => Ok(Ok(())),
+            Act::Listen(_) => Ok(Err(self.refuse_listening(unspecified(&like)))),
+            Act::Bind => Ok(self
+                .bind(request, &like, false)
+                .and_then(|bound| bound.as_ref().map_or(Ok(()), ground::listen_at_once))),
+            Act::Connect => self.connect(request, like, false),
         }
     }
 
     fn listen(&self, socket: &OwnedFd, is_host: bool, backlog: i32) -> Result<(), Errno> {
         if is_host && !self.listening.borrow().may_listen(socket) {
             return Err(Errno::EACCES);
+        }
+        if !is_host && self.ground == Ground::Shared {
+            // It would be at some port of all addresses.
+            return Err(self.refuse_listening(unspecified(socket)));
         }
         SockRef::from(socket).listen(backlog).map_err(errno)?;
         if !is_host {
@@ -207,7 +230,16 @@ impl Broker {
         Ok(())
     }
 
-    fn bind(&self, request: &confine::Request, socket: &OwnedFd, is_host: bool) -> Result<(), Errno> {
+    /// Notes that a program may not listen.
+    fn refuse_listening(&self, wanted: SocketAddr) -> Errno {
+        let asked = policy::Request::Listen { host: wanted.ip().to_string(), port: wanted.port() };
+        let decision = decide(&self.policy, &asked);
+        self.refusals.note(asked, decision);
+        Errno::EACCES
+    }
+
+    /// Binds a socket of the sandbox, or puts one of the host in its place. Answers with what is bound.
+    fn bind(&self, request: &confine::Request, socket: &OwnedFd, is_host: bool) -> Result<Option<OwnedFd>, Errno> {
         let bytes = self.listener.address(request)?;
         if is_host {
             // It is bound already.
@@ -216,16 +248,22 @@ impl Broker {
         match Address::parse(&bytes).ok_or(INVALID)? {
             Address::Internet(wanted) => {
                 let place = if is_stream(socket) { Listening::place(&self.policy, wanted) } else { None };
-                let Some(place) = place else { return confine::bind(socket.as_fd(), &bytes) };
+                let Some(place) = place else {
+                    return match self.ground {
+                        Ground::Own { .. } => confine::bind(socket.as_fd(), &bytes).map(|()| None),
+                        Ground::Shared => Err(self.refuse_listening(wanted)),
+                    };
+                };
                 let bound: OwnedFd = self.listening.borrow_mut().bind(socket, place)?.into();
-                self.replace(request, &bound)
+                self.replace(request, &bound)?;
+                Ok(Some(bound))
             }
             Address::Path(_) | Address::Other => Err(Errno::EACCES),
             Address::Unspecified => Err(Errno(libc::EAFNOSUPPORT)),
         }
     }
 
-    fn connect(&self, request: &confine::Request, socket: &Arc<OwnedFd>, is_host: bool) -> Answer {
+    fn connect(&self, request: &confine::Request, socket: OwnedFd, is_host: bool) -> Answer {
         let target = self.listener.address(request).and_then(|bytes| {
             let address = Address::parse(&bytes).ok_or(INVALID)?;
             Ok((bytes, address))
@@ -236,16 +274,16 @@ impl Broker {
         };
         if is_host {
             // It has its peer, and no other is made of it, not even none (AF_UNSPEC).
-            return Ok(Err(self.asked_again(socket)));
+            return Ok(Err(self.asked_again(&socket)));
         }
-        match (address, is_stream(socket)) {
+        match (address, is_stream(&socket)) {
             // Datagrams stay within the sandbox, wherever they are sent.
             (Address::Internet(_) | Address::Unspecified, false) => Ok(confine::connect(socket.as_fd(), &bytes)),
             (Address::Internet(to), true) => self.connect_stream(request, socket, bytes, to),
             (Address::Path(path), true) if path == Path::new(requests::PLACE) => {
-                Ok(self.connect_requests(request, socket))
+                Ok(self.connect_requests(request, &socket))
             }
-            (Address::Path(path), true) => Ok(self.connect_unix(request, socket, &path)),
+            (Address::Path(path), true) => Ok(self.connect_unix(request, &socket, &path)),
             (Address::Unspecified, true) | (Address::Path(_) | Address::Other, _) => Ok(Err(Errno::EACCES)),
         }
     }
@@ -279,26 +317,23 @@ impl Broker {
         Err(Errno::EACCES)
     }
 
-    fn connect_stream(
-        &self,
-        request: &confine::Request,
-        socket: &Arc<OwnedFd>,
-        bytes: Vec<u8>,
-        to: SocketAddr,
-    ) -> Answer {
+    fn connect_stream(&self, request: &confine::Request, socket: OwnedFd, bytes: Vec<u8>, to: SocketAddr) -> Answer {
+        if let Some(name_server) = self.name_server.as_ref().filter(|name_server| name_server.is_at(to)) {
+            return Ok(self.connect_name_server(request, &socket, name_server));
+        }
         if !to.ip().is_loopback() && !to.ip().is_unspecified() {
             return match self.destination(to) {
-                Ok(to) => self.connect_host(request, socket, to),
+                Ok(to) => self.connect_host(request, &socket, to),
                 Err(errno) => Ok(Err(errno)),
             };
         }
         // What the program itself listens on is nearer than the same port of the host.
         let own = SocketAddr::new(loopback(to.ip()), to.port());
         if own == NAME_SERVER || self.listening.borrow().has_own(own.port()) {
-            return Err(Later::Own(Arc::clone(socket), bytes, own));
+            return Err(Later::Own(Arc::new(socket), bytes, own));
         }
         match self.outside(own) {
-            Some(to) => self.connect_host(request, socket, to),
+            Some(to) => self.connect_host(request, &socket, to),
             None => Ok(Err(Errno(libc::ECONNREFUSED))),
         }
     }
@@ -361,7 +396,7 @@ impl Broker {
 
     /// Puts `socket` in the place of the one that a request is about.
     fn replace(&self, request: &confine::Request, socket: &OwnedFd) -> Result<(), Errno> {
-        // Where no program can be run, nothing is passed on to one, and to ask would take as long as to connect.
+        // Where no other program can run, none inherits it. To ask takes a fifth of the time that an answer takes.
         let close_on_exec = !self.runs_programs || self.listener.closes_on_exec(request);
         self.listener.replace(request, socket, close_on_exec)
     }
@@ -371,6 +406,14 @@ impl Broker {
         let requests = self.requests.as_ref().ok_or(Errno::EACCES)?;
         let theirs = requests.connect().map_err(errno)?;
         theirs.set_nonblocking(SockRef::from(like).nonblocking().unwrap_or(true)).map_err(errno)?;
+        self.replace(request, &theirs.into())
+    }
+
+    fn connect_name_server(&self, request: &confine::Request, like: &OwnedFd, taker: &Stand) -> Result<(), Errno> {
+        let (ours, theirs) = ground::connected_pair()?;
+        theirs.set_nonblocking(SockRef::from(like).nonblocking().unwrap_or(true)).map_err(errno)?;
+        ours.set_nonblocking(true).map_err(errno)?;
+        taker.take(TcpStream::from_std(ours).map_err(errno)?)?;
         self.replace(request, &theirs.into())
     }
 }
@@ -402,6 +445,12 @@ impl Later {
 fn is_writable(socket: &OwnedFd) -> bool {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)], PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+/// Where a socket listens that was bound nowhere: at some port of all addresses.
+fn unspecified(socket: &OwnedFd) -> SocketAddr {
+    let local = SockRef::from(socket).local_addr().ok().and_then(|address| address.as_socket());
+    local.unwrap_or_else(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0))
 }
 
 fn is_stream(socket: &OwnedFd) -> bool {
