@@ -8,6 +8,7 @@ mod count;
 pub mod doctor;
 mod errand;
 pub mod error;
+pub mod explain;
 pub mod host;
 mod launch;
 pub mod layers;
