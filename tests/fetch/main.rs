@@ -6,6 +6,7 @@ mod elsewhere;
 mod hostile;
 mod redirects;
 mod requests;
+mod shown;
 mod sockets;
 mod tls;
 mod urls;

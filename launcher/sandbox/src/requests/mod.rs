@@ -34,6 +34,7 @@ use tokio::sync::Semaphore;
 use crate::count::Count;
 use crate::network::Refusals;
 use crate::secrets::Secrets;
+use answer::Untold;
 use body::Received;
 use pool::Pool;
 use reach::Trust;
@@ -59,6 +60,7 @@ pub(crate) struct Requests {
     policy: ExpandedPolicy,
     secrets: Secrets,
     refusals: Refusals,
+    untold: Untold,
     connections: Count,
     look_ups: Arc<Semaphore>,
     trust: Trust,
@@ -73,6 +75,7 @@ impl Requests {
                 policy: policy.clone(),
                 secrets,
                 refusals,
+                untold: Untold::default(),
                 connections: Count::default(),
                 look_ups: Arc::new(Semaphore::new(MOST_LOOK_UPS)),
                 trust: Trust::default(),
@@ -105,9 +108,16 @@ impl Requests {
     }
 
     async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Answer {
-        match hop::carry_out(&self, request).await {
-            Ok(answer) => answer,
-            Err(failure) => failure.into_answer(),
-        }
+        let ticket = match asked::ticket(&request) {
+            Some((ticket, true)) => return self.untold.tell(&ticket),
+            Some((ticket, false)) => Some(ticket),
+            None => None,
+        };
+        hop::carry_out(&self, request).await.unwrap_or_else(|failure| {
+            if let Some(ticket) = ticket {
+                self.untold.keep(ticket, &failure);
+            }
+            failure.answer()
+        })
     }
 }
