@@ -45,8 +45,9 @@ export function decide(policy: PreloadTable, permission: Permission, resource: s
     case "run":
       return decideProgram(policy, resource ?? "");
     case "net":
+      return lateOthers().decideConnection(policy, resource ?? "");
     case "listen":
-      return lateOthers().decideAddress(policy[permission], resource ?? "");
+      return lateOthers().decideAddress(policy.listen, resource ?? "");
     case "eval":
     case "wasm":
       return policy[permission];

@@ -13,14 +13,21 @@ export function explain(permission: Permission, resource: string | null, rule: s
 
 /** What to write into the policy, or to remove from it, to allow this very act. */
 export function fixFor(permission: Permission, resource: string | null, rule: string): string {
-  if (startsWith(rule, "deny.") || startsWith(rule, "js.")) return `remove ${rule}`;
+  const stands = startsWith(rule, "deny.") || startsWith(rule, "js.") || isFetched(permission, rule);
+  if (stands) return `remove ${rule}`;
   if (permission === "workers") return `allow.workers: ${resource}`;
   return resource === null
     ? `allow.${permission}: true`
     : `allow.${permission}: [${stringifyJson(resource)}]`;
 }
 
+/** Whether a connection is refused because there are requests in its place. */
+function isFetched(permission: Permission, rule: string): boolean {
+  return permission === "net" && startsWith(rule, "allow.fetch ");
+}
+
 function reason(permission: Permission, rule: string): string {
+  if (isFetched(permission, rule)) return REASONS.fetched;
   if (rule === "default" || rule === "secret" || rule === "protected") return REASONS[rule];
   const none = startsWith(rule, "allow.workers 0 ") || startsWith(rule, "allow.workers false ");
   return permission === "workers" && startsWith(rule, "allow.") && !none ? REASONS.limit : REASONS.denied;

@@ -120,7 +120,7 @@ function preconnectOf(fetch: Fetch, api: string, hasNetwork: boolean): (...args:
   const { preconnect } = {
     preconnect(...args: unknown[]): unknown {
       // The launcher keeps connections of its own.
-      if (table.grants.fetch && lateOthers().isNamed(args[0])) return undefined;
+      if (table.grants.fetch && lateOthers().isRequested(args[0])) return undefined;
       const error = lateOthers().parse(args[0]) === null ? null : checkUrl(args, site, undefined);
       if (error !== null) throw error;
       return apply(fetch.preconnect, fetch, args);

@@ -2,8 +2,8 @@
 // that leads to it, in HTTP, with the URL in a header: bodies, their pace and their end are those of Bun's own fetch.
 import { attribute, nameUrl } from "./answers.ts";
 import type { Site } from "./error.ts";
-import type { Host } from "./hosts.ts";
-import { isLoopback, LOCALHOST, parseHost } from "./hosts.ts";
+import { isLoopback, parseHost } from "./hosts.ts";
+import { isNamed } from "./fetch-rules.ts";
 import type { Failure } from "./launcher.ts";
 import {
   deleteHeader,
@@ -30,7 +30,7 @@ import {
   protocolOf,
   refusedConnection,
 } from "./network.ts";
-import { apply, endsWith, indexOf, parseJson, rejected, startsWith, substring } from "./primordials.ts";
+import { apply, indexOf, parseJson, rejected, substring } from "./primordials.ts";
 import { details, table } from "./table.ts";
 
 type Fetch = (...args: unknown[]) => Promise<Response>;
@@ -109,42 +109,16 @@ export function isCarriedOut(url: URL): boolean {
   if (protocol !== "http:" && protocol !== "https:" && protocol !== "ws:" && protocol !== "wss:")
     return false;
   const host = parseHost(hostnameOf(url));
-  if (isNamedBy(host, destination(url))) return true;
+  if (isNamed(details().policy, host, destination(url))) return true;
   // There it may be a server of the program itself.
   const staysInside = table.grants.listen && host !== null && isLoopback(host);
   return !table.grants.net && !staysInside;
 }
 
-/** Whether a rule of `fetch` names the host and port of a URL. */
-export function isNamed(argument: unknown): boolean {
+/** Whether the launcher makes requests to a URL because a rule names its host. */
+export function isRequested(argument: unknown): boolean {
   const url = parse(argument);
-  return url !== null && isNamedBy(parseHost(hostnameOf(url)), destination(url));
-}
-
-function isNamedBy(host: Host | null, place: string): boolean {
-  const { allow } = details().policy.fetch;
-  for (let index = 0; index < allow.length; index++)
-    if (names(allow[index]!.pattern, host, place)) return true;
-  return false;
-}
-
-/** Whether the URL of a rule names a host, which is at the end of `place`, and its port. */
-export function names(pattern: string, host: Host | null, place: string): boolean {
-  if (pattern === "*") return true;
-  const start = indexOf(pattern, "://") + 3;
-  const path = indexOf(pattern, "/", start);
-  let named = substring(pattern, start, path < 0 ? pattern.length : path);
-  let port = indexOf(named, ":", indexOf(named, "]") + 1);
-  if (port < 0) {
-    port = named.length;
-    named += startsWith(pattern, "https:") ? ":443" : ":80";
-  }
-  const bare = substring(named, 0, port);
-  const atPort = endsWith(place, substring(named, port));
-  if (bare === "*") return atPort;
-  if (named[0] === "*") return atPort && typeof host === "string" && endsWith(host, substring(bare, 1));
-  if (bare === LOCALHOST) return atPort && host !== null && isLoopback(host);
-  return typeof host === "string" ? atPort && host === bare : place === named;
+  return url !== null && isNamed(details().policy, parseHost(hostnameOf(url)), destination(url));
 }
 
 export function destinationOfProxy(proxy: unknown): string {

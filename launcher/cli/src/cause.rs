@@ -60,7 +60,10 @@ pub(crate) fn refusal(outcome: &Outcome, permission: Permission, resource: Optio
 fn refused(outcome: &Outcome, permission: Permission, resource: Option<&str>) -> Option<(Refusal, String)> {
     let bounded = resource.is_none_or(|resource| resource.len() <= MAX_RESOURCE_BYTES);
     let request = bounded.then(|| Request::from_parts(permission, resource))??;
-    let decision = policy::decide(&outcome.policy, &request);
+    let decision = match &request {
+        Request::Net { host, port } => policy::connects(&outcome.policy, host, *port),
+        _ => policy::decide(&outcome.policy, &request),
+    };
     if decision.allowed {
         return None;
     }

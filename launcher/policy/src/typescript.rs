@@ -109,6 +109,7 @@ pub fn typescript_module() -> String {
         ("secret", reason::SECRET),
         ("protected", reason::PROTECTED),
         ("limit", reason::LIMIT),
+        ("fetched", reason::FETCHED),
         ("denied", reason::DENIED),
     ];
     for (rule, text) in reasons {
