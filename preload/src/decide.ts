@@ -18,6 +18,8 @@ export type Listed = "net" | "listen" | "run" | "ffi";
 const UNSTATED: Verdict = { allowed: false, rule: "default" };
 const SECRET: Verdict = { allowed: false, rule: "secret" };
 
+const ABSENT: Verdict = { allowed: false, rule: "absent" };
+
 /** Whether the policy grants anything of a kind. */
 export function grantsAny(policy: PreloadTable, permission: Listed): boolean {
   return policy[permission].allow.length > 0;
@@ -47,6 +49,7 @@ export function decide(policy: PreloadTable, permission: Permission, resource: s
     case "net":
       return lateOthers().decideConnection(policy, resource ?? "");
     case "listen":
+      if (resource !== null && startsWith(resource, "unix:")) return ABSENT;
       return lateOthers().decideAddress(policy.listen, resource ?? "");
     case "eval":
     case "wasm":

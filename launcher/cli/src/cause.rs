@@ -75,7 +75,8 @@ fn refused(outcome: &Outcome, permission: Permission, resource: Option<&str>) ->
 fn refused_by_broker(outcome: &Outcome, thrown: &Thrown) -> Option<(Refusal, String)> {
     let asked = Request::from_parts(Permission::Net, thrown.resource.as_deref());
     let same = outcome.refusals.iter().find(|refused| Some(&refused.request) == asked.as_ref());
-    let refused = match (same, outcome.refusals.as_slice()) {
+    let connections: Vec<_> = outcome.refusals.iter().filter(|refused| !refused.is_look_up).collect();
+    let refused = match (same, connections.as_slice()) {
         (Some(same), _) => same,
         // The program does not know where it was led to. Of several refusals it could be any.
         (None, [only]) if thrown.code.as_deref() == Some("EACCES") => only,

@@ -16,6 +16,7 @@ pub(crate) mod reason {
     pub(crate) const RESERVED: &str = "the name leads to an address that is granted by itself only";
     pub(crate) const FETCHED: &str =
         "a rule of fetch names this host and port, which fetch() and WebSocket alone reach then";
+    pub(crate) const ABSENT: &str = "in a sandbox nobody listens at a path: use a port of a loopback address";
     pub(crate) const PROTECTED: &str = "a tool outside the sandbox would obey what is written there";
 }
 
@@ -56,7 +57,7 @@ fn reason(request: &Request, rule: &Rule) -> &'static str {
         Rule::Secret => reason::SECRET,
         Rule::Protected => reason::PROTECTED,
         Rule::Reserved => reason::RESERVED,
-        Rule::Ambiguous(reason) => reason,
+        Rule::Ambiguous(reason) | Rule::Absent(reason) => reason,
         Rule::Setting(..) => reason::DENIED,
         Rule::Stated(statement) => match (request, statement.side) {
             _ if is_fetched(request, statement) => reason::FETCHED,

@@ -110,6 +110,7 @@ pub fn typescript_module() -> String {
         ("protected", reason::PROTECTED),
         ("limit", reason::LIMIT),
         ("fetched", reason::FETCHED),
+        ("absent", reason::ABSENT),
         ("denied", reason::DENIED),
     ];
     for (rule, text) in reasons {

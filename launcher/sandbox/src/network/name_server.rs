@@ -99,7 +99,12 @@ async fn answer(broker: &Broker, question: &[u8]) -> Option<Vec<u8>> {
     };
     let found = match &question.name {
         None => Err(ResponseCode::NXDomain),
-        Some(name) if !broker.resolves(name) => Err(ResponseCode::NXDomain),
+        Some(name) if !broker.resolves(name) => {
+            if !question.is_second {
+                broker.note_name(name);
+            }
+            Err(ResponseCode::NXDomain)
+        }
         Some(_) if !question.wants_addresses => Ok(Vec::new()),
         Some(name) => look_up(broker, name).await,
     };
