@@ -129,7 +129,16 @@ async fn look_after(running: Running) -> io::Result<Report> {
                 break None;
             }
             () = streams.overflow() => break Some(Ending::Limit(streams.reached())),
-            reached = watch.next() => break Some(Ending::Limit(reached)),
+            reached = watch.next() => match reached {
+                Ok(reached) => break Some(Ending::Limit(reached)),
+                Err(error) => {
+                    child.kill();
+                    end.readable().await?.retain_ready();
+                    child.reap()?;
+                    streams.finish(Some(GRACE)).await;
+                    return Err(io::Error::new(error.kind(), format!("its processes cannot be counted: {error}")));
+                }
+            },
             ready = signalled.readable() => {
                 let mut ready = ready?;
                 signals.forward(&child);
