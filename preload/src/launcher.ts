@@ -8,7 +8,6 @@ export const PLACE = "/run/secure-bun.fetch";
 export const LAUNCHER = "http://secure-bun/";
 export const URL_HEADER = "x-secure-bun-url";
 export const REDIRECT = "x-secure-bun-redirect";
-export const REDIRECTED = "x-secure-bun-redirected";
 export const FAILED = "x-secure-bun-failed";
 export const TICKET = "x-secure-bun-ticket";
 

@@ -23,7 +23,7 @@ import { details, table } from "./table.ts";
 export const NativeRequest = Request;
 export const hostnameOf = urlGetter("hostname");
 export const hrefOf = urlGetter("href");
-const hostOf = urlGetter("host");
+export const hostOf = urlGetter("host");
 const portOf = urlGetter("port");
 export const protocolOf = urlGetter("protocol");
 const readRequestUrl = getOwnPropertyDescriptor(NativeRequest.prototype, "url")!.get!;
@@ -60,18 +60,17 @@ export function refusedConnection(address: string | null, site: Site): SecurityE
 
 /** The error for listening at `host:port`; `null` if that is allowed, or nobody outside can connect to it. */
 export function refusedListening(address: string, site: Site): SecurityError | null {
-  if (hasNetwork) {
-    const place = parsePlace(address);
-    const { listen } = details().policy;
-    const staysInside =
-      place === null
-        ? !isSocketFile(address) && !hasPort(address)
-        : (place.port === 0 && !isSocketFile(address)) ||
-          isLoopback(place.host) ||
-          grantsSomeAddress(listen, place);
-    if (staysInside) return null;
-  }
-  return refusal("listen", address, site);
+  return hasNetwork && staysInside(address) ? null : refusal("listen", address, site);
+}
+
+/** Whether listening is not outside, or at another address than was asked for, which is granted. */
+function staysInside(address: string): boolean {
+  const place = parsePlace(address);
+  // A port that is none: the API says so itself.
+  if (place === null) return !isSocketFile(address) && !hasPort(address);
+  const { policy, own_loopback } = details();
+  if (own_loopback && !isSocketFile(address) && (place.port === 0 || isLoopback(place.host))) return true;
+  return grantsSomeAddress(policy.listen, place);
 }
 
 /** Checks a socket described by an options object. */
@@ -114,10 +113,13 @@ export function checkWebSocket(args: unknown[], site: Site): undefined {
 }
 
 /** Whether a URL begins with that origin, as it is written in full: then no parser finds another one. */
-function isAtLastOrigin(target: unknown): boolean {
-  return (
-    typeof target === "string" && target[lastOrigin.length] === "/" && startsWith(target, lastOrigin + "/")
-  );
+export function isAt(target: unknown, origin: string): boolean {
+  return typeof target === "string" && target[origin.length] === "/" && startsWith(target, origin + "/");
+}
+
+/** Whether a request with these arguments goes where the last one was allowed to. */
+export function isAllowedAgain(target: unknown, options: unknown): boolean {
+  return isAt(target, lastOrigin) && (options === undefined || !goesElsewhere(options));
 }
 
 /** Whether options of a request say where to connect to. */
@@ -158,8 +160,7 @@ let lastOrigin = "";
 export function checkFetch(args: unknown[], site: Site): SecurityError | null {
   const target = args[0];
   const options = args[1];
-  const isDirect = options === undefined || !goesElsewhere(options);
-  if (isDirect && isAtLastOrigin(target)) return null;
+  if (isAllowedAgain(target, options)) return null;
   const url = parse(target);
   // Not a URL: fetch rejects with its own error.
   if (url === null) return null;
@@ -170,7 +171,7 @@ export function checkFetch(args: unknown[], site: Site): SecurityError | null {
     const isWeb = protocol === "http:" || protocol === "https:";
     if (hasNetwork && !isWeb) return null;
     const error = refusedUrl(url, options, site);
-    if (error === null && isDirect && isWeb) lastOrigin = `${protocol}//${hostOf(url)}`;
+    if (error === null && isWeb && !goesElsewhere(options)) lastOrigin = `${protocol}//${hostOf(url)}`;
     return error;
   }
   const path = pathIn(url);

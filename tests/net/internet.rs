@@ -3,6 +3,8 @@
 use secure_bun_tests::{Command, Ended, Envelope, Folder, JSON, bun};
 use serde_json::Value;
 
+use super::host_network::WITHOUT;
+
 const WITHIN: &str = env!("CARGO_BIN_EXE_within");
 
 /// The hosts that there are, each a server on port 80 that says which it is.
@@ -37,9 +39,15 @@ impl Internet {
     }
 
     fn around(&self, command: Command) -> Command {
+        self.around_starting(command, &[])
+    }
+
+    /// The command, which these words start in turn.
+    fn around_starting(&self, command: Command, starter: &[&str]) -> Command {
         let script = self.folder.text("internet.mjs");
         let bun = bun().to_str().expect("a plain path");
-        command.started_by(WITHIN.as_ref(), &["internet", bun, &script, "zone.json", "questions"])
+        let words = [&["internet", bun, &script, "zone.json", "questions"], starter].concat();
+        command.started_by(WITHIN.as_ref(), &words)
     }
 
     /// `bun WORDS…` in it, without a sandbox.
@@ -51,6 +59,13 @@ impl Internet {
     pub(crate) fn inside(&self, flags: &[&str], words: &[&str]) -> Inside {
         let command = self.folder.secure_bun(["run", JSON]).words(flags).words(words);
         let envelope = self.around(command).envelope();
+        Inside { envelope, questions: self.questions() }
+    }
+
+    /// The same on a machine that lacks something.
+    pub(crate) fn inside_lacking(&self, lack: &str, flags: &[&str], words: &[&str]) -> Inside {
+        let command = self.folder.secure_bun(["run", JSON]).words(flags).words(words);
+        let envelope = self.around_starting(command, &[WITHOUT, lack]).envelope();
         Inside { envelope, questions: self.questions() }
     }
 

@@ -5,6 +5,7 @@
 mod addresses;
 mod clients;
 mod fetched;
+mod host_network;
 mod internet;
 mod listening;
 mod names;

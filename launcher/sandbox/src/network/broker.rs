@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,20 +14,21 @@ use nix::libc;
 use policy::{ExpandedPolicy, decide, reaches, resolves};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::unix::AsyncFd;
-use tokio::net::TcpSocket;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::coop::consume_budget;
 
 use super::address::Address;
+use super::ground::{self, Ground};
 use super::listening::{Listening, errno};
+use super::name_server::{self, Stand};
 use super::names::Names;
 use super::own;
 use super::refusals::Refusals;
 use super::unix::UnixSockets;
 use crate::count::Count;
 use crate::requests::{self, Requests};
-
-/// Names that are looked up at a time: each takes a thread while the host's resolver waits.
-const MOST_LOOK_UPS: usize = 32;
+use crate::resolve::programs;
+use crate::resolver::Resolver;
 
 /// Callers that wait for a connection at a time: each takes a descriptor of the launcher's, which needs some of them to
 /// see what the program has.
@@ -42,7 +42,7 @@ const INVALID: Errno = Errno(libc::EINVAL);
 const NAME_CACHE: &str = "/var/run/nscd/socket";
 
 /// Where names are asked for, which is within the sandbox whatever is granted.
-const NAME_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
+const NAME_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), name_server::PORT);
 
 const IN_PROGRESS: Errno = Errno(libc::EINPROGRESS);
 
@@ -50,14 +50,17 @@ const IN_PROGRESS: Errno = Errno(libc::EINPROGRESS);
 pub(crate) struct Broker {
     listener: Listener,
     policy: ExpandedPolicy,
-    /// The launcher's own network, by the kernel's number.
-    host: u64,
+    ground: Ground,
+    /// What answers for the host's name servers, where the sandbox has no network in which that could listen.
+    name_server: Option<Stand>,
     pub(super) names: RefCell<Names>,
-    pub(super) look_ups: Semaphore,
+    pub(super) resolver: Resolver,
     listening: RefCell<Listening>,
     /// What carries out requests by URL, where some are granted.
     requests: Option<Rc<Requests>>,
     unix: UnixSockets,
+    /// Whether the sandbox's filter lets a program run another one.
+    runs_programs: bool,
     pub(crate) refusals: Refusals,
 }
 
@@ -99,6 +102,8 @@ pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
             Ok(None) => {}
             Err(_) => return,
         }
+        // Whoever asks without end keeps the launcher from nothing else that it looks after, such as limits.
+        consume_budget().await;
     }
 }
 
@@ -139,16 +144,18 @@ impl Broker {
         listener: Listener,
         policy: ExpandedPolicy,
         requests: Option<Rc<Requests>>,
+        (name_server, resolver): (Option<Stand>, Resolver),
         refusals: Refusals,
     ) -> io::Result<Self> {
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         Ok(Self {
             unix: UnixSockets::of(&policy),
+            runs_programs: programs::grants_any(&policy),
             listener,
             policy,
-            host: confine::network_of(socket.as_fd())?,
+            ground: if name_server.is_some() { Ground::Shared } else { Ground::own()? },
+            name_server,
             names: RefCell::default(),
-            look_ups: Semaphore::new(MOST_LOOK_UPS),
+            resolver,
             listening: RefCell::default(),
             requests,
             refusals,
@@ -177,22 +184,49 @@ impl Broker {
     }
 
     fn at_once(&self, request: &confine::Request) -> Answer {
-        // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
-        let Ok(socket) = self.listener.socket(request) else { return Ok(Err(Errno(libc::EBADF))) };
-        let is_host = match confine::network_of(socket.as_fd()) {
-            Ok(network) => network == self.host,
+        let socket = match self.listener.socket(request) {
+            Ok(socket) => socket,
+            Err(Errno::EPERM) if self.ground == Ground::Shared => return self.unseen(request),
+            // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
+            Err(_) => return Ok(Err(Errno(libc::EBADF))),
+        };
+        let is_host = match self.ground.was_given(&socket, &self.listening.borrow()) {
+            Ok(was_given) => was_given,
             Err(errno) => return Ok(Err(errno)),
         };
         match request.act {
             Act::Listen(backlog) => Ok(self.listen(&socket, is_host, backlog)),
-            Act::Bind => Ok(self.bind(request, &socket, is_host)),
+            Act::Bind => Ok(self.bind(request, &socket, is_host).map(|_| ())),
             Act::Connect => self.connect(request, socket, is_host),
+        }
+    }
+
+    /// An answer about a socket that cannot be copied. Another takes its place, or nothing happens to it.
+    fn unseen(&self, request: &confine::Request) -> Answer {
+        let Some(unseen) = self.listener.unseen(request) else { return Ok(Err(Errno(libc::EBADF))) };
+        let address = self.listener.address(request).ok().and_then(|bytes| Address::parse(&bytes));
+        let like = match ground::like(unseen, address.as_ref()) {
+            Ok(like) => like,
+            Err(errno) => return Ok(Err(errno)),
+        };
+        match request.act {
+            // It listens already.
+            Act::Listen(_) if self.listening.borrow().has_bound(unseen.inode) => Ok(Ok(())),
+            Act::Listen(_) => Ok(Err(self.refuse_listening(unspecified(&like)))),
+            Act::Bind => Ok(self
+                .bind(request, &like, false)
+                .and_then(|bound| bound.as_ref().map_or(Ok(()), ground::listen_at_once))),
+            Act::Connect => self.connect(request, like, false),
         }
     }
 
     fn listen(&self, socket: &OwnedFd, is_host: bool, backlog: i32) -> Result<(), Errno> {
         if is_host && !self.listening.borrow().may_listen(socket) {
             return Err(Errno::EACCES);
+        }
+        if !is_host && self.ground == Ground::Shared {
+            // It would be at some port of all addresses.
+            return Err(self.refuse_listening(unspecified(socket)));
         }
         SockRef::from(socket).listen(backlog).map_err(errno)?;
         if !is_host {
@@ -201,7 +235,16 @@ impl Broker {
         Ok(())
     }
 
-    fn bind(&self, request: &confine::Request, socket: &OwnedFd, is_host: bool) -> Result<(), Errno> {
+    /// Notes that a program may not listen.
+    fn refuse_listening(&self, wanted: SocketAddr) -> Errno {
+        let asked = policy::Request::Listen { host: wanted.ip().to_string(), port: wanted.port() };
+        let decision = decide(&self.policy, &asked);
+        self.refusals.note(asked, decision);
+        Errno::EACCES
+    }
+
+    /// Binds a socket of the sandbox, or puts one of the host in its place. Answers with what is bound.
+    fn bind(&self, request: &confine::Request, socket: &OwnedFd, is_host: bool) -> Result<Option<OwnedFd>, Errno> {
         let bytes = self.listener.address(request)?;
         if is_host {
             // It is bound already.
@@ -210,9 +253,15 @@ impl Broker {
         match Address::parse(&bytes).ok_or(INVALID)? {
             Address::Internet(wanted) => {
                 let place = if is_stream(socket) { Listening::place(&self.policy, wanted) } else { None };
-                let Some(place) = place else { return confine::bind(socket.as_fd(), &bytes) };
+                let Some(place) = place else {
+                    return match self.ground {
+                        Ground::Own { .. } => confine::bind(socket.as_fd(), &bytes).map(|()| None),
+                        Ground::Shared => Err(self.refuse_listening(wanted)),
+                    };
+                };
                 let bound: OwnedFd = self.listening.borrow_mut().bind(socket, place)?.into();
-                self.listener.replace(request, &bound, self.listener.closes_on_exec(request))
+                self.replace(request, &bound)?;
+                Ok(Some(bound))
             }
             Address::Path(_) | Address::Other => Err(Errno::EACCES),
             Address::Unspecified => Err(Errno(libc::EAFNOSUPPORT)),
@@ -262,7 +311,7 @@ impl Broker {
         // Relative paths start in a folder that the program can change meanwhile.
         let path = policy::normalize(path);
         if let Some(connected) = self.unix.connect(like, &path) {
-            return self.listener.replace(request, &connected?, self.listener.closes_on_exec(request));
+            return self.replace(request, &connected?);
         }
         if path == Path::new(NAME_CACHE) {
             return Err(Errno::ENOENT);
@@ -274,6 +323,9 @@ impl Broker {
     }
 
     fn connect_stream(&self, request: &confine::Request, socket: OwnedFd, bytes: Vec<u8>, to: SocketAddr) -> Answer {
+        if let Some(name_server) = self.name_server.as_ref().filter(|name_server| name_server.is_at(to)) {
+            return Ok(self.connect_name_server(request, &socket, name_server));
+        }
         if !to.ip().is_loopback() && !to.ip().is_unspecified() {
             return match self.destination(to) {
                 Ok(to) => self.connect_host(request, &socket, to),
@@ -323,16 +375,16 @@ impl Broker {
     /// Connects a socket of the host and puts it in the place of the program's.
     fn connect_host(&self, request: &confine::Request, like: &OwnedFd, to: SocketAddr) -> Answer {
         let model = SockRef::from(like);
-        let made = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP)).and_then(|socket| {
-            socket.set_nonblocking(true)?;
-            if model.keepalive().unwrap_or(false) {
-                socket.set_keepalive(true)?;
-            }
-            if model.tcp_nodelay().unwrap_or(false) {
-                socket.set_tcp_nodelay(true)?;
-            }
-            Ok(socket)
-        });
+        let made =
+            Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), Some(Protocol::TCP)).and_then(|socket| {
+                if model.keepalive().unwrap_or(false) {
+                    socket.set_keepalive(true)?;
+                }
+                if model.tcp_nodelay().unwrap_or(false) {
+                    socket.set_tcp_nodelay(true)?;
+                }
+                Ok(socket)
+            });
         let socket = match made {
             Ok(socket) => socket,
             Err(error) => return Ok(Err(errno(error))),
@@ -344,19 +396,30 @@ impl Broker {
         if !matches!(answer, Ok(()) | Err(IN_PROGRESS)) {
             return Ok(answer);
         }
-        let close_on_exec = self.listener.closes_on_exec(request);
-        Ok(self.listener.replace(request, &socket.into(), close_on_exec).and(answer))
+        Ok(self.replace(request, &socket.into()).and(answer))
+    }
+
+    /// Puts `socket` in the place of the one that a request is about.
+    fn replace(&self, request: &confine::Request, socket: &OwnedFd) -> Result<(), Errno> {
+        // Where no other program can run, none inherits it. To ask takes a fifth of the time that an answer takes.
+        let close_on_exec = !self.runs_programs || self.listener.closes_on_exec(request);
+        self.listener.replace(request, socket, close_on_exec)
     }
 
     /// Puts a connection to the launcher in the place of the program's socket.
     fn connect_requests(&self, request: &confine::Request, like: &OwnedFd) -> Result<(), Errno> {
         let requests = self.requests.as_ref().ok_or(Errno::EACCES)?;
-        let (ours, theirs) = UnixStream::pair().map_err(errno)?;
+        let theirs = requests.connect().map_err(errno)?;
+        theirs.set_nonblocking(SockRef::from(like).nonblocking().unwrap_or(true)).map_err(errno)?;
+        self.replace(request, &theirs.into())
+    }
+
+    fn connect_name_server(&self, request: &confine::Request, like: &OwnedFd, taker: &Stand) -> Result<(), Errno> {
+        let (ours, theirs) = ground::connected_pair()?;
         theirs.set_nonblocking(SockRef::from(like).nonblocking().unwrap_or(true)).map_err(errno)?;
         ours.set_nonblocking(true).map_err(errno)?;
-        let ours = tokio::net::UnixStream::from_std(ours).map_err(errno)?;
-        requests.serve(ours).ok_or(Errno(libc::EAGAIN))?;
-        self.listener.replace(request, &theirs.into(), self.listener.closes_on_exec(request))
+        taker.take(TcpStream::from_std(ours).map_err(errno)?)?;
+        self.replace(request, &theirs.into())
     }
 }
 
@@ -380,13 +443,19 @@ impl Later {
         let stream = TcpSocket::from_std_stream(socket.into()).connect(to).await.map_err(errno)?;
         let stream = stream.into_std().map_err(errno)?;
         stream.set_nonblocking(false).map_err(errno)?;
-        broker.listener.replace(request, &stream.into(), broker.listener.closes_on_exec(request))
+        broker.replace(request, &stream.into())
     }
 }
 
 fn is_writable(socket: &OwnedFd) -> bool {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)], PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+/// Where a socket listens that was bound nowhere: at some port of all addresses.
+fn unspecified(socket: &OwnedFd) -> SocketAddr {
+    let local = SockRef::from(socket).local_addr().ok().and_then(|address| address.as_socket());
+    local.unwrap_or_else(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0))
 }
 
 fn is_stream(socket: &OwnedFd) -> bool {

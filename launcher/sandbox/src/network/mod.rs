@@ -7,6 +7,7 @@
 
 mod address;
 mod broker;
+mod ground;
 mod listening;
 #[cfg(test)]
 mod mutations;
@@ -23,6 +24,7 @@ use std::rc::Rc;
 use policy::ExpandedPolicy;
 
 use crate::requests::Requests;
+use crate::resolver::Resolver;
 use crate::secrets::Secrets;
 use broker::Broker;
 pub use refusals::Refusal;
@@ -41,13 +43,22 @@ pub(crate) struct Running {
 
 /// Begins to answer for the sandbox's network. Must be called within a local set of the current thread.
 pub(crate) fn serve(network: confine::Network, policy: &ExpandedPolicy, secrets: Secrets) -> io::Result<Running> {
-    let confine::Network { listener, datagrams, connections } = network;
-    let refusals = Refusals::default();
-    let requests = Requests::granted(policy, secrets, refusals.clone());
-    let broker = Rc::new(Broker::new(listener, policy.clone(), requests, refusals)?);
+    let confine::Network { listener, name_server } = network;
+    let (refusals, resolver) = (Refusals::default(), Resolver::default());
+    let requests = Requests::granted(policy, secrets, resolver.clone(), refusals.clone());
+    let broker = |stand| Broker::new(listener, policy.clone(), requests, (stand, resolver), refusals).map(Rc::new);
+    let broker = if let Some(confine::NameServer { datagrams, connections }) = name_server {
+        let broker = broker(None)?;
+        tokio::task::spawn_local(name_server::datagrams(Rc::clone(&broker), name_server::socket(datagrams)?));
+        tokio::task::spawn_local(name_server::connections(Rc::clone(&broker), name_server::listener(connections)?));
+        broker
+    } else {
+        let (stand, taken) = name_server::Stand::of_host();
+        let broker = broker(Some(stand))?;
+        tokio::task::spawn_local(name_server::taken(Rc::clone(&broker), taken));
+        broker
+    };
     tokio::task::spawn_local(broker::serve(Rc::clone(&broker), broker.readiness()?));
-    tokio::task::spawn_local(name_server::datagrams(Rc::clone(&broker), name_server::socket(datagrams)?));
-    tokio::task::spawn_local(name_server::connections(Rc::clone(&broker), name_server::listener(connections)?));
     Ok(Running { broker })
 }
 
