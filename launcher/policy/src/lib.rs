@@ -90,7 +90,7 @@ mod within;
 
 pub use ceiling::Ceiling;
 pub use chain::{Chain, MAX_EXTENDS_DEPTH};
-pub use child::child;
+pub use child::{child, network_in_part};
 pub use decide::{Decision, Rule, decide};
 pub use diagnostic::{Colour, Diagnostic};
 pub use diff::{Change, Diff, diff, ignored};
