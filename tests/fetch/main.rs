@@ -4,6 +4,7 @@ mod bodies;
 mod cli;
 mod elsewhere;
 mod hostile;
+mod memory;
 mod redirects;
 mod requests;
 mod shown;

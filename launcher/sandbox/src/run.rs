@@ -172,7 +172,7 @@ fn plan(
     let flags = flags(&stage.preloads()?, policy);
     stage::stage(stage, host, policy, &engine, &told)?;
     let folders = environment::Folders { path: &seen.path, home: &seen.home, tmp: &seen.tmp };
-    let outside = std::env::vars_os().filter(|(name, _)| !secrets::is_in(&job.secrets, name));
+    let outside = secrets::other_variables(&job.secrets);
     let mut env = environment::environment(policy, outside, &job.variables, folders)?;
     env.extend(runtime::variables(&engine).map(String::into_bytes));
     let sockets = network::sockets(policy, host.layers.files);
