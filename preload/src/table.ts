@@ -83,6 +83,12 @@ export interface Details {
   preload: string[];
 }
 
+/**
+ * Beside `Bun.fetch`, which nobody can replace: where the policy grants requests, the launcher has Bun read these words as
+ * `Bun.fetch.brokered` (`launcher/sandbox/src/run.rs`).
+ */
+export const BROKERED = "brokered";
+
 const symbol = Symbol.for("secure-bun.table");
 const holder = globalThis as unknown as { [symbol]?: Table };
 

@@ -200,7 +200,7 @@ fn plan(
     let flags = flags(&stage.preloads()?, policy);
     stage::stage(stage, host, policy, &engine, &told)?;
     let folders = environment::Folders { path: &seen.path, home: &seen.home, tmp: &seen.tmp };
-    let outside = std::env::vars_os().filter(|(name, _)| !secrets::is_in(&job.secrets, name));
+    let outside = secrets::other_variables(&job.secrets);
     let mut env = environment::environment(policy, outside, &job.variables, folders)?;
     env.extend(runtime::variables(&engine).map(String::into_bytes));
     let sockets = network::sockets(policy, host.layers.files);
@@ -239,11 +239,16 @@ fn plan(
     Ok((plan, seen.shown))
 }
 
+/// `Bun.fetch` cannot be replaced. Where the launcher makes requests, Bun reads those words as the name of what the preload
+/// has put beside it.
+const BROKERED_FETCH: &str = "--define=Bun.fetch=Bun.fetch.brokered";
+
 /// What makes Bun ours: its flags, and the preloads.
 pub(crate) fn flags(preloads: &[String], policy: &ExpandedPolicy) -> Vec<String> {
     let preloads = preloads.iter().map(|preload| format!("--preload={preload}"));
     let flags = runtime::flags(resolve::eval(policy), native::grants_any(policy));
-    flags.map(str::to_owned).chain(preloads).collect()
+    let fetch = (!policy.grants.fetch.allow.is_empty()).then(|| BROKERED_FETCH.to_owned());
+    flags.map(str::to_owned).chain(fetch).chain(preloads).collect()
 }
 
 /// Bun's command line. The program's path is absolute: `bun run fn.ts` would run the package.json script `fn.ts`.

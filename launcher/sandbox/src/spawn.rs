@@ -121,7 +121,7 @@ fn plan(
 
     let engine = resolve::engine(policy);
     let folders = environment::Folders { path: &path, home: Path::new(places::HOME), tmp: Path::new(places::TMP) };
-    let outside = std::env::vars_os().filter(|(name, _)| !secrets::is_in(&job.secrets, name));
+    let outside = secrets::other_variables(&job.secrets);
     let mut env = environment::environment(policy, outside, &job.variables, folders)?;
     let mut root = Root::default();
     let bun = decide(policy, &Request::Run(Path::new(SANDBOX_PROGRAMS).join("bun"))).allowed;

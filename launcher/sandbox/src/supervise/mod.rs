@@ -136,7 +136,16 @@ pub(crate) async fn look_after(running: Running, stop: impl Future<Output = ()>)
                 break None;
             }
             () = streams.overflow() => break Some(Ending::Limit(streams.reached())),
-            reached = watch.next() => break Some(Ending::Limit(reached)),
+            reached = watch.next() => match reached {
+                Ok(reached) => break Some(Ending::Limit(reached)),
+                Err(error) => {
+                    child.kill();
+                    end.readable().await?.retain_ready();
+                    child.reap()?;
+                    streams.finish(Some(GRACE)).await;
+                    return Err(io::Error::new(error.kind(), format!("its processes cannot be counted: {error}")));
+                }
+            },
             passed = signals::pass_on(signals.as_ref(), &child) => passed?,
             () = &mut stop => break Some(Ending::Stopped),
         }
