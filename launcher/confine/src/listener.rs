@@ -61,6 +61,13 @@ pub struct Request {
     address: (u64, u64),
 }
 
+impl Request {
+    /// The number of the thread that waits, by which /proc knows it.
+    pub const fn thread(&self) -> u32 {
+        self.thread
+    }
+}
+
 impl Listener {
     pub(crate) fn new(fd: OwnedFd) -> Self {
         // Older kernels do without.

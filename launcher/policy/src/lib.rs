@@ -103,7 +103,7 @@ pub use grants::{Entry, Grants, Rules, SYS_NAMES, Statement, Switch};
 pub use guard::{PROTECTED_WRITES, SECRET_PATTERNS, is_protected};
 pub use layer::{Base, Extends, Layer};
 pub use limits::{Limit, Limits, Setting, StatedLimits};
-pub use net::NetRule;
+pub use net::{NetRule, Transport};
 pub use path::{SymbolicPath, Variable, normalize};
 pub use pattern::Pattern;
 pub use permission::{Permission, Side};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::decide::{Decision, Rule, decide};
-use crate::net::{HostName, HostRule, LOCALHOST};
+use crate::net::{HostName, HostRule, LOCALHOST, NetRule, Ports, Transport};
 use crate::permission::Side;
 use crate::places::ExpandedPolicy;
 use crate::request::Request;
@@ -16,19 +16,27 @@ use crate::requests::fetched;
 pub fn resolves(policy: &ExpandedPolicy, host: &str) -> bool {
     let Some(host @ HostName::Name(_)) = HostName::parse(host) else { return false };
     let rules = &policy.grants.net;
-    let is_denied = |entry: &crate::Entry<crate::NetRule>| {
-        entry.value.ports == crate::net::Ports::ALL && entry.value.host.speaks_of(&host, Side::Deny)
-    };
-    rules.allow.iter().any(|entry| entry.value.host.speaks_of(&host, Side::Allow)) && !rules.deny.iter().any(is_denied)
+    [Transport::Tcp, Transport::Udp].into_iter().any(|transport| {
+        let speaks = |rule: &NetRule, side| rule.carries(transport) && rule.host.speaks_of(&host, side);
+        let is_denied = |rule: &NetRule| rule.ports == Ports::ALL && speaks(rule, Side::Deny);
+        rules.allow.iter().any(|entry| speaks(&entry.value, Side::Allow))
+            && !rules.deny.iter().any(|entry| is_denied(&entry.value))
+    })
 }
 
 /// Whether `policy` lets a program connect to `port` of `host`, which stands for `address`.
 ///
 /// Addresses that lead to the machine itself, its neighbours, or what clouds tell machines about themselves are reached
 /// by a name only where a rule names that address, too (RFC 6890 lists them).
-pub fn reaches(policy: &ExpandedPolicy, host: &str, port: u16, address: IpAddr) -> Decision {
+pub fn reaches(
+    policy: &ExpandedPolicy,
+    transport: Transport,
+    host: &str,
+    port: u16,
+    address: IpAddr,
+) -> Decision {
     let address = address.to_canonical();
-    let by_name = decide(policy, &Request::Net { host: host.to_owned(), port });
+    let by_name = decide(policy, &transport.request(host, port));
     if !by_name.allowed {
         return by_name;
     }
@@ -36,7 +44,7 @@ pub fn reaches(policy: &ExpandedPolicy, host: &str, port: u16, address: IpAddr) 
         let fix = Some(format!("remove {statement}"));
         return Decision { allowed: false, rule: Rule::Stated(statement.clone()), fix };
     }
-    let request = Request::Net { host: address.to_string(), port };
+    let request = transport.request(&address.to_string(), port);
     let by_address = decide(policy, &request);
     let is_localhost = HostName::parse(host) == Some(HostName::Name(LOCALHOST.to_owned())) && address.is_loopback();
     match by_address.rule {
@@ -174,7 +182,7 @@ pub(crate) mod tests {
     }
 
     fn answer(text: &str, host: &str, address: &str) -> String {
-        let Decision { allowed, rule, .. } = reaches(&policy(text), host, 443, address.parse().unwrap());
+        let Decision { allowed, rule, .. } = reaches(&policy(text), Transport::Tcp, host, 443, address.parse().unwrap());
         if allowed { "allowed".to_owned() } else { rule.to_string() }
     }
 
@@ -229,7 +237,7 @@ pub(crate) mod tests {
         for address in inside {
             assert_eq!(answer(NAMED, "api.example.com", address), "reserved", "{address}");
         }
-        let decision = reaches(&policy(NAMED), "api.example.com", 443, "10.0.0.1".parse().unwrap());
+        let decision = reaches(&policy(NAMED), Transport::Tcp, "api.example.com", 443, "10.0.0.1".parse().unwrap());
         assert_eq!(decision.fix.as_deref(), Some(r#"allow.net: ["10.0.0.1:443"]"#));
     }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::decide::{Decision, Rule, decide, listed};
 use crate::fetch::{FetchRule, Scheme, Url, UrlRule};
 use crate::grants::Statement;
-use crate::net::{HostName, HostRule, LOCALHOST};
+use crate::net::{HostName, HostRule, LOCALHOST, Transport};
 use crate::permission::Side;
 use crate::places::ExpandedPolicy;
 use crate::reach::is_public;
@@ -57,7 +57,7 @@ pub fn fetch_reaches(policy: &ExpandedPolicy, url: &str, method: &str, address: 
     let by_address = listed(&policy.grants.fetch, |rule, side| rule.speaks_of(&at_address, method, side));
     let denied_range = policy.grants.net.deny.iter().find(|entry| {
         matches!(entry.value.host, HostRule::Block(_))
-            && entry.value.speaks_of(&HostName::Address(address), parsed.port, Side::Deny)
+            && entry.value.speaks_of(Transport::Tcp, &HostName::Address(address), parsed.port, Side::Deny)
     });
     let refused = |rule: Rule| {
         let fix = crate::explain::fix(&request(&at_address.to_string(), method), &rule);
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn what_requests_reach_is_not_connected_to() {
         let policy = policy(r#"{"net": ["a.example:*", "b.example:443"], "fetch": ["https://a.example/*"]}"#);
-        let reaches = |host: &str, port: u16| crate::reaches(&policy, host, port, "1.1.1.1".parse().unwrap());
+        let reaches = |host: &str, port: u16| crate::reaches(&policy, Transport::Tcp, host, port, "1.1.1.1".parse().unwrap());
         let refusal = reaches("a.example", 443);
         assert_eq!(refusal.rule.to_string(), "allow.fetch \"https://a.example/*\" (p.json:1:53)");
         assert_eq!(refusal.fix.as_deref(), Some("remove allow.fetch \"https://a.example/*\" (p.json:1:53)"));

@@ -7,6 +7,7 @@
 
 mod address;
 mod broker;
+mod datagrams;
 mod listening;
 #[cfg(test)]
 mod mutations;
