@@ -1,7 +1,15 @@
 // What the early part calls for everything but files.
 export { tameMentioned } from "./mentioned.ts";
+export { openDatagrams } from "./datagrams.ts";
 export { decideAddress } from "./net-rules.ts";
-export { checkFetch, checkServer, checkSocket, checkUrl, checkWebSocket } from "./network.ts";
+export {
+  checkFetch,
+  checkServer,
+  checkSocket,
+  checkUrl,
+  checkWebSocket,
+  refuseDatagrams,
+} from "./network.ts";
 export { tameDns, tameNet, tameRequests } from "./node-net.ts";
 export { tameRare } from "./rare.ts";
 export { openSocket, request } from "./requests.ts";
