@@ -114,7 +114,7 @@ export async function runGuarded(
   const policy = join(folder, "policy.js");
   const preload = [policy, BUNDLE];
   const { cwd = folder, ...settings } = options;
-  const details: Details = { cwd, policy: policyOf(grants), report: true, preload };
+  const details: Details = { cwd, policy: policyOf(grants), report: true, own_loopback: true, preload };
   const table: Table = {
     v: 1,
     channel: null,

@@ -14,6 +14,7 @@ import { policyOf } from "../harness.ts";
     cwd: process.cwd(),
     policy: policyOf({}),
     report: false,
+    own_loopback: true,
     preload: ["/run/secure-bun/policy.js", "/run/secure-bun/preload.js"],
   }),
 };

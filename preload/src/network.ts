@@ -59,18 +59,17 @@ export function refusedConnection(address: string | null, site: Site): SecurityE
 
 /** The error for listening at `host:port`; `null` if that is allowed, or nobody outside can connect to it. */
 export function refusedListening(address: string, site: Site): SecurityError | null {
-  if (hasNetwork) {
-    const place = parsePlace(address);
-    const { listen } = details().policy;
-    const staysInside =
-      place === null
-        ? !isSocketFile(address) && !hasPort(address)
-        : (place.port === 0 && !isSocketFile(address)) ||
-          isLoopback(place.host) ||
-          grantsSomeAddress(listen, place);
-    if (staysInside) return null;
-  }
-  return refusal("listen", address, site);
+  return hasNetwork && staysInside(address) ? null : refusal("listen", address, site);
+}
+
+/** Whether listening is not outside, or at another address than was asked for, which is granted. */
+function staysInside(address: string): boolean {
+  const place = parsePlace(address);
+  // A port that is none: the API says so itself.
+  if (place === null) return !isSocketFile(address) && !hasPort(address);
+  const { policy, own_loopback } = details();
+  if (own_loopback && !isSocketFile(address) && (place.port === 0 || isLoopback(place.host))) return true;
+  return grantsSomeAddress(policy.listen, place);
 }
 
 /** Checks a socket described by an options object. */

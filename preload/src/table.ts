@@ -73,6 +73,8 @@ export interface Details {
   policy: PreloadTable;
   /** Whether denials are reported through the channel. */
   report: boolean;
+  /** Whether loopback addresses, if there are sockets, are the sandbox's own. */
+  own_loopback: boolean;
   /** What is loaded before the program. */
   preload: string[];
 }

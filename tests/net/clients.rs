@@ -5,7 +5,7 @@ use secure_bun_tests::{Folder, JSON};
 use super::Server;
 
 /// One line per client: what it got.
-const CLIENTS: &str = r#"
+pub(crate) const CLIENTS: &str = r#"
 import http from "node:http";
 import net from "node:net";
 

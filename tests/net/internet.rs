@@ -3,6 +3,8 @@
 use secure_bun_tests::{Command, Ended, Envelope, Folder, JSON, bun};
 use serde_json::Value;
 
+use super::host_network::WITHOUT;
+
 const WITHIN: &str = env!("CARGO_BIN_EXE_within");
 
 /// The hosts that there are, each a server on port 80 that says which it is.
@@ -37,9 +39,15 @@ impl Internet {
     }
 
     fn around(&self, command: Command) -> Command {
+        self.around_starting(command, &[])
+    }
+
+    /// The command, which these words start in turn.
+    fn around_starting(&self, command: Command, starter: &[&str]) -> Command {
         let script = self.folder.text("internet.mjs");
         let bun = bun().to_str().expect("a plain path");
-        command.started_by(WITHIN.as_ref(), &["internet", bun, &script, "zone.json", "questions"])
+        let words = [&["internet", bun, &script, "zone.json", "questions"], starter].concat();
+        command.started_by(WITHIN.as_ref(), &words)
     }
 
     /// `bun WORDS…` in it, without a sandbox.
@@ -54,6 +62,13 @@ impl Internet {
         Inside { envelope, questions: self.questions() }
     }
 
+    /// The same on a machine that lacks something.
+    pub(crate) fn inside_lacking(&self, lack: &str, flags: &[&str], words: &[&str]) -> Inside {
+        let command = self.folder.secure_bun(["run", JSON]).words(flags).words(words);
+        let envelope = self.around_starting(command, &[WITHOUT, lack]).envelope();
+        Inside { envelope, questions: self.questions() }
+    }
+
     /// `python3 WORDS…` in it, without a sandbox.
     pub(crate) fn python_outside(&self, words: &[&str]) -> Vec<String> {
         lines(&self.around(self.folder.program("/usr/bin/env".as_ref()).word("python3").words(words)).end())
@@ -64,6 +79,11 @@ impl Internet {
         let command = self.folder.secure_bun(["spawn", JSON, "--allow-read=."]).words(flags);
         let envelope = self.around(command.words(["--", "python3"]).words(words)).envelope();
         Inside { envelope, questions: self.questions() }
+    }
+
+    /// The datagrams that arrived in the last run, each after the address where it did.
+    pub(crate) fn datagrams(&self) -> Vec<String> {
+        self.folder.read("datagrams").lines().map(str::to_owned).collect()
     }
 
     /// The names that were asked for, each once.

@@ -10,7 +10,7 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
-fn ask(address: SocketAddr) -> std::io::Result<String> {
+pub(crate) fn ask(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
     let mut text = String::new();
@@ -19,7 +19,7 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
 }
 
 /// Listens at `process.argv[2]:process.argv[3]`, says that it does, and ends after one request or when its input ends.
-const SERVER: &str = r#"
+pub(crate) const SERVER: &str = r#"
 import http from "node:http";
 const [host, port] = process.argv.slice(2);
 const server = http.createServer((_, response) => response.end("hello from inside", () => process.exit()));

@@ -4,7 +4,9 @@
 
 mod addresses;
 mod clients;
+mod datagrams;
 mod fetched;
+mod host_network;
 mod internet;
 mod listening;
 mod names;

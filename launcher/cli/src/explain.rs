@@ -212,7 +212,11 @@ pub(crate) fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
                 landlock: outcome.status.landlock_abi.map_or_else(|| "none".to_owned(), |abi| format!("abi{abi}")),
                 seccomp: "enforced",
                 namespaces: outcome.status.namespaces.to_vec(),
-                network: if is_granted(&outcome.policy) { "broker" } else { "none" },
+                network: match (is_granted(&outcome.policy), outcome.status.namespaces) {
+                    (false, _) => "none",
+                    (true, []) => "broker-host-network",
+                    (true, _) => "broker",
+                },
                 memory: outcome.memory_control,
             },
         },

@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use crate::error::{Error, Step};
 use crate::landlock::Rules;
 use crate::layout::{Entry, What};
-use crate::plan::{Access, Bind, INSIDE_ID, Identity, Kind, Plan, Processes, Root};
+use crate::plan::{Access, Bind, INSIDE_ID, Identity, Kind, Plan, Processes, Root, Sockets};
 use crate::seccomp::{EXEC_FD, Filter};
 use crate::start::mount_flags;
 use crate::sys::{self, Errno, Exec, Extent, Fd, MountFlags, Resource};
@@ -139,7 +139,7 @@ impl Setup<'_> {
 
     /// Makes what is in the network namespace, and hands over where it asks for names.
     fn make_network(&self) -> Outcome<()> {
-        let Some(launcher) = self.network else { return Ok(()) };
+        let (Some(launcher), Sockets::Asked) = (self.network, self.plan.network) else { return Ok(()) };
         sys::raise_loopback().at(Step::MakeNetwork)?;
         let sockets = sys::name_server_sockets().at(Step::MakeNetwork)?;
         sys::send_descriptors(launcher, &sockets).at(Step::HandOverNetwork)?;

@@ -21,7 +21,7 @@ mod sys;
 
 pub use error::{Error, Layer, Step};
 pub use landlock::{Cover, Gap, LEAST_ABI, gaps};
-pub use listener::{Act, Listener, MOST_ADDRESS_BYTES, Network, Request};
+pub use listener::{Act, Listener, MOST_ADDRESS_BYTES, NameServer, Network, Request, Unseen};
 pub use narrow::{Narrower, can_narrow, narrow};
 pub use plan::{
     Access, Bind, File, Grant, INSIDE_ID, Identity, Kind, Link, Mask, Need, Plan, ProcessLimits, Processes, Program,

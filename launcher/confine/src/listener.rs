@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use tokio::io::unix::AsyncFd;
 
+use crate::plan::Identity;
 use crate::sys::{self, Errno, Fd};
 
 /// The longest address that the kernel reads (`sizeof(struct sockaddr_storage)`).
@@ -19,14 +20,21 @@ pub const MOST_ADDRESS_BYTES: usize = 128;
 /// Threads whose descriptors are kept open. One that opens more connections than others is kept by chance.
 const MOST_THREADS: usize = 64;
 
-/// What reaches the launcher of a sandbox with a network of its own.
+/// What reaches the launcher of a sandbox that has sockets.
 #[derive(Debug)]
 pub struct Network {
     /// Requests to connect, bind and listen.
     pub listener: Listener,
-    /// Where the sandbox sends questions for names: bound to 127.0.0.1:53 of its own network.
+    /// Where it sends questions for names, if it has a network of its own.
+    pub name_server: Option<NameServer>,
+}
+
+/// Sockets of a sandbox's own network at 127.0.0.1:53.
+#[derive(Debug)]
+pub struct NameServer {
+    /// Bound, for datagrams.
     pub datagrams: OwnedFd,
-    /// The same for connections, listening.
+    /// Listening, for connections.
     pub connections: OwnedFd,
 }
 
@@ -34,6 +42,7 @@ pub struct Network {
 #[derive(Debug)]
 pub struct Listener {
     fd: OwnedFd,
+    identity: Identity,
     threads: RefCell<HashMap<u32, OwnedFd>>,
 }
 
@@ -61,6 +70,16 @@ pub struct Request {
     address: (u64, u64),
 }
 
+/// The socket of a request, where the kernel does not let the launcher have a copy of it (Docker's default profile lacks
+/// pidfd_getfd(2)): what /proc says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// Whether calls on it return at once.
+    pub nonblocking: bool,
+    /// The number of its inode, by which /proc/net names it.
+    pub inode: u64,
+}
+
 impl Request {
     /// The number of the thread that waits, by which /proc knows it.
     pub const fn thread(&self) -> u32 {
@@ -69,10 +88,10 @@ impl Request {
 }
 
 impl Listener {
-    pub(crate) fn new(fd: OwnedFd) -> Self {
+    pub(crate) fn new(fd: OwnedFd, identity: Identity) -> Self {
         // Older kernels do without.
         let _ = sys::wake_on_this_cpu(fd.as_fd());
-        Self { fd, threads: RefCell::default() }
+        Self { fd, identity, threads: RefCell::default() }
     }
 
     /// Something to wait on for the next request. Must be called within a runtime.
@@ -113,22 +132,24 @@ impl Listener {
         let (place, length) = request.address;
         let length = usize::try_from(length).ok().filter(|length| *length <= MOST_ADDRESS_BYTES);
         let mut bytes = vec![0; length.ok_or(Errno::EINVAL)?];
-        let read = if bytes.is_empty() { 0 } else { sys::read_memory(request.thread, place, &mut bytes)? };
+        let read =
+            if bytes.is_empty() { 0 } else { self.look(|| sys::read_memory(request.thread, place, &mut bytes))? };
         if read != bytes.len() {
             return Err(Errno(libc::EFAULT));
         }
         if self.is_waiting(request) { Ok(bytes) } else { Err(Errno(libc::ESRCH)) }
     }
 
-    /// A copy of the socket of a request.
+    /// A copy of the socket of a request. `EPERM` where the kernel gives none at all.
     pub fn socket(&self, request: &Request) -> Result<OwnedFd, Errno> {
         let number = Fd(request.socket);
-        let known = self.threads.borrow().get(&request.thread).map(|pidfd| sys::copy_descriptor(pidfd.as_fd(), number));
+        let copy = |pidfd: &OwnedFd| self.look(|| sys::copy_descriptor(pidfd.as_fd(), number));
+        let known = self.threads.borrow().get(&request.thread).map(copy);
         let socket = match known {
             // Its number was given to another thread.
             None | Some(Err(Errno(libc::ESRCH))) => {
                 let pidfd = open(request.thread)?;
-                let socket = sys::copy_descriptor(pidfd.as_fd(), number);
+                let socket = copy(&pidfd);
                 let mut threads = self.threads.borrow_mut();
                 if threads.len() >= MOST_THREADS {
                     threads.clear();
@@ -149,18 +170,44 @@ impl Listener {
 
     /// Whether the descriptor of a request is closed when its process runs another program.
     pub fn closes_on_exec(&self, request: &Request) -> bool {
+        self.flags(request).is_none_or(|flags| flags & libc::O_CLOEXEC != 0)
+    }
+
+    /// What is known of a socket that cannot be copied; `None` where it is no socket.
+    pub fn unseen(&self, request: &Request) -> Option<Unseen> {
+        let path = format!("/proc/{}/fd/{}", request.thread, request.socket);
+        let link = self.look(|| std::fs::read_link(&path).map_err(errno)).ok()?;
+        let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()?;
+        let nonblocking = self.flags(request)? & libc::O_NONBLOCK != 0;
+        self.is_waiting(request).then_some(Unseen { nonblocking, inode })
+    }
+
+    /// The flags of a descriptor (proc_pid_fdinfo(5)).
+    fn flags(&self, request: &Request) -> Option<i32> {
         let path = format!("/proc/{}/fdinfo/{}", request.thread, request.socket);
-        let flags = std::fs::read_to_string(path).ok().and_then(|text| {
-            let line = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
-            i32::from_str_radix(line.trim(), 8).ok()
-        });
-        flags.is_none_or(|flags| flags & libc::O_CLOEXEC != 0)
+        let text = self.look(|| std::fs::read_to_string(&path).map_err(errno)).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+        i32::from_str_radix(line.trim(), 8).ok()
+    }
+
+    /// Looks at the program's process, which takes its user's rights or more (ptrace(2)): a root without
+    /// CAP_SYS_PTRACE, as in containers, does it as that user.
+    fn look<T>(&self, mut look: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+        match (look(), self.identity) {
+            (Err(Errno::EPERM | Errno::EACCES), Identity::Dropped { uid, gid }) => sys::as_user(uid, gid, look),
+            (looked, _) => looked,
+        }
     }
 
     /// Ends the call. That the caller has gone is not an error.
     pub fn answer(&self, request: &Request, answer: Result<(), Errno>) {
         let _ = sys::respond(self.fd.as_fd(), request.id, answer);
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err, which gives it away")]
+fn errno(error: io::Error) -> Errno {
+    Errno(error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 /// A descriptor of a thread, or where the kernel knows only processes, of the process it belongs to.

@@ -215,6 +215,9 @@ pub enum Sockets {
     /// A network namespace of its own, empty but for the loopback device. What leads out of it, the launcher answers
     /// for ([`crate::Network`]).
     Asked,
+    /// Streams in the host's network, with [`View::Host`]: none leads anywhere or is listened at but by the launcher's
+    /// answer.
+    AskedOnHost,
 }
 
 /// What is run.

@@ -10,7 +10,7 @@ use crate::host_view;
 use crate::init;
 use crate::landlock::Rules;
 use crate::layout;
-use crate::listener::{Listener, Network};
+use crate::listener::{Listener, NameServer, Network};
 use crate::plan::{Access, Bind, Identity, Need, Plan, Processes, Root, Sockets, View};
 use crate::seccomp::{self, Filter};
 use crate::status::Status;
@@ -50,7 +50,8 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
         Exec::new(plan.program.argv.iter().map(CString::as_c_str), plan.program.env.iter().map(CString::as_c_str));
     let exec_key = sys::random().map_err(at(Step::LoadFilter))?;
     let mut filter = Filter::new(&plan.filter, exec_key);
-    let asked = (plan.network == Sockets::Asked).then(|| sys::message_pair(LOWEST_ASIDE)).transpose();
+    let is_asked = matches!(plan.network, Sockets::Asked | Sockets::AskedOnHost);
+    let asked = is_asked.then(|| sys::message_pair(LOWEST_ASIDE)).transpose();
     let asked = asked.map_err(at(Step::HandOverNetwork))?;
     let setup = Setup {
         plan,
@@ -73,7 +74,7 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
             (child, Status { landlock_abi, namespaces: &[], unmapped: Vec::new() })
         }
     };
-    let network = asked.map(|[ours, _]| take_network(&ours)).transpose().inspect_err(|_| {
+    let network = asked.map(|[ours, _]| take_network(&ours, plan)).transpose().inspect_err(|_| {
         child.kill();
         // Its end is all that is wanted.
         let _ = child.reap();
@@ -83,23 +84,26 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
 
 const fn names(plan: &Plan) -> &'static [&'static str] {
     match (plan.processes, plan.network) {
-        (Processes::One, Sockets::None) => &["user", "mnt", "ipc", "uts"],
+        (Processes::One, Sockets::None | Sockets::AskedOnHost) => &["user", "mnt", "ipc", "uts"],
         (Processes::One, Sockets::Asked | Sockets::Nowhere) => &["user", "mnt", "net", "ipc", "uts"],
         (Processes::Tree { .. }, _) => &["user", "pid", "mnt", "net", "ipc", "uts"],
     }
 }
 
 /// What the child has sent: its name server's sockets when it made its network, the listener with its filter.
-fn take_network(from: &OwnedFd) -> Result<Network, Error> {
+fn take_network(from: &OwnedFd, plan: &Plan) -> Result<Network, Error> {
     let at = |errno| Error { step: Step::HandOverNetwork, errno, path: None };
     let take = || sys::receive_descriptors(from.as_fd()).map_err(at).map(Vec::into_iter);
-    let (mut sockets, mut listener) = (take()?, take()?);
-    match (sockets.next(), sockets.next(), listener.next()) {
-        (Some(datagrams), Some(connections), Some(listener)) => {
-            Ok(Network { listener: Listener::new(listener), datagrams, connections })
-        }
-        _ => Err(at(sys::Errno(libc::EPROTO))),
-    }
+    let incomplete = || at(sys::Errno(libc::EPROTO));
+    let name_server = if plan.network == Sockets::Asked {
+        let mut sockets = take()?;
+        let (datagrams, connections) = sockets.next().zip(sockets.next()).ok_or_else(incomplete)?;
+        Some(NameServer { datagrams, connections })
+    } else {
+        None
+    };
+    let listener = take()?.next().ok_or_else(incomplete)?;
+    Ok(Network { listener: Listener::new(listener, plan.identity), name_server })
 }
 
 fn start_in_private_view(setup: Setup<'_>, root: &Root, stack: &mut Stack) -> Result<(Child, Vec<String>), Error> {

@@ -14,14 +14,18 @@ use crate::requests::fetched;
 
 /// Whether `policy` grants any port of `host`, so that it may be asked where that is.
 pub fn resolves(policy: &ExpandedPolicy, host: &str) -> bool {
-    let Some(host @ HostName::Name(_)) = HostName::parse(host) else { return false };
+    let is_name = matches!(HostName::parse(host), Some(HostName::Name(_)));
+    is_name && [Transport::Tcp, Transport::Udp].into_iter().any(|transport| carries(policy, transport, host))
+}
+
+/// Whether `policy` grants any port of `host` by this transport.
+pub fn carries(policy: &ExpandedPolicy, transport: Transport, host: &str) -> bool {
+    let Some(host) = HostName::parse(host) else { return false };
     let rules = &policy.grants.net;
-    [Transport::Tcp, Transport::Udp].into_iter().any(|transport| {
-        let speaks = |rule: &NetRule, side| rule.carries(transport) && rule.host.speaks_of(&host, side);
-        let is_denied = |rule: &NetRule| rule.ports == Ports::ALL && speaks(rule, Side::Deny);
-        rules.allow.iter().any(|entry| speaks(&entry.value, Side::Allow))
-            && !rules.deny.iter().any(|entry| is_denied(&entry.value))
-    })
+    let speaks = |rule: &NetRule, side| rule.carries(transport) && rule.host.speaks_of(&host, side);
+    let is_denied = |rule: &NetRule| rule.ports == Ports::ALL && speaks(rule, Side::Deny);
+    rules.allow.iter().any(|entry| speaks(&entry.value, Side::Allow))
+        && !rules.deny.iter().any(|entry| is_denied(&entry.value))
 }
 
 /// Whether `policy` lets a program connect to `port` of `host`, which stands for `address`.
@@ -288,6 +292,23 @@ pub(crate) mod tests {
         }
         let decision = decide(&policy("{}"), &unix_request(Path::new("/run/db.sock")));
         assert_eq!(decision.fix.as_deref(), Some(r#"allow.net: ["unix:/run/db.sock"]"#));
+    }
+
+    #[test]
+    fn datagrams_and_connections_are_granted_apart() {
+        let policy = policy(r#"{"net": ["udp://a.example:53", "b.example:443"], "deny": {"net": ["udp://c.example"]}}"#);
+        for name in ["a.example", "b.example"] {
+            assert!(resolves(&policy, name), "{name}");
+        }
+        for (transport, host, port) in [(Transport::Udp, "a.example", 53), (Transport::Tcp, "b.example", 443)] {
+            let other = if transport == Transport::Udp { Transport::Tcp } else { Transport::Udp };
+            assert!(carries(&policy, transport, host) && !carries(&policy, other, host), "{host}");
+            let answer = |transport| reaches(&policy, transport, host, port, "1.1.1.1".parse().unwrap());
+            assert!(answer(transport).allowed, "{host}");
+            assert_eq!(answer(other).rule, Rule::Default, "{host}");
+        }
+        let leads_home = reaches(&policy, Transport::Udp, "a.example", 53, "10.0.0.1".parse().unwrap());
+        assert_eq!(leads_home.fix.as_deref(), Some(r#"allow.net: ["udp://10.0.0.1:53"]"#));
     }
 
     #[test]

@@ -175,6 +175,8 @@ fn plan(
     let outside = std::env::vars_os().filter(|(name, _)| !secrets::is_in(&job.secrets, name));
     let mut env = environment::environment(policy, outside, &job.variables, folders)?;
     env.extend(runtime::variables(&engine).map(String::into_bytes));
+    let sockets = network::sockets(policy, host.layers.files);
+    env.extend(network::variables(sockets));
     let arguments = if again {
         // Any Bun that the program starts gets the same flags, unless it takes them away: the kernel's rules stay.
         env.push(format!("BUN_OPTIONS={}", flags.join(" ")).into_bytes());
@@ -182,7 +184,6 @@ fn plan(
     } else {
         command(&flags, program, &job.arguments)?
     };
-    let sockets = network::sockets(policy);
     let plan = Plan {
         identity: host.identity,
         view: seen.take_view(),
@@ -193,7 +194,7 @@ fn plan(
             tty: pipes.has_terminal(),
             deny_new_executable_memory: !engine.jit,
             files: host.layers.files,
-            sockets: sockets == Sockets::Asked,
+            sockets: matches!(sockets, Sockets::Asked | Sockets::AskedOnHost),
             run: programs::grants_any(policy),
             narrower: None,
         },

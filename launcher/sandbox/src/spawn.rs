@@ -148,7 +148,7 @@ fn plan(
         env.push(format!("BUN_OPTIONS={}", flags.join(" ")).into_bytes());
     }
     let Shown { root, warnings, writable, .. } = shown;
-    let sockets = network::sockets(policy);
+    let sockets = network::sockets(policy, layers.files);
     let plan = Plan {
         identity,
         view: View::Private(root),

@@ -172,7 +172,8 @@ pub struct Layers {
     pub seccomp: &'static str,
     /// The namespaces of its own; none where it has the host's view.
     pub namespaces: Vec<&'static str>,
-    /// `none`: there are no sockets.
+    /// `none`: there are no sockets. `broker`: in a network namespace of its own, for which the launcher answers;
+    /// `broker-host-network`: without one, in that of the host.
     pub network: &'static str,
     /// What keeps the memory limit, where there is one: `cgroup-v1`, `cgroup-v2` or `polling`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -44,7 +44,8 @@ pub struct Options {
     pub deny_new_executable_memory: bool,
     /// Other programs may be started. Which ones, mounts and Landlock decide; whom they may signal, the pid namespace.
     pub run: bool,
-    /// There are sockets, in a network namespace of the program's own. Where they lead, the launcher decides.
+    /// There are sockets: in a network namespace of the program's own or, where it sees the host's files, in the host's.
+    /// Where they lead, the launcher decides.
     pub sockets: bool,
     /// Which files the program sees.
     pub files: Files,

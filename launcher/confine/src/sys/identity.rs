@@ -37,6 +37,24 @@ pub(crate) fn set_effective_ids(uid: u32, gid: u32) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Does `act` as another user, on the calling thread alone. Saved ids stay, so that root can change back.
+///
+/// For as long as it takes, that user may signal this thread (kill(2)).
+pub(crate) fn as_user<T>(uid: u32, gid: u32, act: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+    let change = |call, id: u32| {
+        // SAFETY: setresuid and setresgid take no pointer.
+        unsafe { raw(call, [id as usize, id as usize, KEEP, 0, 0, 0]) }
+    };
+    change(libc::SYS_setresgid, gid)?;
+    let done = change(libc::SYS_setresuid, uid).and_then(|_| {
+        let done = act();
+        change(libc::SYS_setresuid, 0)?;
+        done
+    });
+    change(libc::SYS_setresgid, 0)?;
+    done
+}
+
 /// Sets real, effective and saved ids of the calling thread.
 pub(crate) fn set_ids(uid: u32, gid: u32) -> Result<(), Errno> {
     let (uid, gid) = (uid as usize, gid as usize);

@@ -31,8 +31,8 @@ pub(crate) use fd::{
     open_at, open_path, own, write_all,
 };
 pub(crate) use identity::{
-    clear_groups, default_signal, default_signals, drop_capabilities, next_signal, parent_pid, pid, reset_signals,
-    send_signal, set_dumpable, set_effective_ids, set_ids, set_parent_death_signal, set_umask,
+    as_user, clear_groups, default_signal, default_signals, drop_capabilities, next_signal, parent_pid, pid,
+    reset_signals, send_signal, set_dumpable, set_effective_ids, set_ids, set_parent_death_signal, set_umask,
 };
 pub(crate) use idmap::{NoMapping, user_namespace_mapping_root_to};
 pub(crate) use landlock::{landlock_abi, landlock_add_path, landlock_restrict_self};

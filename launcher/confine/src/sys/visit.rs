@@ -19,9 +19,9 @@ const LOOPBACK: u32 = 1;
 /// What a visitor does.
 #[derive(Clone, Copy)]
 enum Errand {
-    /// Gives the loopback device an address, if it is not its own already, and binds a socket for datagrams there.
+    /// Has the loopback device take what is sent to an address, if it does not already, and binds a socket there.
     Bind(SocketAddr),
-    /// Takes an address from it.
+    /// Has it take no more of that.
     Forget(IpAddr),
 }
 
@@ -92,12 +92,12 @@ impl Visit {
         enter_namespace(self.network, libc::CLONE_NEWNET)?;
         match self.errand {
             Errand::Bind(address) => {
-                match change_address(address.ip(), libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL) {
+                match change_route(address.ip(), libc::RTM_NEWROUTE, libc::NLM_F_CREATE | libc::NLM_F_EXCL) {
                     Ok(()) | Err(Errno::EEXIST) => bind(address).map(Some),
                     Err(errno) => Err(errno),
                 }
             }
-            Errand::Forget(address) => change_address(address, libc::RTM_DELADDR, 0).map(|()| None),
+            Errand::Forget(address) => change_route(address, libc::RTM_DELROUTE, 0).map(|()| None),
         }
     }
 }
@@ -108,31 +108,39 @@ fn enter_namespace(namespace: Fd, kind: i32) -> Result<(), Errno> {
     unsafe { raw(libc::SYS_setns, [int(namespace.0), int(kind), 0, 0, 0, 0]) }.map(|_| ())
 }
 
-/// A request about one address (rtnetlink(7)), as long as its last bytes are used.
+/// A request about the route to one address (rtnetlink(7)), as long as its last bytes are used.
 #[repr(C)]
-struct AddressRequest {
+struct RouteRequest {
     length: u32,
     kind: u16,
     flags: u16,
     sequence: u32,
     port: u32,
     family: u8,
-    prefix: u8,
-    address_flags: u8,
+    bits: u8,
+    source_bits: u8,
+    service: u8,
+    table: u8,
+    protocol: u8,
     scope: u8,
+    route: u8,
+    route_flags: u32,
+    device_length: u16,
+    device_attribute: u16,
     device: u32,
-    attribute_length: u16,
-    attribute: u16,
+    address_length: u16,
+    address_attribute: u16,
     address: [u8; 16],
 }
 
-/// The bytes of `request` before its address.
-const BEFORE_ADDRESS: u16 = 28;
+/// The bytes of a request before its address.
+const BEFORE_ADDRESS: u16 = 40;
 
-const _: () = assert!(size_of::<AddressRequest>() == BEFORE_ADDRESS as usize + 16);
+const _: () = assert!(size_of::<RouteRequest>() == BEFORE_ADDRESS as usize + 16);
 
-/// Gives an address to the loopback device, or takes it. Its own ones stay.
-fn change_address(address: IpAddr, kind: u16, flags: i32) -> Result<(), Errno> {
+/// Has the loopback device take what is sent to an address, or no more. Its own ones stay. An address of the device
+/// itself would do as well, if IPv6 did not make it usable some time later only.
+fn change_route(address: IpAddr, kind: u16, flags: i32) -> Result<(), Errno> {
     if address.is_loopback() {
         return Ok(());
     }
@@ -147,21 +155,26 @@ fn change_address(address: IpAddr, kind: u16, flags: i32) -> Result<(), Errno> {
             (libc::AF_INET6, 16)
         }
     };
-    let request = AddressRequest {
+    let request = RouteRequest {
         length: u32::from(BEFORE_ADDRESS + length),
         kind,
         flags: u16::try_from(libc::NLM_F_REQUEST | libc::NLM_F_ACK | flags).unwrap_or_default(),
         sequence: 1,
         port: 0,
         family: u8::try_from(family).unwrap_or_default(),
-        prefix: u8::try_from(length * 8).unwrap_or_default(),
-        // Nobody else can have it (`IFA_F_NODAD` of linux/if_addr.h).
-        address_flags: 2,
-        // Within this machine (`RT_SCOPE_HOST`).
-        scope: 254,
+        bits: u8::try_from(length * 8).unwrap_or_default(),
+        source_bits: 0,
+        service: 0,
+        table: libc::RT_TABLE_LOCAL,
+        protocol: libc::RTPROT_STATIC,
+        scope: libc::RT_SCOPE_HOST,
+        route: libc::RTN_LOCAL,
+        route_flags: 0,
+        device_length: 8,
+        device_attribute: libc::RTA_OIF,
         device: LOOPBACK,
-        attribute_length: 4 + length,
-        attribute: libc::IFA_LOCAL,
+        address_length: 4 + length,
+        address_attribute: libc::RTA_DST,
         address: bytes,
     };
     let asking = socket(libc::AF_NETLINK, libc::SOCK_RAW)?;
@@ -170,7 +183,7 @@ fn change_address(address: IpAddr, kind: u16, flags: i32) -> Result<(), Errno> {
     answer
 }
 
-fn ask(asking: Fd, request: &AddressRequest) -> Result<(), Errno> {
+fn ask(asking: Fd, request: &RouteRequest) -> Result<(), Errno> {
     let (place, length) = (core::ptr::from_ref(request) as usize, request.length as usize);
     // SAFETY: the kernel reads the request, or less of it; without an address it is for the kernel.
     unsafe { raw(libc::SYS_sendto, [int(asking.0), place, length, 0, 0, 0]) }?;
@@ -190,15 +203,22 @@ fn ask(asking: Fd, request: &AddressRequest) -> Result<(), Errno> {
 fn bind(address: SocketAddr) -> Result<Fd, Errno> {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     let made = socket(family, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK)?;
-    share_address(made).and_then(|()| bind_to(made, address)).map(|()| made).inspect_err(|_| close(made))
+    let any_address = match address {
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_FREEBIND),
+        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_FREEBIND),
+    };
+    switch_on(made, any_address)
+        .and_then(|()| switch_on(made, (libc::SOL_SOCKET, libc::SO_REUSEADDR)))
+        .and_then(|()| bind_to(made, address))
+        .map(|()| made)
+        .inspect_err(|_| close(made))
 }
 
-fn share_address(socket: Fd) -> Result<(), Errno> {
+fn switch_on(socket: Fd, (level, option): (i32, i32)) -> Result<(), Errno> {
     let on = 1i32;
     let (place, length) = (&raw const on as usize, size_of::<i32>());
-    let (level, option) = (int(libc::SOL_SOCKET), int(libc::SO_REUSEADDR));
     // SAFETY: the kernel reads one int, ours.
-    unsafe { raw(libc::SYS_setsockopt, [int(socket.0), level, option, place, length, 0]) }.map(|_| ())
+    unsafe { raw(libc::SYS_setsockopt, [int(socket.0), int(level), int(option), place, length, 0]) }.map(|_| ())
 }
 
 fn bind_to(socket: Fd, address: SocketAddr) -> Result<(), Errno> {

@@ -12,15 +12,17 @@ use std::time::Duration;
 
 use confine::{Act, Errno, Listener};
 use nix::libc;
-use policy::{ExpandedPolicy, Transport, decide, reaches, resolves};
+use policy::{ExpandedPolicy, Transport, carries, decide, reaches, resolves};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::unix::AsyncFd;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::address::Address;
 use super::datagrams::{Datagrams, Table};
+use super::ground::{self, Ground};
 use super::listening::{Listening, errno};
+use super::name_server::{self, Stand};
 use super::names::Names;
 use super::own;
 use super::refusals::Refusals;
@@ -43,7 +45,7 @@ const INVALID: Errno = Errno(libc::EINVAL);
 const NAME_CACHE: &str = "/var/run/nscd/socket";
 
 /// Where names are asked for, which is within the sandbox whatever is granted.
-const NAME_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
+const NAME_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), name_server::PORT);
 
 const IN_PROGRESS: Errno = Errno(libc::EINPROGRESS);
 
@@ -51,8 +53,9 @@ const IN_PROGRESS: Errno = Errno(libc::EINPROGRESS);
 pub(crate) struct Broker {
     listener: Listener,
     policy: ExpandedPolicy,
-    /// The launcher's own network, by the kernel's number.
-    host: u64,
+    ground: Ground,
+    /// What answers for the host's name servers, where the sandbox has no network in which that could listen.
+    name_server: Option<Stand>,
     pub(super) names: RefCell<Names>,
     pub(super) look_ups: Semaphore,
     listening: RefCell<Listening>,
@@ -141,14 +144,15 @@ impl Broker {
         listener: Listener,
         policy: ExpandedPolicy,
         requests: Option<Rc<Requests>>,
+        name_server: Option<Stand>,
         refusals: Refusals,
     ) -> io::Result<Self> {
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         Ok(Self {
             unix: UnixSockets::of(&policy),
             listener,
             policy,
-            host: confine::network_of(socket.as_fd())?,
+            ground: if name_server.is_some() { Ground::Shared } else { Ground::own()? },
+            name_server,
             names: RefCell::default(),
             look_ups: Semaphore::new(MOST_LOOK_UPS),
             listening: RefCell::default(),
@@ -175,22 +179,49 @@ impl Broker {
     }
 
     fn at_once(&self, request: &confine::Request) -> Answer {
-        // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
-        let Ok(socket) = self.listener.socket(request) else { return Ok(Err(Errno(libc::EBADF))) };
-        let is_host = match confine::network_of(socket.as_fd()) {
-            Ok(network) => network == self.host,
+        let socket = match self.listener.socket(request) {
+            Ok(socket) => socket,
+            Err(Errno::EPERM) if self.ground == Ground::Shared => return self.unseen(request),
+            // What is no descriptor, or none that can be copied (`O_PATH`), is no socket either.
+            Err(_) => return Ok(Err(Errno(libc::EBADF))),
+        };
+        let is_host = match self.ground.was_given(&socket, &self.listening.borrow()) {
+            Ok(was_given) => was_given,
             Err(errno) => return Ok(Err(errno)),
         };
         match request.act {
             Act::Listen(backlog) => Ok(self.listen(&socket, is_host, backlog)),
-            Act::Bind => Ok(self.bind(request, &socket, is_host)),
+            Act::Bind => Ok(self.bind(request, &socket, is_host).map(|_| ())),
             Act::Connect => self.connect(request, socket, is_host),
+        }
+    }
+
+    /// An answer about a socket that cannot be copied. Another takes its place, or nothing happens to it.
+    fn unseen(&self, request: &confine::Request) -> Answer {
+        let Some(unseen) = self.listener.unseen(request) else { return Ok(Err(Errno(libc::EBADF))) };
+        let address = self.listener.address(request).ok().and_then(|bytes| Address::parse(&bytes));
+        let like = match ground::like(unseen, address.as_ref()) {
+            Ok(like) => like,
+            Err(errno) => return Ok(Err(errno)),
+        };
+        match request.act {
+            // It listens already.
+            Act::Listen(_) if self.listening.borrow().has_bound(unseen.inode) => Ok(Ok(())),
+            Act::Listen(_) => Ok(Err(self.refuse_listening(unspecified(&like)))),
+            Act::Bind => Ok(self
+                .bind(request, &like, false)
+                .and_then(|bound| bound.as_ref().map_or(Ok(()), ground::listen_at_once))),
+            Act::Connect => self.connect(request, like, false),
         }
     }
 
     fn listen(&self, socket: &OwnedFd, is_host: bool, backlog: i32) -> Result<(), Errno> {
         if is_host && !self.listening.borrow().may_listen(socket) {
             return Err(Errno::EACCES);
+        }
+        if !is_host && self.ground == Ground::Shared {
+            // It would be at some port of all addresses.
+            return Err(self.refuse_listening(unspecified(socket)));
         }
         SockRef::from(socket).listen(backlog).map_err(errno)?;
         if !is_host {
@@ -199,7 +230,16 @@ impl Broker {
         Ok(())
     }
 
-    fn bind(&self, request: &confine::Request, socket: &OwnedFd, is_host: bool) -> Result<(), Errno> {
+    /// Notes that a program may not listen.
+    fn refuse_listening(&self, wanted: SocketAddr) -> Errno {
+        let asked = policy::Request::Listen { host: wanted.ip().to_string(), port: wanted.port() };
+        let decision = decide(&self.policy, &asked);
+        self.refusals.note(asked, decision);
+        Errno::EACCES
+    }
+
+    /// Binds a socket of the sandbox, or puts one of the host in its place. Answers with what is bound.
+    fn bind(&self, request: &confine::Request, socket: &OwnedFd, is_host: bool) -> Result<Option<OwnedFd>, Errno> {
         let bytes = self.listener.address(request)?;
         if is_host {
             // It is bound already.
@@ -208,9 +248,15 @@ impl Broker {
         match Address::parse(&bytes).ok_or(INVALID)? {
             Address::Internet(wanted) => {
                 let place = if is_stream(socket) { Listening::place(&self.policy, wanted) } else { None };
-                let Some(place) = place else { return confine::bind(socket.as_fd(), &bytes) };
+                let Some(place) = place else {
+                    return match self.ground {
+                        Ground::Own { .. } => confine::bind(socket.as_fd(), &bytes).map(|()| None),
+                        Ground::Shared => Err(self.refuse_listening(wanted)),
+                    };
+                };
                 let bound: OwnedFd = self.listening.borrow_mut().bind(socket, place)?.into();
-                self.listener.replace(request, &bound, self.listener.closes_on_exec(request))
+                self.listener.replace(request, &bound, self.listener.closes_on_exec(request))?;
+                Ok(Some(bound))
             }
             Address::Path(_) | Address::Other => Err(Errno::EACCES),
             Address::Unspecified => Err(Errno(libc::EAFNOSUPPORT)),
@@ -274,6 +320,9 @@ impl Broker {
     }
 
     fn connect_stream(&self, request: &confine::Request, socket: OwnedFd, bytes: Vec<u8>, to: SocketAddr) -> Answer {
+        if let Some(name_server) = self.name_server.as_ref().filter(|name_server| name_server.is_at(to)) {
+            return Ok(self.connect_name_server(request, &socket, name_server));
+        }
         if !to.ip().is_loopback() && !to.ip().is_unspecified() {
             return match self.destination(to) {
                 Ok(to) => self.connect_host(request, &socket, to),
@@ -300,6 +349,10 @@ impl Broker {
         bytes: &[u8],
         to: SocketAddr,
     ) -> Result<(), Errno> {
+        if self.ground == Ground::Shared {
+            // There are no such sockets; an address of the machine itself would be made of `to`.
+            return Err(Errno::EACCES);
+        }
         let asked = SocketAddr::new(loopback(to.ip()), to.port());
         let stays_inside = || self.datagrams.end(socket).and_then(|()| confine::connect(socket.as_fd(), bytes));
         let (host, address) = self.host(asked.ip())?;
@@ -314,9 +367,9 @@ impl Broker {
             return self.datagrams.connect(socket, (bytes, asked), real, &table);
         }
         // C libraries connect sockets to each address of a name to learn which of them there is a way to, at the port
-        // that is to be connected to later, or at these.
-        let looks_for_a_way = matches!(asked.port(), 0 | u16::MAX)
-            || reaches(&self.policy, Transport::Tcp, &host, asked.port(), address).allowed;
+        // that is to be connected to later, or at these. That is nothing to report.
+        let looks_for_a_way =
+            matches!(asked.port(), 0 | u16::MAX) || carries(&self.policy, Transport::Tcp, &host);
         if asked.ip().is_loopback() || looks_for_a_way {
             return stays_inside();
         }
@@ -395,6 +448,14 @@ impl Broker {
         requests.serve(ours).ok_or(Errno(libc::EAGAIN))?;
         self.listener.replace(request, &theirs.into(), self.listener.closes_on_exec(request))
     }
+
+    fn connect_name_server(&self, request: &confine::Request, like: &OwnedFd, taker: &Stand) -> Result<(), Errno> {
+        let (ours, theirs) = ground::connected_pair()?;
+        theirs.set_nonblocking(SockRef::from(like).nonblocking().unwrap_or(true)).map_err(errno)?;
+        ours.set_nonblocking(true).map_err(errno)?;
+        taker.take(TcpStream::from_std(ours).map_err(errno)?)?;
+        self.listener.replace(request, &theirs.into(), self.listener.closes_on_exec(request))
+    }
 }
 
 impl Later {
@@ -424,6 +485,12 @@ impl Later {
 fn is_writable(socket: &OwnedFd) -> bool {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)], PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+/// Where a socket listens that was bound nowhere: at some port of all addresses.
+fn unspecified(socket: &OwnedFd) -> SocketAddr {
+    let local = SockRef::from(socket).local_addr().ok().and_then(|address| address.as_socket());
+    local.unwrap_or_else(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0))
 }
 
 fn is_stream(socket: &OwnedFd) -> bool {

@@ -69,6 +69,11 @@ impl Listening {
         confine::identity_of(socket.as_fd()).is_ok_and(|identity| self.bound.contains_key(&identity))
     }
 
+    /// Whether the socket with this inode was bound here.
+    pub(crate) fn has_bound(&self, inode: u64) -> bool {
+        self.bound.values().any(|bound| *bound == inode)
+    }
+
     /// Whether what listens on the host at `address` is the sandbox itself. Its sockets may be closed, and their ports
     /// someone else's by now, so the kernel is asked.
     pub(crate) fn is_own(&self, address: SocketAddr) -> bool {
@@ -81,9 +86,7 @@ impl Listening {
             let fields: Vec<&str> = line.split_ascii_whitespace().collect();
             let [_, local, _, state, ..] = fields.as_slice() else { return false };
             let inode = fields.get(9).and_then(|inode| inode.parse().ok());
-            local.ends_with(&port)
-                && *state == LISTENS
-                && inode.is_some_and(|inode: u64| self.bound.values().any(|bound| *bound == inode))
+            local.ends_with(&port) && *state == LISTENS && inode.is_some_and(|inode: u64| self.has_bound(inode))
         };
         ["/proc/self/net/tcp", "/proc/self/net/tcp6"]
             .iter()

@@ -8,6 +8,7 @@
 mod address;
 mod broker;
 mod datagrams;
+mod ground;
 mod listening;
 #[cfg(test)]
 mod mutations;
@@ -42,13 +43,22 @@ pub(crate) struct Running {
 
 /// Begins to answer for the sandbox's network. Must be called within a local set of the current thread.
 pub(crate) fn serve(network: confine::Network, policy: &ExpandedPolicy, secrets: Secrets) -> io::Result<Running> {
-    let confine::Network { listener, datagrams, connections } = network;
+    let confine::Network { listener, name_server } = network;
     let refusals = Refusals::default();
     let requests = Requests::granted(policy, secrets, refusals.clone());
-    let broker = Rc::new(Broker::new(listener, policy.clone(), requests, refusals)?);
+    let broker = |stand| Broker::new(listener, policy.clone(), requests, stand, refusals).map(Rc::new);
+    let broker = if let Some(confine::NameServer { datagrams, connections }) = name_server {
+        let broker = broker(None)?;
+        tokio::task::spawn_local(name_server::datagrams(Rc::clone(&broker), name_server::socket(datagrams)?));
+        tokio::task::spawn_local(name_server::connections(Rc::clone(&broker), name_server::listener(connections)?));
+        broker
+    } else {
+        let (stand, taken) = name_server::Stand::of_host();
+        let broker = broker(Some(stand))?;
+        tokio::task::spawn_local(name_server::taken(Rc::clone(&broker), taken));
+        broker
+    };
     tokio::task::spawn_local(broker::serve(Rc::clone(&broker), broker.readiness()?));
-    tokio::task::spawn_local(name_server::datagrams(Rc::clone(&broker), name_server::socket(datagrams)?));
-    tokio::task::spawn_local(name_server::connections(Rc::clone(&broker), name_server::listener(connections)?));
     Ok(Running { broker })
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use confine::{Access, Bind, Grant, Identity, Kind, Root};
-use policy::{ExpandedPolicy, Grants, Request, decide};
+use policy::{ExpandedPolicy, Request, decide};
 
 use super::look::{Look, Object, RealFiles};
 use super::runtime::DEVICES;
@@ -61,11 +61,9 @@ pub(crate) fn grants(policy: &ExpandedPolicy, files: &impl Look, folder: &Path) 
     Ok((grants, shown))
 }
 
-/// The grant of sockets or of other programs: without namespaces, neither is held to what the policy says.
+/// The grant of other programs: without namespaces, they are not held to what the policy says.
 fn needs_namespaces(policy: &ExpandedPolicy) -> Option<String> {
-    let Grants { net, listen, run, .. } = &policy.grants;
-    let sockets = net.allow.iter().chain(&listen.allow).map(|rule| rule.statement.to_string());
-    sockets.chain(run.allow.iter().map(|rule| rule.statement.to_string())).next()
+    policy.grants.run.allow.iter().map(|rule| rule.statement.to_string()).next()
 }
 
 /// A bind as a grant; nothing where a grant around it says the same.
@@ -131,22 +129,17 @@ mod tests {
     use policy::{Layer, Places, Policy, Source};
 
     #[test]
-    fn sockets_and_other_programs_are_refused() {
-        for (text, statement) in [
-            (r#"{"net": "example.com:443"}"#, r#"allow.net "example.com:443" (p.json:1:9)"#),
-            (r#"{"listen": 3000}"#, "allow.listen 3000 (p.json:1:12)"),
-            (r#"{"run": ["git"]}"#, r#"allow.run "git" (p.json:1:10)"#),
-        ] {
-            let layer = Layer::parse(&Source::file("p.json", "/p/p.json"), text.as_bytes()).unwrap();
-            let policy = Policy::merge([&layer]).expand(&Places {
-                program: "/p".into(),
-                project: vec!["/p".into()],
-                tmp: "/tmp".into(),
-                home: "/home/me".into(),
-                cwd: "/p".into(),
-            });
-            let error = grants(&policy, &RealFiles, Path::new("/")).unwrap_err();
-            assert_eq!(error.message, format!("{statement} needs namespaces, which this host does not give"));
-        }
+    fn other_programs_are_refused() {
+        let layer = Layer::parse(&Source::file("p.json", "/p/p.json"), br#"{"run": ["git"]}"#).unwrap();
+        let policy = Policy::merge([&layer]).expand(&Places {
+            program: "/p".into(),
+            project: vec!["/p".into()],
+            tmp: "/tmp".into(),
+            home: "/home/me".into(),
+            cwd: "/p".into(),
+        });
+        let error = grants(&policy, &RealFiles, Path::new("/")).unwrap_err();
+        let expected = r#"allow.run "git" (p.json:1:10) needs namespaces, which this host does not give"#;
+        assert_eq!(error.message, expected);
     }
 }

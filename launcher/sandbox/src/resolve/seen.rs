@@ -8,7 +8,7 @@ use policy::ExpandedPolicy;
 
 use super::look::{Look, RealFiles};
 use super::programs::Programs;
-use super::{Shown, host_view, lay_out, runtime};
+use super::{Shown, host_view, lay_out, network, runtime};
 use crate::error::{Error, Kind, c_path};
 use crate::host::Host;
 use crate::places;
@@ -57,6 +57,7 @@ impl Seen {
         let (granted, mut shown) = host_view::grants(policy, &RealFiles, folder)?;
         shown.warnings.extend(host_view::out_of_reach(&granted, host.identity));
         grants.extend(granted);
+        grants.extend(network::grants(policy)?);
         for folder in [scratch.staged(), scratch.home()] {
             let found = RealFiles.look(&folder);
             let found = found.map_err(|error| Error::io(Kind::Sandbox, "open", &folder, &error))?;

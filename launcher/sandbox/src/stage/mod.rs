@@ -118,7 +118,9 @@ struct Details<'a> {
     cwd: &'a str,
     policy: &'a PreloadTable,
     report: bool,
-    preload: [String; 2],
+    own_loopback: bool,
+    #[serde(rename = "preload")]
+    preloads: &'a [String; 2],
 }
 
 /// What the preload is told about this run.
@@ -156,14 +158,14 @@ pub(crate) fn stage(
     told: &Told<'_>,
 ) -> Result<(), Error> {
     let rows = policy::preload_table(policy);
-    let preloads = stage.preloads()?;
-    let own = table(&rows, policy, engine, told, &preloads)?;
+    let staged = Staged { preloads: stage.preloads()?, own_loopback: matches!(stage, Stage::Own(_)) };
+    let own = table(&rows, policy, engine, told, &staged)?;
     let table = if told.again {
         // The program's process is the second of its tree, after init; a later one has no channel and no call, and runs
         // another text.
         let source = told.source.of_another();
         let told = Told { channel: Channel::Closed, call: None, source: &source, ..*told };
-        let other = table(&rows, policy, engine, &told, &preloads)?;
+        let other = table(&rows, policy, engine, &told, &staged)?;
         // One under a policy of its own is told by whoever narrowed its sandbox.
         let child = format!("process.env.{CHILD_TABLE}");
         format!("process.pid===2?{own}:{child}?JSON.parse({child}):{other}")
@@ -198,7 +200,16 @@ pub(crate) fn own_preloads() -> [String; 2] {
 /// The table for a Bun in a narrower sandbox than that of the program that starts it.
 pub(crate) fn table_of_child(policy: &ExpandedPolicy, engine: &Engine, cwd: &Path) -> Result<String, Error> {
     let told = Told { cwd, channel: Channel::Closed, call: None, source: &Source::unknown(), again: true };
-    table(&policy::preload_table(policy), policy, engine, &told, &own_preloads())
+    let staged = Staged { preloads: own_preloads(), own_loopback: true };
+    table(&policy::preload_table(policy), policy, engine, &told, &staged)
+}
+
+/// Where the program runs, as far as the preload has to know.
+struct Staged {
+    /// The modules that Bun loads before the program.
+    preloads: [String; 2],
+    /// Whether loopback addresses, if there are sockets, are the sandbox's own.
+    own_loopback: bool,
 }
 
 /// The table for one process, as JSON.
@@ -207,7 +218,7 @@ fn table(
     policy: &ExpandedPolicy,
     engine: &Engine,
     told: &Told<'_>,
-    preloads: &[String; 2],
+    Staged { preloads, own_loopback }: &Staged,
 ) -> Result<String, Error> {
     let Told { cwd, channel, call, source, again } = *told;
     let announced = matches!(channel, Channel::Announced);
@@ -232,7 +243,13 @@ fn table(
         },
         // Another Bun needs them, and has its environment from this one.
         env_hide: if again { Vec::new() } else { runtime::variable_names(engine).collect() },
-        details: json(&Details { cwd: text(cwd)?, policy: rows, report: announced, preload: preloads.clone() })?,
+        details: json(&Details {
+            cwd: text(cwd)?,
+            policy: rows,
+            report: announced,
+            own_loopback: *own_loopback,
+            preloads,
+        })?,
     })
 }
 

@@ -70,6 +70,11 @@ fn lacks(what: &str) -> Option<Vec<Lack>> {
             Lack { calls: &[libc::SYS_clone], flags: NAMESPACES, errno: libc::EPERM },
             Lack { calls: &[libc::SYS_clone3], flags: &[], errno: libc::ENOSYS },
         ]),
+        // The same to a program that connects: what needs CAP_SYS_PTRACE there.
+        "namespaces-and-copies-of-descriptors" => {
+            let copies = Lack { calls: &[libc::SYS_pidfd_getfd, libc::SYS_kcmp], flags: &[], errno: libc::EPERM };
+            Some(lacks("namespaces")?.into_iter().chain([copies]).collect())
+        }
         // The same with what docs/deployment.md adds to that profile.
         "what-docker-allows-with-additions" => Some(vec![
             Lack { calls: BEYOND_ADDITIONS, flags: &[], errno: libc::EPERM },

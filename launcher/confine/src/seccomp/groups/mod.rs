@@ -7,6 +7,7 @@ mod process;
 mod programs;
 mod refused;
 
+use super::Files;
 use super::rule::{Group, Rule, Ungranted};
 
 pub(super) const GROUPS: &[Group] = &[
@@ -63,6 +64,12 @@ pub(super) const GROUPS: &[Group] = &[
         granted: |options| options.sockets,
         ungranted: Ungranted::LeaveAsIs,
         rules: network::SOCKETS,
+    },
+    Group {
+        name: "network of the host",
+        granted: |options| options.sockets && options.files == Files::Host,
+        ungranted: Ungranted::LeaveAsIs,
+        rules: network::STREAMS,
     },
     always("never", refused::NEVER),
     #[cfg(target_arch = "x86_64")]

@@ -19,14 +19,14 @@ const fn kind(kind: libc::c_int) -> Check {
 
 const INTERNET: Check = Check::int(0, Test::OneOf(&[libc::AF_INET.cast_unsigned(), libc::AF_INET6.cast_unsigned()]));
 
-const FAMILIES: &[Case] = &[
-    &[INTERNET, kind(libc::SOCK_STREAM), Check::int(2, Test::OneOf(&[0, libc::IPPROTO_TCP.cast_unsigned()]))],
-    &[INTERNET, kind(libc::SOCK_DGRAM), Check::int(2, Test::OneOf(&[0, libc::IPPROTO_UDP.cast_unsigned()]))],
-    &[
-        Check::int(0, Test::OneOf(&[libc::AF_UNIX.cast_unsigned()])),
-        kind(libc::SOCK_STREAM),
-        Check::int(2, Test::OneOf(&[0])),
-    ],
+const TCP: Case =
+    &[INTERNET, kind(libc::SOCK_STREAM), Check::int(2, Test::OneOf(&[0, libc::IPPROTO_TCP.cast_unsigned()]))];
+const UDP: Case =
+    &[INTERNET, kind(libc::SOCK_DGRAM), Check::int(2, Test::OneOf(&[0, libc::IPPROTO_UDP.cast_unsigned()]))];
+const UNIX: Case = &[
+    Check::int(0, Test::OneOf(&[libc::AF_UNIX.cast_unsigned()])),
+    kind(libc::SOCK_STREAM),
+    Check::int(2, Test::OneOf(&[0])),
 ];
 
 /// Data that goes with the first packet names a peer of its own, past connect(2).
@@ -91,7 +91,7 @@ const OF_IPV6: [Check; 2] = option(
 );
 
 pub(super) const SOCKETS: &[Rule] = rules! {
-    SYS_socket: Only { cases: FAMILIES, otherwise: EAFNOSUPPORT },
+    SYS_socket: Only { cases: &[TCP, UDP, UNIX], otherwise: EAFNOSUPPORT },
         "TCP and UDP within the sandbox; unix streams to ask for. Unix datagrams go to any path that is in sight";
     SYS_connect: Ask, "where to, the policy says by name";
     SYS_bind: Ask, "which ports of the host, the policy says";
@@ -105,4 +105,10 @@ pub(super) const SOCKETS: &[Rule] = rules! {
     SYS_recvmmsg: Allow, "receive";
     SYS_setsockopt: Only { cases: &[&OF_SOCKETS, &OF_TCP, &OF_IP, &OF_IPV6], otherwise: ENOPROTOOPT },
         "timeouts, buffers, keep-alive and the like; not routes, devices, filters or other protocols";
+};
+
+/// In the host's network a datagram needs no connection to leave.
+pub(super) const STREAMS: &[Rule] = rules! {
+    SYS_socket: Only { cases: &[TCP, UNIX], otherwise: EAFNOSUPPORT },
+        "streams, which lead nowhere before they are connected; datagrams would";
 };

@@ -107,6 +107,17 @@ fn what_gives_a_socket_a_peer_is_asked_or_does_not_exist() {
 }
 
 #[test]
+fn a_datagram_could_leave_where_the_network_is_the_hosts() {
+    let options = Options { files: Files::Host, ..SOCKETS };
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let socket = |kind: c_int| answer_under(options, libc::SYS_socket, &[int(family), int(kind), 0]);
+        assert_eq!(socket(libc::SOCK_STREAM), Allowed);
+        assert_eq!(socket(libc::SOCK_DGRAM), Fails(EAFNOSUPPORT));
+        assert_eq!(socket(libc::SOCK_DGRAM | libc::SOCK_NONBLOCK), Fails(EAFNOSUPPORT));
+    }
+}
+
+#[test]
 fn sockets_are_tcp_udp_and_unix_streams() {
     let socket = |family: c_int, kind: c_int, protocol: c_int| {
         answer_under(SOCKETS, libc::SYS_socket, &[int(family), int(kind), int(protocol)])
