@@ -222,10 +222,7 @@ print(own.recv(100).decode())
     let grant = format!("--allow-net=udp://localhost:{port}");
     assert_eq!(inside(&folder, &[&grant], &[&port]).prints(), "echo x\necho x\nown\n");
     let other = "--allow-net=udp://localhost:1";
-    assert_eq!(
-        inside(&folder, &[other], &[&port]).prints(),
-        "ConnectionRefusedError\nConnectionRefusedError\nown\n"
-    );
+    assert_eq!(inside(&folder, &[other], &[&port]).prints(), "ConnectionRefusedError\nConnectionRefusedError\nown\n");
 }
 
 #[test]
@@ -257,7 +254,8 @@ fn thousands_of_datagrams_and_more_sockets_than_there_may_be() {
 #[test]
 fn what_is_not_granted_is_said_with_the_hosts_name() {
     let internet = internet(&json!({ "a.example": [[PUBLIC]] }));
-    let command = internet.folder.secure_bun(["run", JSON, "--allow-net=udp://a.example:1", "send.mjs", "a.example:8125"]);
+    let command =
+        internet.folder.secure_bun(["run", JSON, "--allow-net=udp://a.example:1", "send.mjs", "a.example:8125"]);
     let envelope = command.envelope();
     assert_eq!(envelope.at("/stdout"), "ERR_ACCESS_DENIED\nERR_ACCESS_DENIED\n");
     assert_eq!(envelope.at("/denials/0/resource"), "udp://a.example:8125");

@@ -57,7 +57,9 @@ fn reason(request: &Request, rule: &Rule) -> &'static str {
         Rule::Ambiguous(reason) => reason,
         Rule::Setting(..) => reason::DENIED,
         Rule::Stated(statement) => match (request, statement.side) {
-            (Request::Net { .. } | Request::Udp { .. }, Side::Allow) if statement.permission == Permission::Fetch => reason::FETCHED,
+            (Request::Net { .. } | Request::Udp { .. }, Side::Allow) if statement.permission == Permission::Fetch => {
+                reason::FETCHED
+            }
             // Granting none at all is a denial, granting some is a limit.
             (Request::Workers(_), Side::Allow) if !matches!(statement.origin.json().as_str(), "0" | "false") => {
                 reason::LIMIT

@@ -135,8 +135,11 @@ impl NetRule {
             None => (unnamed(permission, side), text),
         };
         if let Some((scheme, rest)) = text.split_once("://") {
-            return Err(Fault::new(format!("{text:?} is a URL, not a host and port"))
-                .with_help(format!("write the host and port alone, or use fetch for {scheme}://{rest}")));
+            let help = match scheme {
+                "tcp" => format!("write {rest}"),
+                _ => format!("write the host and port alone, or use fetch for {scheme}://{rest}"),
+            };
+            return Err(Fault::new(format!("{text:?} is a URL, not a host and port")).with_help(help));
         }
         if permission == Permission::Listen && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
             return Ok(Self { transport, host: HostRule::Any, ports: Ports::parse(text, lowest)? });
@@ -165,7 +168,8 @@ impl NetRule {
         self.carries(transport) && self.ports.contains(port) && self.host.speaks_of(host, side)
     }
 
-    pub(crate) fn carries(&self, transport: Transport) -> bool {
+    /// Whether the rule speaks of what is sent by this transport.
+    pub fn carries(&self, transport: Transport) -> bool {
         self.transport.is_none_or(|own| own == transport)
     }
 }

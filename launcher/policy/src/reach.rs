@@ -32,13 +32,7 @@ pub fn carries(policy: &ExpandedPolicy, transport: Transport, host: &str) -> boo
 ///
 /// Addresses that lead to the machine itself, its neighbours, or what clouds tell machines about themselves are reached
 /// by a name only where a rule names that address, too (RFC 6890 lists them).
-pub fn reaches(
-    policy: &ExpandedPolicy,
-    transport: Transport,
-    host: &str,
-    port: u16,
-    address: IpAddr,
-) -> Decision {
+pub fn reaches(policy: &ExpandedPolicy, transport: Transport, host: &str, port: u16, address: IpAddr) -> Decision {
     let address = address.to_canonical();
     let by_name = decide(policy, &transport.request(host, port));
     if !by_name.allowed {
@@ -186,7 +180,8 @@ pub(crate) mod tests {
     }
 
     fn answer(text: &str, host: &str, address: &str) -> String {
-        let Decision { allowed, rule, .. } = reaches(&policy(text), Transport::Tcp, host, 443, address.parse().unwrap());
+        let Decision { allowed, rule, .. } =
+            reaches(&policy(text), Transport::Tcp, host, 443, address.parse().unwrap());
         if allowed { "allowed".to_owned() } else { rule.to_string() }
     }
 
@@ -296,7 +291,8 @@ pub(crate) mod tests {
 
     #[test]
     fn datagrams_and_connections_are_granted_apart() {
-        let policy = policy(r#"{"net": ["udp://a.example:53", "b.example:443"], "deny": {"net": ["udp://c.example"]}}"#);
+        let policy =
+            policy(r#"{"net": ["udp://a.example:53", "b.example:443"], "deny": {"net": ["udp://c.example"]}}"#);
         for name in ["a.example", "b.example"] {
             assert!(resolves(&policy, name), "{name}");
         }

@@ -181,7 +181,8 @@ mod tests {
     #[test]
     fn what_requests_reach_is_not_connected_to() {
         let policy = policy(r#"{"net": ["a.example:*", "b.example:443"], "fetch": ["https://a.example/*"]}"#);
-        let reaches = |host: &str, port: u16| crate::reaches(&policy, Transport::Tcp, host, port, "1.1.1.1".parse().unwrap());
+        let reaches =
+            |host: &str, port: u16| crate::reaches(&policy, Transport::Tcp, host, port, "1.1.1.1".parse().unwrap());
         let refusal = reaches("a.example", 443);
         assert_eq!(refusal.rule.to_string(), "allow.fetch \"https://a.example/*\" (p.json:1:53)");
         assert_eq!(refusal.fix.as_deref(), Some("remove allow.fetch \"https://a.example/*\" (p.json:1:53)"));

@@ -368,8 +368,7 @@ impl Broker {
         }
         // C libraries connect sockets to each address of a name to learn which of them there is a way to, at the port
         // that is to be connected to later, or at these. That is nothing to report.
-        let looks_for_a_way =
-            matches!(asked.port(), 0 | u16::MAX) || carries(&self.policy, Transport::Tcp, &host);
+        let looks_for_a_way = matches!(asked.port(), 0 | u16::MAX) || carries(&self.policy, Transport::Tcp, &host);
         if asked.ip().is_loopback() || looks_for_a_way {
             return stays_inside();
         }

@@ -66,6 +66,9 @@ impl Datagrams {
         table: &Table,
     ) -> Result<(), Errno> {
         self.end(socket)?;
+        if is_many(real.ip()) {
+            return Err(Errno(libc::ENETUNREACH));
+        }
         if self.flows.borrow().len() >= MOST_FLOWS {
             self.forget_closed(table);
         }
@@ -162,6 +165,11 @@ impl Datagrams {
         }
         false
     }
+}
+
+/// Whether an address is that of many hosts, whose answers would come from others.
+fn is_many(address: IpAddr) -> bool {
+    address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast())
 }
 
 /// A socket of the host that has one peer.
