@@ -22,7 +22,7 @@ import { details, table } from "./table.ts";
 export const NativeRequest = Request;
 export const hostnameOf = urlGetter("hostname");
 export const hrefOf = urlGetter("href");
-const hostOf = urlGetter("host");
+export const hostOf = urlGetter("host");
 const portOf = urlGetter("port");
 export const protocolOf = urlGetter("protocol");
 const readRequestUrl = getOwnPropertyDescriptor(NativeRequest.prototype, "url")!.get!;
@@ -108,10 +108,13 @@ export function checkWebSocket(args: unknown[], site: Site): undefined {
 }
 
 /** Whether a URL begins with that origin, as it is written in full: then no parser finds another one. */
-function isAtLastOrigin(target: unknown): boolean {
-  return (
-    typeof target === "string" && target[lastOrigin.length] === "/" && startsWith(target, lastOrigin + "/")
-  );
+export function isAt(target: unknown, origin: string): boolean {
+  return typeof target === "string" && target[origin.length] === "/" && startsWith(target, origin + "/");
+}
+
+/** Whether a request with these arguments goes where the last one was allowed to. */
+export function isAllowedAgain(target: unknown, options: unknown): boolean {
+  return isAt(target, lastOrigin) && (options === undefined || !goesElsewhere(options));
 }
 
 /** Whether options of a request say where to connect to. */
@@ -152,8 +155,7 @@ let lastOrigin = "";
 export function checkFetch(args: unknown[], site: Site): SecurityError | null {
   const target = args[0];
   const options = args[1];
-  const isDirect = options === undefined || !goesElsewhere(options);
-  if (isDirect && isAtLastOrigin(target)) return null;
+  if (isAllowedAgain(target, options)) return null;
   const url = parse(target);
   // Not a URL: fetch rejects with its own error.
   if (url === null) return null;
@@ -164,7 +166,7 @@ export function checkFetch(args: unknown[], site: Site): SecurityError | null {
     const isWeb = protocol === "http:" || protocol === "https:";
     if (hasNetwork && !isWeb) return null;
     const error = refusedUrl(url, options, site);
-    if (error === null && isDirect && isWeb) lastOrigin = `${protocol}//${hostOf(url)}`;
+    if (error === null && isWeb && !goesElsewhere(options)) lastOrigin = `${protocol}//${hostOf(url)}`;
     return error;
   }
   const path = pathIn(url);

@@ -10,7 +10,10 @@ import {
   checkWebSocket,
   destination,
   hostnameOf,
+  hostOf,
   hrefOf,
+  isAllowedAgain,
+  isAt,
   NativeRequest,
   parse,
   protocolOf,
@@ -22,9 +25,11 @@ import {
   defineValue,
   endsWith,
   getOwnPropertyDescriptor,
+  getPrototypeOf,
   indexOf,
   isArray,
   NativeError,
+  ObjectPrototype,
   parseJson,
   rejected,
   startsWith,
@@ -38,7 +43,6 @@ const PLACE = "/run/secure-bun.fetch";
 const LAUNCHER = "http://secure-bun/";
 const URL_HEADER = "x-secure-bun-url";
 const REDIRECT = "x-secure-bun-redirect";
-const REDIRECTED = "x-secure-bun-redirected";
 const FAILED = "x-secure-bun-failed";
 
 type Fetch = (...args: unknown[]) => Promise<Response>;
@@ -72,10 +76,11 @@ interface Failure {
 
 /** `fetch()`: through the launcher where a rule of `fetch` is about it, else as without any. */
 export function request(native: Fetch, args: unknown[], site: Site): Promise<Response> {
+  if (isAllowedAgain(args[0], args[1])) return apply(native, undefined, args) as Promise<Response>;
   const url = parse(args[0]);
   const options = (typeof args[1] === "object" ? args[1] : null) as Record<string, unknown> | null;
-  const { unix, proxy, tls, decompress, verbose, timeout, keepalive } = options ?? {};
-  if (url === null || !isCarriedOut(url)) {
+  const { unix, proxy, tls } = options ?? {};
+  if (url === null || !(isAt(args[0], lastOrigin) || isCarriedOut(url))) {
     const error = checkFetch(args, site);
     return error === null ? (apply(native, undefined, args) as Promise<Response>) : rejected(error);
   }
@@ -91,28 +96,45 @@ export function request(native: Fetch, args: unknown[], site: Site): Promise<Res
         "fetch: the launcher makes this request, and trusts whom the host trusts: tls is not for the program to set",
       ),
     );
-  let asked: Request;
-  let made: Request;
+  lastOrigin = `${protocolOf(url)}//${hostOf(url)}`;
+  const href = hrefOf(url);
+  let asked: [unknown, object];
   try {
-    asked = new NativeRequest(args[0] as string, args[1] as RequestInit);
-    made = new NativeRequest(LAUNCHER, asked);
+    asked = askedOfLauncher(args[0], options, withoutFragment(href));
   } catch (error) {
     return rejected(error);
   }
-  const href = withoutFragment(hrefOf(url));
+  return finish(apply(native, undefined, asked) as Promise<Response>, href, site);
+}
+
+/** Where the last request was carried out: programs ask the same server many times. */
+let lastOrigin = "";
+
+/** The arguments with which the native `fetch` asks the launcher for what a program asks for. */
+function askedOfLauncher(
+  input: unknown,
+  options: Record<string, unknown> | null,
+  href: string,
+): [unknown, object] {
+  const { decompress, verbose, timeout, keepalive } = options ?? {};
+  const how = { unix: PLACE, redirect: "manual", decompress, verbose, timeout, keepalive };
+  // What is said in no other way than as text needs no request made of it first, which takes as long as all else.
+  if (typeof input === "string" && (options === null || getPrototypeOf(options) === ObjectPrototype)) {
+    const { method, body, signal, headers: own, redirect = "follow" } = options ?? {};
+    const isPlain = own === undefined || (typeof own === "object" && own !== null);
+    if (isPlain && (redirect === "follow" || redirect === "manual" || redirect === "error")) {
+      const sent = new NativeHeaders(own as HeadersInit | undefined);
+      setHeader(sent, URL_HEADER, href);
+      setHeader(sent, REDIRECT, redirect);
+      return [LAUNCHER, { ...how, method, body, signal, headers: sent }];
+    }
+  }
+  const asked = new NativeRequest(input as string, options as RequestInit);
+  const made = new NativeRequest(LAUNCHER, asked);
   const sent = headersOfRequest(made);
   setHeader(sent, URL_HEADER, href);
   setHeader(sent, REDIRECT, redirectOf(asked));
-  const how = {
-    unix: PLACE,
-    redirect: "manual",
-    signal: signalOf(asked),
-    decompress,
-    verbose,
-    timeout,
-    keepalive,
-  };
-  return finish(apply(native, undefined, [made, how]) as Promise<Response>, hrefOf(url), site);
+  return [made, { ...how, signal: signalOf(asked) }];
 }
 
 async function finish(answering: Promise<Response>, href: string, site: Site): Promise<Response> {
@@ -128,11 +150,9 @@ async function finish(answering: Promise<Response>, href: string, site: Site): P
   const received = headersOf(answer);
   if (getHeader(received, FAILED) !== null)
     throw errorFor(parseJson(await textOf(answer)) as Failure, href, site);
-  const redirected = getHeader(received, REDIRECTED) !== null;
-  const url = (redirected && getHeader(received, URL_HEADER)) || href;
-  deleteHeader(received, URL_HEADER);
-  deleteHeader(received, REDIRECTED);
-  return attribute(answer, url, redirected);
+  const led = getHeader(received, URL_HEADER);
+  if (led !== null) deleteHeader(received, URL_HEADER);
+  return attribute(answer, led ?? href, led !== null);
 }
 
 function errorFor(failure: Failure, href: string, site: Site): Error {

@@ -8,9 +8,7 @@
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 mod args;
-mod cause;
 mod commands;
-mod explain;
 mod policy_source;
 mod report;
 

@@ -6,7 +6,8 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 use tokio::io::unix::AsyncFd;
@@ -185,7 +186,11 @@ impl Listener {
     /// The flags of a descriptor (proc_pid_fdinfo(5)).
     fn flags(&self, request: &Request) -> Option<i32> {
         let path = format!("/proc/{}/fdinfo/{}", request.thread, request.socket);
-        let text = self.look(|| std::fs::read_to_string(&path).map_err(errno)).ok()?;
+        // They stand in the second line: one read has them.
+        let mut beginning = [0; 64];
+        let read = || File::open(&path).and_then(|mut file| file.read(&mut beginning)).map_err(errno);
+        let read = self.look(read).ok()?;
+        let text = str::from_utf8(beginning.get(..read)?).ok()?;
         let line = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
         i32::from_str_radix(line.trim(), 8).ok()
     }

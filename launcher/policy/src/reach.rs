@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::decide::{Decision, Rule, decide};
+use crate::decide::{Decision, Rule, Verdict, decide, listed};
 use crate::net::{HostName, HostRule, LOCALHOST, NetRule, Ports, Transport};
 use crate::permission::Side;
 use crate::places::ExpandedPolicy;
@@ -33,25 +33,35 @@ pub fn carries(policy: &ExpandedPolicy, transport: Transport, host: &str) -> boo
 /// Addresses that lead to the machine itself, its neighbours, or what clouds tell machines about themselves are reached
 /// by a name only where a rule names that address, too (RFC 6890 lists them).
 pub fn reaches(policy: &ExpandedPolicy, transport: Transport, host: &str, port: u16, address: IpAddr) -> Decision {
-    let address = address.to_canonical();
     let by_name = decide(policy, &transport.request(host, port));
-    if !by_name.allowed {
-        return by_name;
-    }
+    let (true, Some(name)) = (by_name.allowed, HostName::parse(host)) else { return by_name };
     if let Some(statement) = fetched(policy, host, port) {
         let fix = Some(format!("remove {statement}"));
         return Decision { allowed: false, rule: Rule::Stated(statement.clone()), fix };
     }
-    let request = transport.request(&address.to_string(), port);
-    let by_address = decide(policy, &request);
-    let is_localhost = HostName::parse(host) == Some(HostName::Name(LOCALHOST.to_owned())) && address.is_loopback();
-    match by_address.rule {
-        Rule::Stated(ref statement) if statement.side == Side::Deny => by_address,
-        _ if by_address.allowed || is_localhost || is_public(address) => by_name,
-        _ => {
-            Decision { allowed: false, fix: Some(crate::explain::fix(&request, &Rule::Reserved)), rule: Rule::Reserved }
-        }
-    }
+    let at_address = HostName::Address(address.to_canonical());
+    let named = listed(&policy.grants.net, |rule, side| rule.speaks_of(transport, &at_address, port, side));
+    leads(by_name, &name, address, named, |address| transport.request(&address.to_string(), port))
+}
+
+/// What becomes of a decision by name, or by a URL with one, where the name stands for `address`: `named` is what the
+/// rules say of that address itself, which is asked for by `request`.
+pub(crate) fn leads(
+    by_name: Decision,
+    name: &HostName,
+    address: IpAddr,
+    named: Verdict,
+    request: impl FnOnce(IpAddr) -> Request,
+) -> Decision {
+    let address = address.to_canonical();
+    let is_localhost = matches!(name, HostName::Name(name) if name == LOCALHOST) && address.is_loopback();
+    let rule = match named {
+        Err(denial @ Rule::Stated(_)) => denial,
+        Err(_) if !is_localhost && !is_public(address) => Rule::Reserved,
+        _ => return by_name,
+    };
+    let fix = crate::explain::fix(&request(address), &rule);
+    Decision { allowed: false, rule, fix: Some(fix) }
 }
 
 /// The unix sockets that `policy` grants, by their paths, as far as it does not deny them.

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use crate::decide::{Decision, Rule, decide, listed};
 use crate::fetch::{FetchRule, Scheme, Url, UrlRule};
 use crate::grants::Statement;
-use crate::net::{HostName, HostRule, LOCALHOST, Transport};
+use crate::net::{HostName, HostRule, Transport};
 use crate::permission::Side;
 use crate::places::ExpandedPolicy;
-use crate::reach::is_public;
+use crate::reach::leads;
 use crate::request::Request;
 
 /// A URL that a program may request.
@@ -48,29 +48,18 @@ pub fn fetches<'a>(policy: &'a ExpandedPolicy, url: &str, method: &str) -> Resul
 /// the Internet at large are reached by a name only where a rule names them, too.
 pub fn fetch_reaches(policy: &ExpandedPolicy, url: &str, method: &str, address: IpAddr) -> Decision {
     let by_name = decide(policy, &request(url, method));
-    let Ok(parsed) = Url::parse(url) else { return by_name };
-    if !by_name.allowed {
-        return by_name;
-    }
-    let address = address.to_canonical();
-    let at_address = parsed.at(HostName::Address(address));
-    let by_address = listed(&policy.grants.fetch, |rule, side| rule.speaks_of(&at_address, method, side));
+    let (true, Ok(parsed)) = (by_name.allowed, Url::parse(url)) else { return by_name };
+    let at = HostName::Address(address.to_canonical());
     let denied_range = policy.grants.net.deny.iter().find(|entry| {
         matches!(entry.value.host, HostRule::Block(_))
-            && entry.value.speaks_of(Transport::Tcp, &HostName::Address(address), parsed.port, Side::Deny)
+            && entry.value.speaks_of(Transport::Tcp, &at, parsed.port, Side::Deny)
     });
-    let refused = |rule: Rule| {
-        let fix = crate::explain::fix(&request(&at_address.to_string(), method), &rule);
-        Decision { allowed: false, rule, fix: Some(fix) }
+    let at_address = parsed.at(at);
+    let named = match denied_range {
+        Some(entry) => Err(Rule::Stated(entry.statement.clone())),
+        None => listed(&policy.grants.fetch, |rule, side| rule.speaks_of(&at_address, method, side)),
     };
-    let is_localhost = parsed.host == HostName::Name(LOCALHOST.to_owned()) && address.is_loopback();
-    match (by_address, denied_range) {
-        (_, Some(entry)) => refused(Rule::Stated(entry.statement.clone())),
-        (Err(rule @ Rule::Stated(_)), None) => refused(rule),
-        (Ok(_), None) => by_name,
-        (Err(_), None) if is_localhost || is_public(address) => by_name,
-        (Err(_), None) => refused(Rule::Reserved),
-    }
+    leads(by_name, &parsed.host, address, named, |_| request(&at_address.to_string(), method))
 }
 
 /// The rule of `fetch` that names a host and port, which is not connected to then.

@@ -12,9 +12,9 @@ use secure_bun::places::working_directory;
 use secure_bun::{Ending, Error, Job, Outcome, Output};
 
 use crate::args::{self, Run};
-use crate::explain::{self, Verdict};
 use crate::policy_source::{self, Added, Code, InForce};
 use crate::report;
+use secure_bun::explain::{self, Verdict};
 
 /// The longest input, in bytes.
 const MAX_INPUT_BYTES: u64 = 16 << 20;

@@ -168,12 +168,7 @@ async fn answer(broker: &Broker, question: &[u8]) -> Option<Vec<u8>> {
 
 /// The stand-ins of a granted name.
 async fn look_up(broker: &Broker, name: &str) -> Result<Vec<Ipv4Addr>, ResponseCode> {
-    let _permit = broker.look_ups.acquire().await.map_err(|_| ResponseCode::ServFail)?;
-    let found = tokio::net::lookup_host((name, 0)).await;
-    let mut addresses: Vec<IpAddr> = found.map_err(|_| ResponseCode::NXDomain)?.map(|found| found.ip()).collect();
-    // Those that any network reaches come first; each stands there once.
-    addresses.sort_by_key(IpAddr::is_ipv6);
-    addresses.dedup();
+    let mut addresses = broker.resolver.addresses(name).await.ok_or(ResponseCode::NXDomain)?;
     addresses.truncate(MOST_ADDRESSES);
     let stand_in = |address| {
         let host = Host { name: name.to_owned(), address };

@@ -2,9 +2,10 @@
 //! reached, a call that the sandbox never lets through. The program says which; what is said of it comes from the policy.
 
 use policy::{Limit, Permission, Request};
-use secure_bun::Outcome;
 use wire::envelope::{LimitFailure, Refusal};
 use wire::frame::Error as Thrown;
+
+use crate::outcome::Outcome;
 
 /// The longest resource that is explained: a path that the kernel takes, in whatever letters.
 const MAX_RESOURCE_BYTES: usize = 16 << 10;
