@@ -31,9 +31,10 @@ const AT_ONCE: usize = 32;
 const MOST_BYTES: usize = 1 << 16;
 
 /// Those that are carried, by the kernel's number for the program's socket.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Datagrams {
     flows: RefCell<HashMap<u64, Flow>>,
+    /// For one datagram at a time. Empty until there is a flow.
     buffer: RefCell<Vec<u8>>,
 }
 
@@ -47,12 +48,6 @@ struct Flow {
     /// Our socket there.
     inside: Rc<UdpSocket>,
     relay: AbortHandle,
-}
-
-impl Default for Datagrams {
-    fn default() -> Self {
-        Self { flows: RefCell::default(), buffer: RefCell::new(vec![0; MOST_BYTES]) }
-    }
 }
 
 impl Datagrams {
@@ -82,6 +77,7 @@ impl Datagrams {
         let identity = confine::identity_of(socket.as_fd())?;
         let inode = nix::sys::stat::fstat(socket).map_err(|error| Errno(error as i32))?.st_ino;
         let (datagrams, ours) = (Rc::clone(self), Rc::clone(&inside));
+        self.buffer.borrow_mut().resize(MOST_BYTES, 0);
         let relay = tokio::task::spawn_local(async move {
             datagrams.carry(&ours, program, &outside).await;
             datagrams.forget(identity);
@@ -103,7 +99,9 @@ impl Datagrams {
         let closed: Vec<u64> =
             flows.iter().filter(|(_, flow)| !table.has(flow.inode)).map(|(identity, _)| *identity).collect();
         drop(flows);
-        closed.into_iter().for_each(|identity| self.forget(identity));
+        for identity in closed {
+            self.forget(identity);
+        }
     }
 
     fn forget(&self, identity: u64) {
