@@ -358,6 +358,10 @@ impl Broker {
         }
         let asked = SocketAddr::new(loopback(to.ip()), to.port());
         let stays_inside = || self.datagrams.end(socket).and_then(|()| confine::connect(socket.as_fd(), bytes));
+        if asked.port() == 0 {
+            // Nobody is there: a C library that looks for a way.
+            return stays_inside();
+        }
         let (host, address) = self.host(asked.ip())?;
         let decision = reaches(&self.policy, Transport::Udp, &host, asked.port(), address);
         if decision.allowed {
@@ -370,8 +374,8 @@ impl Broker {
             return self.datagrams.connect(socket, (bytes, asked), real, &table);
         }
         // C libraries connect sockets to each address of a name to learn which of them there is a way to, at the port
-        // that is to be connected to later, or at these. That is nothing to report.
-        let looks_for_a_way = matches!(asked.port(), 0 | u16::MAX) || carries(&self.policy, Transport::Tcp, &host);
+        // that is to be connected to later, or at this one. That is nothing to report.
+        let looks_for_a_way = asked.port() == u16::MAX || carries(&self.policy, Transport::Tcp, &host);
         if asked.ip().is_loopback() || looks_for_a_way {
             return stays_inside();
         }

@@ -60,7 +60,9 @@ impl Datagrams {
         real: SocketAddr,
         table: &Table,
     ) -> Result<(), Errno> {
-        self.end(socket)?;
+        let identity = confine::identity_of(socket.as_fd())?;
+        let inode = nix::sys::stat::fstat(socket).map_err(|error| Errno(error as i32))?.st_ino;
+        self.forget(identity);
         if is_many(real.ip()) {
             return Err(Errno(libc::ENETUNREACH));
         }
@@ -74,8 +76,6 @@ impl Datagrams {
         let inside: std::net::UdpSocket = confine::bind_datagrams(socket.as_fd(), asked)?.into();
         let inside = Rc::new(UdpSocket::from_std(inside).map_err(errno)?);
         let program = join(socket, bytes, &inside).inspect_err(|_| self.leave(&inside, asked.ip()))?;
-        let identity = confine::identity_of(socket.as_fd())?;
-        let inode = nix::sys::stat::fstat(socket).map_err(|error| Errno(error as i32))?.st_ino;
         let (datagrams, ours) = (Rc::clone(self), Rc::clone(&inside));
         self.buffer.borrow_mut().resize(MOST_BYTES, 0);
         let relay = tokio::task::spawn_local(async move {
