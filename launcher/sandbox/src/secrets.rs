@@ -16,7 +16,7 @@ use crate::error::{Error, Kind};
 const MOST_BYTES: u64 = 8 << 10;
 
 /// A secret by its name, and where its value is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     /// Its name in a policy.
     pub name: String,
@@ -24,13 +24,21 @@ pub struct Secret {
     pub from: Source,
 }
 
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Secret({})", self.name)
+    }
+}
+
 /// Where a secret is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Source {
     /// In a variable of the launcher.
     Variable(OsString),
     /// In a file, without the line break at its end.
     File(PathBuf),
+    /// Here.
+    Value(Zeroizing<String>),
 }
 
 /// The values of secrets.
@@ -93,6 +101,7 @@ fn value(secret: &Secret) -> Result<Zeroizing<String>, Error> {
             })?;
             Zeroizing::new(found.into_string().map_err(|_| refuse(name, "is not UTF-8"))?)
         }
+        Source::Value(value) => value.clone(),
         Source::File(path) => {
             let failed = |error: std::io::Error| {
                 refuse(name, &format!("is not there: {} cannot be read: {error}", path.display()))
