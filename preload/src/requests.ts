@@ -4,7 +4,7 @@ import type { Site } from "./error.ts";
 import { deny } from "./error.ts";
 import type { Host } from "./hosts.ts";
 import { isLoopback, LOCALHOST, parseHost } from "./hosts.ts";
-import { NativeWeakMap, weakMapGet, weakMapSet } from "./late-primordials.ts";
+import { NativeURL, NativeWeakMap, weakMapGet, weakMapSet } from "./late-primordials.ts";
 import {
   checkFetch,
   checkWebSocket,
@@ -118,8 +118,9 @@ function askedOfLauncher(
 ): [unknown, object] {
   const { decompress, verbose, timeout, keepalive } = options ?? {};
   const how = { unix: PLACE, redirect: "manual", decompress, verbose, timeout, keepalive };
-  // What is said in no other way than as text needs no request made of it first, which takes as long as all else.
-  if (typeof input === "string" && (options === null || getPrototypeOf(options) === ObjectPrototype)) {
+  // Plain options need no request made of them first, which takes as long as all else.
+  const isUrl = typeof input === "string" || input instanceof NativeURL;
+  if (isUrl && (options === null || getPrototypeOf(options) === ObjectPrototype)) {
     const { method, body, signal, headers: own, redirect = "follow" } = options ?? {};
     const isPlain = own === undefined || (typeof own === "object" && own !== null);
     if (isPlain && (redirect === "follow" || redirect === "manual" || redirect === "error")) {
