@@ -4,6 +4,7 @@ import { attribute, nameUrl } from "./answers.ts";
 import type { Site } from "./error.ts";
 import { isLoopback, parseHost } from "./hosts.ts";
 import { isNamed } from "./fetch-rules.ts";
+import { NativeURL } from "./late-primordials.ts";
 import type { Failure } from "./launcher.ts";
 import {
   deleteHeader,
@@ -96,8 +97,9 @@ function askedOfLauncher(
 ): [unknown, object] {
   const { decompress, timeout, keepalive } = options ?? {};
   const how = { unix: PLACE, redirect: "manual", decompress, timeout, keepalive };
-  // What is said in no other way than as text needs no request made of it first, which takes as long as all else.
-  if (typeof input === "string" && (options === null || getPrototypeOf(options) === ObjectPrototype)) {
+  // Plain options need no request made of them first, which takes as long as all else.
+  const isUrl = typeof input === "string" || input instanceof NativeURL;
+  if (isUrl && (options === null || getPrototypeOf(options) === ObjectPrototype)) {
     const { method, body, signal, headers: own, redirect = "follow" } = options ?? {};
     const isPlain = own === undefined || (typeof own === "object" && own !== null);
     if (isPlain && (redirect === "follow" || redirect === "manual" || redirect === "error")) {

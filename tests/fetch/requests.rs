@@ -38,6 +38,50 @@ fn what_is_asked_and_what_is_answered() {
     Program::new(&server, ANY, body).same();
 }
 
+/// A URL with plain options goes another way to the launcher than all else does.
+#[test]
+fn options_of_any_kind() {
+    let server = Server::start();
+    let body = r#"
+        const U = "http://127.0.0.1:PORT/echo", form = new FormData();
+        form.set("a", "b");
+        const several = new Headers([["x-own", "1"], ["x-own", "2"]]);
+        const all = () => [
+            {},
+            { method: undefined, headers: undefined, body: undefined, signal: undefined, redirect: undefined },
+            { method: "put", body: form, headers: several },
+            { method: "POST", body: "text", headers: [["x-own", "1"]] },
+            { method: "POST", body: new Blob(["x"], { type: "text/x" }), headers: { "Content-Type": "text/y" } },
+            { method: "POST", body: new ReadableStream({ start(parts) { parts.enqueue("x"); parts.close(); } }) },
+            { method: "POST", body: null, signal: null },
+            { body: "x" },
+            { method: "NO T" },
+            { headers: null },
+            { headers: [["x-own"]] },
+            { redirect: "sometimes" },
+            { signal: "none" },
+            Object.create({ method: "POST", body: "inherited" }),
+            new (class { method = "POST"; get body() { return "of a class"; } })(),
+        ];
+        const tell = async (...args) => {
+            try {
+                const { method, body, headers } = await (await fetch(...args)).json();
+                delete headers.connection;
+                if (String(headers["content-type"]).includes("boundary=")) return [method, "a form"];
+                return [method, body, headers];
+            } catch (error) {
+                return [error.name, error.code];
+            }
+        };
+        const told = [];
+        for (const options of all()) told.push(await tell(U, options));
+        for (const options of all()) told.push(await tell(new URL(U), options));
+        told.push(await tell(U, null), await tell(U, undefined), await tell(U, new Request(U, { method: "POST", body: "x" })));
+        return told;
+    "#;
+    Program::new(&server, ANY, body).same();
+}
+
 #[test]
 fn errors_are_those_that_programs_know() {
     let server = Server::start();
