@@ -18,12 +18,12 @@ export function isNamed({ fetch }: PreloadTable, host: Host | null, place: strin
 export function decideConnection({ net, fetch }: PreloadTable, address: string): Verdict {
   const verdict = decideAddress(net, address);
   const { allow } = fetch;
-  const isOther = allow.length === 0 || startsWith(address, UDP) || startsWith(verdict.rule, "deny.");
-  const place = isOther ? null : parsePlace(address);
+  const named = startsWith(address, UDP) ? substring(address, UDP.length) : address;
+  const place = allow.length === 0 || startsWith(verdict.rule, "deny.") ? null : parsePlace(named);
   if (place === null) return verdict;
   for (let index = 0; index < allow.length; index++) {
     const { pattern, rule } = allow[index]!;
-    if (!isForAnyHost(pattern) && names(pattern, place.host, address)) return { allowed: false, rule };
+    if (!isForAnyHost(pattern) && names(pattern, place.host, named)) return { allowed: false, rule };
   }
   return verdict;
 }

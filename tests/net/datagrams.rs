@@ -183,7 +183,7 @@ fn echo() -> u16 {
     let port = socket.local_addr().expect("it is bound").port();
     // Ends with the test's process.
     thread::spawn(move || {
-        let mut buffer = [0; 1 << 16];
+        let mut buffer = vec![0; 1 << 16];
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
             let answer = [b"echo ", &buffer[..length]].concat();
             let _ = socket.send_to(&answer, from);

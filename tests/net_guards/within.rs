@@ -48,9 +48,8 @@ fn an_address_that_was_looked_up_is_that_of_the_name() {
         server.port()
     );
     assert_eq!(result(&connect, &[&server.rule()], &[]), "HTTP/1.1");
-    // Of such an address only the launcher knows whose it is.
     let envelope = call(&connect, &["localhost:1"], &[]);
-    assert_eq!(envelope.text("/error/code"), "EACCES", "{}", envelope.json);
+    assert_eq!(envelope.text("/error/code"), "ECONNREFUSED", "{}", envelope.json);
     assert_explained(&envelope, "net", &server.rule());
 }
 

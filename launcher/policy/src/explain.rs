@@ -72,7 +72,7 @@ fn reason(request: &Request, rule: &Rule) -> &'static str {
 
 /// Whether a connection is refused because there are requests in its place.
 fn is_fetched(request: &Request, statement: &Statement) -> bool {
-    matches!(request, Request::Net { .. }) && statement.permission == Permission::Fetch
+    matches!(request, Request::Net { .. } | Request::Udp { .. }) && statement.permission == Permission::Fetch
 }
 
 /// What to write into the policy, or to remove from it.

@@ -29,9 +29,9 @@ pub fn carries(policy: &ExpandedPolicy, transport: Transport, host: &str) -> boo
 }
 
 /// Whether `policy` lets a program connect to `port` of `host`, as far as that goes by its name: what a rule of `fetch`
-/// names is requested, and not connected to.
-pub fn connects(policy: &ExpandedPolicy, host: &str, port: u16) -> Decision {
-    let request = Transport::Tcp.request(host, port);
+/// names is requested, and not connected to, nor spoken to in datagrams (HTTP/3).
+pub fn connects(policy: &ExpandedPolicy, transport: Transport, host: &str, port: u16) -> Decision {
+    let request = transport.request(host, port);
     let by_rules = decide(policy, &request);
     match (&by_rules.rule, fetched(policy, host, port)) {
         (Rule::Stated(statement), _) if statement.side == Side::Deny => by_rules,
@@ -48,10 +48,7 @@ pub fn connects(policy: &ExpandedPolicy, host: &str, port: u16) -> Decision {
 /// Addresses that lead to the machine itself, its neighbours, or what clouds tell machines about themselves are reached
 /// by a name only where a rule names that address, too (RFC 6890 lists them).
 pub fn reaches(policy: &ExpandedPolicy, transport: Transport, host: &str, port: u16, address: IpAddr) -> Decision {
-    let by_name = match transport {
-        Transport::Tcp => connects(policy, host, port),
-        Transport::Udp => decide(policy, &transport.request(host, port)),
-    };
+    let by_name = connects(policy, transport, host, port);
     let (true, Some(name)) = (by_name.allowed, HostName::parse(host)) else { return by_name };
     let at_address = HostName::Address(address.to_canonical());
     let named = listed(&policy.grants.net, |rule, side| rule.speaks_of(transport, &at_address, port, side));

@@ -183,13 +183,13 @@ mod tests {
         // Nothing of net would help here, either.
         let other = crate::reach::tests::policy(r#"{"fetch": ["https://a.example/*"]}"#);
         assert_eq!(
-            crate::connects(&other, "a.example", 443).rule.to_string(),
+            crate::connects(&other, Transport::Tcp, "a.example", 443).rule.to_string(),
             "allow.fetch \"https://a.example/*\" (p.json:1:12)"
         );
-        assert_eq!(crate::connects(&other, "a.example", 80).rule, Rule::Default);
+        assert_eq!(crate::connects(&other, Transport::Tcp, "a.example", 80).rule, Rule::Default);
         let denied =
             crate::reach::tests::policy(r#"{"fetch": ["https://a.example/*"], "deny": {"net": ["a.example"]}}"#);
-        assert!(crate::connects(&denied, "a.example", 443).rule.to_string().starts_with("deny.net"));
+        assert!(crate::connects(&denied, Transport::Tcp, "a.example", 443).rule.to_string().starts_with("deny.net"));
         assert!(reaches("a.example", 80).allowed);
         assert!(reaches("b.example", 443).allowed);
     }

@@ -1,7 +1,7 @@
 //! What the policy has to do with an error that the program was given: a permission that was missing, a limit that was
 //! reached, a call that the sandbox never lets through. The program says which; what is said of it comes from the policy.
 
-use policy::{Limit, Permission, Request};
+use policy::{Limit, Permission, Request, Transport};
 use wire::envelope::{LimitFailure, Refusal};
 use wire::frame::Error as Thrown;
 
@@ -62,7 +62,8 @@ fn refused(outcome: &Outcome, permission: Permission, resource: Option<&str>) ->
     let bounded = resource.is_none_or(|resource| resource.len() <= MAX_RESOURCE_BYTES);
     let request = bounded.then(|| Request::from_parts(permission, resource))??;
     let decision = match &request {
-        Request::Net { host, port } => policy::connects(&outcome.policy, host, *port),
+        Request::Net { host, port } => policy::connects(&outcome.policy, Transport::Tcp, host, *port),
+        Request::Udp { host, port } => policy::connects(&outcome.policy, Transport::Udp, host, *port),
         _ => policy::decide(&outcome.policy, &request),
     };
     if decision.allowed {

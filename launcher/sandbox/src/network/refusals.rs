@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use policy::{Decision, ExpandedPolicy, Request, connects};
+use policy::{Decision, ExpandedPolicy, Request, Transport, connects};
 
 /// The most different ones that are kept.
 const MOST: usize = 128;
@@ -38,7 +38,7 @@ impl Refusals {
 
     /// Notes a name that does not exist within, since no rule grants a port of it.
     pub(crate) fn note_name(&self, policy: &ExpandedPolicy, name: &str) {
-        let decision = connects(policy, name, USUAL_PORT);
+        let decision = connects(policy, Transport::Tcp, name, USUAL_PORT);
         if decision.allowed || name.is_empty() || name.ends_with(ADDRESSES) {
             return;
         }
