@@ -20,7 +20,7 @@ const MOST_BYTES: u64 = 8 << 10;
 const MOST_BUFFER_BYTES: usize = 16 << 10;
 
 /// A secret by its name, and where its value is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     /// Its name in a policy.
     pub name: String,
@@ -28,13 +28,21 @@ pub struct Secret {
     pub from: Source,
 }
 
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Secret({})", self.name)
+    }
+}
+
 /// Where a secret is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Source {
     /// In a variable of the launcher.
     Variable(OsString),
     /// In a file, without the line break at its end.
     File(PathBuf),
+    /// Here.
+    Value(Zeroizing<String>),
 }
 
 /// The values of secrets. The init of a sandbox, which is a copy of the launcher, has none of them.
@@ -109,6 +117,7 @@ fn value(secret: &Secret) -> Result<Zeroizing<String>, Error> {
             })?;
             Zeroizing::new(found.into_string().map_err(|_| refuse(name, "is not UTF-8"))?)
         }
+        Source::Value(value) => value.clone(),
         Source::File(path) => {
             let failed = |error: std::io::Error| {
                 refuse(name, &format!("is not there: {} cannot be read: {error}", path.display()))

@@ -59,6 +59,7 @@ fn judge(outcome: &Outcome, must_return: bool) -> Verdict {
             let code = if reached.limit == Limit::Memory { MEMORY } else { LIMIT };
             Verdict::failed(code, limit_failure(*reached))
         }
+        Ending::Stopped => Verdict::failed(1, failure("SandboxError", "ERR_CANCELLED", "it was cancelled".to_owned())),
         Ending::BrokenChannel(what) => {
             let message = format!("the program wrote to the sandbox channel and was ended: {what}");
             Verdict::failed(1, failure("SandboxError", "ERR_CHANNEL_BROKEN", message))

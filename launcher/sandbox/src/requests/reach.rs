@@ -113,13 +113,12 @@ where
 /// The addresses of a server that the policy lets a request go to.
 async fn addresses(requests: &Requests, server: &Server, (url, method): (&str, &str)) -> Result<Vec<IpAddr>, Failure> {
     let bare = server.host.trim_matches(['[', ']']);
-    let found = match bare.parse::<IpAddr>() {
-        Ok(address) => vec![address],
-        Err(_) => {
-            let found = tokio::time::timeout(SERVER, requests.resolver.addresses(bare)).await;
-            let unknown = || Failure::failed("ENOTFOUND", format!("getaddrinfo ENOTFOUND {bare}"));
-            found.ok().flatten().ok_or_else(unknown)?
-        }
+    let found = if let Ok(address) = bare.parse::<IpAddr>() {
+        vec![address]
+    } else {
+        let found = tokio::time::timeout(SERVER, requests.resolver.addresses(bare)).await;
+        let unknown = || Failure::failed("ENOTFOUND", format!("getaddrinfo ENOTFOUND {bare}"));
+        found.ok().flatten().ok_or_else(unknown)?
     };
     let mut refused = None;
     let mut allowed = Vec::new();
