@@ -134,12 +134,10 @@ impl Service {
     /// Waits until no call is left, or until `wait` is over. Whether none is left.
     pub async fn drain(&self, wait: Option<Duration>) -> bool {
         let idle = self.shared.admission.idle();
-        match wait {
-            Some(wait) => tokio::time::timeout(wait, idle).await.is_ok(),
-            None => {
-                idle.await;
-                true
-            }
-        }
+        let Some(wait) = wait else {
+            idle.await;
+            return true;
+        };
+        tokio::time::timeout(wait, idle).await.is_ok()
     }
 }

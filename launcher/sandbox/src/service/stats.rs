@@ -1,6 +1,7 @@
 //! Numbers about calls.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -82,6 +83,7 @@ pub(super) struct Counted<'a> {
 }
 
 /// How a call ended.
+#[derive(Clone, Copy)]
 pub(super) enum End<'a> {
     Answered(&'a Envelope),
     Overloaded,
@@ -263,11 +265,12 @@ impl Text {
     }
 
     fn head(&mut self, name: &str, kind: &str, help: &str) {
-        self.0.push_str(&format!("# HELP secure_bun_{name} {help}\n# TYPE secure_bun_{name} {kind}\n"));
+        // Writing to a text cannot fail.
+        let _ = write!(self.0, "# HELP secure_bun_{name} {help}\n# TYPE secure_bun_{name} {kind}\n");
     }
 
     fn line(&mut self, name: &str, labels: &str, value: f64) {
-        self.0.push_str(&format!("secure_bun_{name}{labels} {value}\n"));
+        let _ = writeln!(self.0, "secure_bun_{name}{labels} {value}");
     }
 }
 
