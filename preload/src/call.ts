@@ -11,8 +11,7 @@ const A_DAY_MS = 86_400_000;
 
 /** Calls the function and sends its answer. Does not return. */
 export async function call(callable: Callable, request: CallRequest): Promise<never> {
-  const { input } = request;
-  const args = input === null ? [] : [parseJson(input)];
+  const args = request.args === null ? [] : (parseJson(request.args) as unknown[]);
   redirectConsole(request);
   send("call", "{}");
   let answer: string;

@@ -2,11 +2,12 @@
 // inside a sandbox that has a network of its own.
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
+import { decideConnection } from "./fetch-rules.ts";
 import { pathIn, refusedAccess } from "./file-access.ts";
 import type { Address } from "./hosts.ts";
 import { isLoopback, isUnspecified, sharesPrefix } from "./hosts.ts";
 import { NativeURL } from "./late-primordials.ts";
-import { decideAddress, grantsSomeAddress, hasPort, isSocketFile, parsePlace } from "./net-rules.ts";
+import { grantsSomeAddress, hasPort, isSocketFile, parsePlace } from "./net-rules.ts";
 import {
   apply,
   getOwnPropertyDescriptor,
@@ -38,7 +39,7 @@ const PROXY_VARIABLES = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY
 
 /** Whether a connection to `host:port` is granted, or can lead nowhere else than to the program itself. */
 export function mayConnect(address: string): boolean {
-  if (decideAddress(details().policy.net, address).allowed) return true;
+  if (decideConnection(details().policy, address).allowed) return true;
   if (!hasNetwork) return false;
   const place = parsePlace(address);
   // A port that is none: the API says so itself.

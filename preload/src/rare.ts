@@ -10,6 +10,7 @@ import { addressOf, checkUrl, checkWebSocket, refusedConnection, refusedListenin
 import { absolute } from "./paths.ts";
 import { apply, enumerableKeys, isArray } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
+import { request } from "./requests.ts";
 import { refuseCommand } from "./system.ts";
 import { table } from "./table.ts";
 
@@ -44,7 +45,8 @@ const TAMES: Readonly<Record<string, (load: Load) => void>> = {
   },
   "node:undici": (load) => {
     const undici = load("undici");
-    guard(undici, "fetch", "undici.", "reject", checkUrl);
+    if (table.grants.fetch) tameUndici(undici);
+    else guard(undici, "fetch", "undici.", "reject", checkUrl);
     guard(undici, "request", "undici.", "reject", checkUrl);
     guardClass(undici, "WebSocket", "undici.", checkWebSocket);
   },
@@ -60,6 +62,19 @@ export function tameRare(name: string): void {
   if (done[id]) return;
   done[id] = true;
   TAMES[id]?.(load);
+}
+
+/** Its `fetch` is that of Bun under another name. */
+function tameUndici(undici: object): void {
+  replace(undici, "fetch", (native) => {
+    const { fetch } = {
+      fetch(this: unknown, ...args: unknown[]): unknown {
+        return request(native as never, args, site);
+      },
+    };
+    const site: Site = { api: "undici.fetch", entry: fetch };
+    return fetch;
+  });
 }
 
 function tameProcess(): void {

@@ -193,6 +193,34 @@ fn a_host_of_fetch_is_not_connected_to() {
 }
 
 #[test]
+fn who_connects_is_told_to_fetch() {
+    let server = Server::start();
+    let policy = r#"{ "fetch": ["http://127.0.0.1:PORT/*"] }"#;
+    let with_net = r#"{ "fetch": ["http://127.0.0.1:PORT/*"], "net": ["127.0.0.1:PORT", "other.example:443"] }"#;
+    let rule = format!("allow.fetch \"http://127.0.0.1:{}/*\"", server.port);
+    let fix = format!("remove {rule} (policy.json:1:13)");
+    for act in [
+        "return await new Promise((good, bad) => require('node:http').get('http://127.0.0.1:PORT/', good).on('error', bad)).then((answer) => { answer.destroy(); return answer.statusCode; });",
+        "return (await (await import('undici')).request('http://127.0.0.1:PORT/')).statusCode;",
+        "return (await (await import('node-fetch')).default('http://127.0.0.1:PORT/')).status;",
+        "const { fetch } = Bun; return (await fetch('http://127.0.0.1:PORT/')).status;",
+        "return (await new Bun.FetchSession().fetch('http://127.0.0.1:PORT/')).status;",
+    ] {
+        for policy in [policy, with_net] {
+            let program = Program::new(&server, policy, act);
+            assert_eq!(program.outside(), json!(200), "{act}");
+            let envelope = program.inside();
+            assert_eq!(envelope.text("/error/fix"), fix, "{act} {}", envelope.json);
+            let message = envelope.text("/error/message");
+            assert!(message.contains("which fetch() and WebSocket alone reach then"), "{act} {message}");
+            assert_eq!(envelope.text("/denials/0/fix"), fix, "{act} {}", envelope.json);
+        }
+    }
+    let body = "return (await (await import('undici')).fetch('http://127.0.0.1:PORT/')).status;";
+    assert_eq!(Program::new(&server, policy, body).same(), json!(200));
+}
+
+#[test]
 fn rules_that_deny_win() {
     let server = Server::start();
     let policy =

@@ -33,7 +33,7 @@ pub(crate) enum HostRule {
 }
 
 /// Before the path of a unix socket.
-const UNIX: &str = "unix:";
+pub(crate) const UNIX: &str = "unix:";
 
 /// Ports from `first` to `last`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,17 +22,28 @@ pub fn resolves(policy: &ExpandedPolicy, host: &str) -> bool {
     rules.allow.iter().any(|entry| entry.value.host.speaks_of(&host, Side::Allow)) && !rules.deny.iter().any(is_denied)
 }
 
+/// Whether `policy` lets a program connect to `port` of `host`, as far as that goes by its name: what a rule of `fetch`
+/// names is requested, and not connected to.
+pub fn connects(policy: &ExpandedPolicy, host: &str, port: u16) -> Decision {
+    let request = Request::Net { host: host.to_owned(), port };
+    let by_rules = decide(policy, &request);
+    match (&by_rules.rule, fetched(policy, host, port)) {
+        (Rule::Stated(statement), _) if statement.side == Side::Deny => by_rules,
+        (_, Some(statement)) => {
+            let rule = Rule::Stated(statement.clone());
+            Decision { allowed: false, fix: Some(crate::explain::fix(&request, &rule)), rule }
+        }
+        (_, None) => by_rules,
+    }
+}
+
 /// Whether `policy` lets a program connect to `port` of `host`, which stands for `address`.
 ///
 /// Addresses that lead to the machine itself, its neighbours, or what clouds tell machines about themselves are reached
 /// by a name only where a rule names that address, too (RFC 6890 lists them).
 pub fn reaches(policy: &ExpandedPolicy, host: &str, port: u16, address: IpAddr) -> Decision {
-    let by_name = decide(policy, &Request::Net { host: host.to_owned(), port });
+    let by_name = connects(policy, host, port);
     let (true, Some(name)) = (by_name.allowed, HostName::parse(host)) else { return by_name };
-    if let Some(statement) = fetched(policy, host, port) {
-        let fix = Some(format!("remove {statement}"));
-        return Decision { allowed: false, rule: Rule::Stated(statement.clone()), fix };
-    }
     let at_address = HostName::Address(address.to_canonical());
     let named = listed(&policy.grants.net, |rule, side| rule.speaks_of(&at_address, port, side));
     leads(by_name, &name, address, named, |address| Request::Net { host: address.to_string(), port })

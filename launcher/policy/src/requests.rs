@@ -173,6 +173,21 @@ mod tests {
         let refusal = reaches("a.example", 443);
         assert_eq!(refusal.rule.to_string(), "allow.fetch \"https://a.example/*\" (p.json:1:53)");
         assert_eq!(refusal.fix.as_deref(), Some("remove allow.fetch \"https://a.example/*\" (p.json:1:53)"));
+        assert_eq!(
+            crate::explain(&Request::Net { host: "a.example".to_owned(), port: 443 }, &refusal),
+            "connecting to \"a.example:443\" is not allowed: a rule of fetch names this host and port, which fetch() and \
+             WebSocket alone reach then. To allow it: remove allow.fetch \"https://a.example/*\" (p.json:1:53)"
+        );
+        // Nothing of net would help here, either.
+        let other = crate::reach::tests::policy(r#"{"fetch": ["https://a.example/*"]}"#);
+        assert_eq!(
+            crate::connects(&other, "a.example", 443).rule.to_string(),
+            "allow.fetch \"https://a.example/*\" (p.json:1:12)"
+        );
+        assert_eq!(crate::connects(&other, "a.example", 80).rule, Rule::Default);
+        let denied =
+            crate::reach::tests::policy(r#"{"fetch": ["https://a.example/*"], "deny": {"net": ["a.example"]}}"#);
+        assert!(crate::connects(&denied, "a.example", 443).rule.to_string().starts_with("deny.net"));
         assert!(reaches("a.example", 80).allowed);
         assert!(reaches("b.example", 443).allowed);
     }

@@ -1,7 +1,6 @@
 //! From a plan to how its run went.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use confine::{Layer, Plan, View};
 use policy::ExpandedPolicy;
@@ -10,8 +9,9 @@ use crate::error::{Error, Warning};
 use crate::outcome::{Exit, Outcome, Usage};
 use crate::pipes::Pipes;
 use crate::run::writable;
+use crate::scratch::Scratch;
 use crate::secrets::Secrets;
-use crate::supervise::{ControlGroup, Pipe, Running, Sample, Signals, supervise};
+use crate::supervise::{ControlGroup, Pipe, Report, Running, Sample, Signals, look_after, supervise};
 
 /// A plan, and what its run needs besides.
 pub(crate) struct Launch {
@@ -20,11 +20,12 @@ pub(crate) struct Launch {
     /// What its requests are made with.
     pub(crate) secrets: Secrets,
     pub(crate) pipes: Pipes,
-    pub(crate) signals: Signals,
+    /// Those to the launcher that the program is to get, if it is to get any.
+    pub(crate) signals: Option<Signals>,
     pub(crate) begun: Instant,
     pub(crate) warnings: Vec<Warning>,
-    /// Its temporary folder, where that lies on a file system of the host.
-    pub(crate) scratch_tmp: Option<PathBuf>,
+    /// Its folder on the host, where it sees the host's files. It goes away with this.
+    pub(crate) scratch: Option<Scratch>,
     /// Whether a preload speaks before the program does.
     pub(crate) announced: bool,
     /// Whether what it uses is told at the end.
@@ -34,8 +35,21 @@ pub(crate) struct Launch {
 impl Launch {
     /// Starts the program and looks after it to its end.
     pub(crate) fn through(self) -> Result<Outcome, Error> {
-        let Self { plan, policy, secrets, pipes, signals, begun, mut warnings, scratch_tmp, announced, reported } =
-            self;
+        let (running, rest) = self.start()?;
+        let report = supervise(running).map_err(|error| Error::system("look after the program", &error))?;
+        Ok(rest.outcome(report))
+    }
+
+    /// The same within a runtime, among others; it is ended when `stop` is there.
+    pub(crate) async fn through_among_others(self, stop: impl Future<Output = ()>) -> Result<Outcome, Error> {
+        let (running, rest) = self.start()?;
+        let report =
+            look_after(running, stop).await.map_err(|error| Error::system("look after the program", &error))?;
+        Ok(rest.outcome(report))
+    }
+
+    fn start(self) -> Result<(Running, Rest), Error> {
+        let Self { plan, policy, secrets, pipes, signals, begun, mut warnings, scratch, announced, reported } = self;
         let group = ControlGroup::required(&policy)?;
         let started = confine::start(&plan)?;
         let group = group.map(|group| group.with(&started.child)).transpose()?;
@@ -49,7 +63,6 @@ impl Launch {
         let has_tmp = matches!(&plan.view, View::Private(root) if !root.tmpfs.is_empty());
         drop(plan);
         let counted = pipes.stdout.is_some() && pipes.stderr.is_some();
-
         let running = Running {
             child: started.child,
             started: Instant::now(),
@@ -57,7 +70,7 @@ impl Launch {
             network: started.network.map(|network| (network, policy.clone(), secrets)),
             group,
             writable: writable(&policy),
-            scratch_tmp,
+            scratch_tmp: scratch.as_ref().map(Scratch::tmp),
             stdout: pipes.stdout.map(|(reader, _, sink)| Pipe { reader, sink }),
             stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
             channel: pipes.channel.map(|(reader, _)| reader),
@@ -65,11 +78,30 @@ impl Launch {
             signals,
             sample: reported.then(|| Sample::new(has_tmp)),
         };
-        let report = supervise(running).map_err(|error| Error::system("look after the program", &error))?;
+        Ok((running, Rest { policy, status: started.status, warnings, start, announced, counted, _scratch: scratch }))
+    }
+}
+
+/// What is known of a run besides how it went.
+struct Rest {
+    policy: ExpandedPolicy,
+    status: confine::Status,
+    warnings: Vec<Warning>,
+    start: Duration,
+    announced: bool,
+    /// Whether what it writes goes through the launcher.
+    counted: bool,
+    /// Goes away at the end.
+    _scratch: Option<Scratch>,
+}
+
+impl Rest {
+    fn outcome(self, report: Report) -> Outcome {
+        let Self { policy, status, warnings, start, announced, counted, _scratch } = self;
         let output_bytes = counted.then(|| report.streams.bytes());
         let (stdout, stderr, truncated) = report.streams.captured();
         let channel = report.channel;
-        Ok(Outcome {
+        Outcome {
             policy,
             is_mute: announced && channel.token().is_none(),
             ending: report.ending,
@@ -95,9 +127,9 @@ impl Launch {
                 output_bytes,
             },
             memory_control: report.memory_control,
-            status: started.status,
+            status,
             warnings,
-        })
+        }
     }
 }
 

@@ -61,7 +61,10 @@ pub(crate) fn refusal(outcome: &Outcome, permission: Permission, resource: Optio
 fn refused(outcome: &Outcome, permission: Permission, resource: Option<&str>) -> Option<(Refusal, String)> {
     let bounded = resource.is_none_or(|resource| resource.len() <= MAX_RESOURCE_BYTES);
     let request = bounded.then(|| Request::from_parts(permission, resource))??;
-    let decision = policy::decide(&outcome.policy, &request);
+    let decision = match &request {
+        Request::Net { host, port } => policy::connects(&outcome.policy, host, *port),
+        _ => policy::decide(&outcome.policy, &request),
+    };
     if decision.allowed {
         return None;
     }
@@ -73,7 +76,8 @@ fn refused(outcome: &Outcome, permission: Permission, resource: Option<&str>) ->
 fn refused_by_broker(outcome: &Outcome, thrown: &Thrown) -> Option<(Refusal, String)> {
     let asked = Request::from_parts(Permission::Net, thrown.resource.as_deref());
     let same = outcome.refusals.iter().find(|refused| Some(&refused.request) == asked.as_ref());
-    let refused = match (same, outcome.refusals.as_slice()) {
+    let connections: Vec<_> = outcome.refusals.iter().filter(|refused| !refused.is_look_up).collect();
+    let refused = match (same, connections.as_slice()) {
         (Some(same), _) => same,
         // The program does not know where it was led to. Of several refusals it could be any.
         (None, [only]) if thrown.code.as_deref() == Some("EACCES") => only,

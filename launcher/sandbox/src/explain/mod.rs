@@ -4,7 +4,9 @@
 mod cause;
 
 use policy::{Limit, Permission};
-use wire::envelope::{Denial, Envelope, Exit, Failure, Layers, Reporter, Sandbox, Stats, Use, resembles_envelope};
+use wire::envelope::{
+    Denial, Envelope, Exit, Failure, Layers, Refusal, Reporter, Sandbox, Stats, Use, resembles_envelope,
+};
 use wire::frame::{Denial as Reported, Error as Thrown, Log};
 
 use self::cause::{Cause, at_limit, described, refusal};
@@ -57,6 +59,7 @@ fn judge(outcome: &Outcome, must_return: bool) -> Verdict {
             let code = if reached.limit == Limit::Memory { MEMORY } else { LIMIT };
             Verdict::failed(code, limit_failure(*reached))
         }
+        Ending::Stopped => Verdict::failed(1, failure("SandboxError", "ERR_CANCELLED", "it was cancelled".to_owned())),
         Ending::BrokenChannel(what) => {
             let message = format!("the program wrote to the sandbox channel and was ended: {what}");
             Verdict::failed(1, failure("SandboxError", "ERR_CHANNEL_BROKEN", message))
@@ -169,7 +172,9 @@ pub fn denials(outcome: &Outcome) -> Vec<Denial> {
         let refusal = described(&refused.request, &refused.decision);
         // The program says where it asked; that it was refused, the launcher knows better.
         let is_same = |known: &&mut Denial| {
-            known.refusal.permission == refusal.permission && known.refusal.resource == refusal.resource
+            let told = &known.refusal;
+            told.permission == refusal.permission
+                && (told.resource == refusal.resource || refused.is_look_up && host(told) == host(&refusal))
         };
         if let Some(known) = denials.iter_mut().find(is_same) {
             known.reported_by = Reporter::Broker;
@@ -180,6 +185,11 @@ pub fn denials(outcome: &Outcome) -> Vec<Denial> {
         }
     }
     denials
+}
+
+/// The host of a connection that was refused: a name is asked for without its port.
+fn host(refusal: &Refusal) -> Option<&str> {
+    refusal.resource.as_deref().and_then(|resource| resource.rsplit_once(':')).map(|(host, _)| host)
 }
 
 /// The whole story in one object.

@@ -171,6 +171,11 @@ impl Broker {
         resolves(&self.policy, name)
     }
 
+    /// Notes that a name was asked for which may not be.
+    pub(super) fn note_name(&self, name: &str) {
+        self.refusals.note_name(&self.policy, name);
+    }
+
     /// Waits until the caller does not wait any more.
     async fn gone(&self, request: &confine::Request) {
         while self.listener.is_waiting(request) {

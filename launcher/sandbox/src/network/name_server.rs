@@ -159,7 +159,12 @@ async fn answer(broker: &Broker, question: &[u8]) -> Option<Vec<u8>> {
         None => Err(ResponseCode::NXDomain),
         // As name servers should, whatever the hosts file says, which may be out of sight (RFC 6761, 6.3).
         Some(name) if name == LOCALHOST && question.wants_addresses => Ok(vec![Ipv4Addr::LOCALHOST]),
-        Some(name) if !broker.resolves(name) => Err(ResponseCode::NXDomain),
+        Some(name) if !broker.resolves(name) => {
+            if !question.is_second {
+                broker.note_name(name);
+            }
+            Err(ResponseCode::NXDomain)
+        }
         Some(_) if !question.wants_addresses => Ok(Vec::new()),
         Some(name) => look_up(broker, name).await,
     };

@@ -17,6 +17,8 @@ pub(super) const URL: &str = "x-secure-bun-url";
 pub(super) const REDIRECT: &str = "x-secure-bun-redirect";
 /// In an answer: it is the launcher's own, and says why there is no other.
 pub(super) const FAILED: &str = "x-secure-bun-failed";
+/// By what name a program asks why a `WebSocket` failed, which hears of nothing but a status.
+pub(super) const TICKET: &str = "x-secure-bun-ticket";
 /// What the names of these begin with.
 const OURS: &str = "x-secure-bun-";
 

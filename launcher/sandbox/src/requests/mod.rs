@@ -37,6 +37,7 @@ use crate::count::Count;
 use crate::network::Refusals;
 use crate::resolver::Resolver;
 use crate::secrets::Secrets;
+use answer::Untold;
 use body::Received;
 use pool::Pool;
 use reach::Trust;
@@ -64,6 +65,7 @@ pub(crate) struct Requests {
     policy: ExpandedPolicy,
     secrets: Secrets,
     refusals: Refusals,
+    untold: Untold,
     connections: Count,
     wide: Count,
     resolver: Resolver,
@@ -84,6 +86,7 @@ impl Requests {
                 policy: policy.clone(),
                 secrets,
                 refusals,
+                untold: Untold::default(),
                 connections: Count::default(),
                 wide: Count::default(),
                 resolver,
@@ -126,9 +129,16 @@ impl Requests {
     }
 
     async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Answer {
-        match hop::carry_out(&self, request).await {
-            Ok(answer) => answer,
-            Err(failure) => failure.into_answer(),
-        }
+        let ticket = match asked::ticket(&request) {
+            Some((ticket, true)) => return self.untold.tell(&ticket),
+            Some((ticket, false)) => Some(ticket),
+            None => None,
+        };
+        hop::carry_out(&self, request).await.unwrap_or_else(|failure| {
+            if let Some(ticket) = ticket {
+                self.untold.keep(ticket, &failure);
+            }
+            failure.answer()
+        })
     }
 }

@@ -41,7 +41,10 @@ pub(super) fn why(
         Err(fault) => return report::fault(&fault),
     };
     let expanded = policy.expand(&places_of(program.as_deref(), cwd));
-    let decision = policy::decide(&expanded, &request);
+    let decision = match &request {
+        Request::Net { host, port } => policy::connects(&expanded, host, *port),
+        _ => policy::decide(&expanded, &request),
+    };
     let mut text = if decision.allowed {
         format!("allowed by {}\n", decision.rule)
     } else {
