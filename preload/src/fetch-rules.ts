@@ -3,7 +3,7 @@ import type { Verdict } from "./decide.ts";
 import type { PreloadTable } from "./generated/policy.ts";
 import type { Host } from "./hosts.ts";
 import { isLoopback, LOCALHOST } from "./hosts.ts";
-import { decideAddress, parsePlace } from "./net-rules.ts";
+import { decideAddress, parsePlace, UDP } from "./net-rules.ts";
 import { endsWith, indexOf, startsWith, substring } from "./primordials.ts";
 
 /** Whether a rule of `fetch` names a host, which is at the end of `place`, and its port. */
@@ -18,7 +18,8 @@ export function isNamed({ fetch }: PreloadTable, host: Host | null, place: strin
 export function decideConnection({ net, fetch }: PreloadTable, address: string): Verdict {
   const verdict = decideAddress(net, address);
   const { allow } = fetch;
-  const place = allow.length === 0 || startsWith(verdict.rule, "deny.") ? null : parsePlace(address);
+  const isOther = allow.length === 0 || startsWith(address, UDP) || startsWith(verdict.rule, "deny.");
+  const place = isOther ? null : parsePlace(address);
   if (place === null) return verdict;
   for (let index = 0; index < allow.length; index++) {
     const { pattern, rule } = allow[index]!;

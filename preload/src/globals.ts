@@ -91,7 +91,18 @@ function tameSockets(hasNetwork: boolean): void {
   put(Bun, "listen", "Bun.listen", "throw", server);
   const socket: Check = (args, site) => lateOthers().checkSocket(args, site);
   put(Bun, "connect", "Bun.connect", "reject", socket);
-  put(Bun, "udpSocket", "Bun.udpSocket", "reject", socket);
+  if (!hasNetwork) {
+    const refuse: Check = (args, site) => lateOthers().refuseDatagrams(args, site);
+    return block(Bun, "udpSocket", "Bun.udpSocket", "reject", refuse);
+  }
+  const native = Bun.udpSocket as Function;
+  const { udpSocket } = {
+    udpSocket(...args: unknown[]): unknown {
+      return lateOthers().openDatagrams(native, args, site);
+    },
+  };
+  const site = { api: "Bun.udpSocket", entry: udpSocket };
+  (Bun as { udpSocket: unknown }).udpSocket = udpSocket;
 }
 
 function tameWeb(hasNetwork: boolean, hasSockets: boolean): void {

@@ -7,7 +7,7 @@ import { pathIn, refusedAccess } from "./file-access.ts";
 import type { Address } from "./hosts.ts";
 import { isLoopback, isUnspecified, sharesPrefix } from "./hosts.ts";
 import { NativeURL } from "./late-primordials.ts";
-import { grantsSomeAddress, hasPort, isSocketFile, parsePlace } from "./net-rules.ts";
+import { grantsSomeAddress, hasPort, isSocketFile, parsePlace, UDP } from "./net-rules.ts";
 import {
   apply,
   getOwnPropertyDescriptor,
@@ -75,19 +75,15 @@ function staysInside(address: string): boolean {
 
 /** Checks a socket described by an options object. */
 export function checkSocket(args: unknown[], site: Site): SecurityError | null {
-  return site.api === "Bun.connect"
-    ? refusedConnection(addressOf(args[0], "localhost", 0), site)
-    : checkDatagrams(args, site);
+  return refusedConnection(addressOf(args[0], "localhost", 0), site);
 }
 
-/** In a network of its own, only where datagrams go is of interest. */
-function checkDatagrams(args: unknown[], site: Site): SecurityError | null {
-  const options = (args[0] ?? {}) as { connect?: unknown };
-  if (!hasNetwork) return refusal("net", addressOf(options, "0.0.0.0", 0), site);
-  const { connect } = options;
+/** The error for a socket for datagrams where there is no network. */
+export function refuseDatagrams(args: unknown[], site: Site): SecurityError | null {
+  const { connect } = (args[0] ?? {}) as { connect?: unknown };
   return typeof connect === "object" && connect !== null
-    ? refusedConnection(addressOf(connect, "localhost", 0), site)
-    : null;
+    ? refusal("net", UDP + addressOf(connect, "localhost", 0), site)
+    : refusal("net", addressOf(args[0], "0.0.0.0", 0), site);
 }
 
 /** Checks a server described by an options object. */

@@ -1,8 +1,17 @@
 // What the early part calls for everything but files.
 export { tameMentioned } from "./mentioned.ts";
+export { openDatagrams } from "./datagrams.ts";
 export { decideConnection } from "./fetch-rules.ts";
 export { decideAddress } from "./net-rules.ts";
-export { checkFetch, checkServer, checkSocket, checkUrl, checkWebSocket, parse } from "./network.ts";
+export {
+  checkFetch,
+  checkServer,
+  checkSocket,
+  checkUrl,
+  checkWebSocket,
+  parse,
+  refuseDatagrams,
+} from "./network.ts";
 export { tameDns, tameNet, tameRequests } from "./node-net.ts";
 export { tameRare } from "./rare.ts";
 export { isRequested, request } from "./requests.ts";

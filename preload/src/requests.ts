@@ -4,6 +4,7 @@ import { attribute, nameUrl } from "./answers.ts";
 import type { Site } from "./error.ts";
 import { isLoopback, parseHost } from "./hosts.ts";
 import { isNamed } from "./fetch-rules.ts";
+import { NativeURL } from "./late-primordials.ts";
 import type { Failure } from "./launcher.ts";
 import {
   deleteHeader,
@@ -20,7 +21,6 @@ import {
   textOf,
   URL_HEADER,
 } from "./launcher.ts";
-import { NativeURL } from "./late-primordials.ts";
 import {
   checkFetch,
   destination,

@@ -26,12 +26,12 @@ fn compiled(source: &str) -> Folder {
 }
 
 /// `python3 attack.py WORDS…`, outside.
-fn outside(folder: &Folder, words: &[&str]) -> secure_bun_tests::Command {
+pub(crate) fn outside(folder: &Folder, words: &[&str]) -> secure_bun_tests::Command {
     folder.program("/usr/bin/env".as_ref()).words(["python3", "attack.py"]).words(words)
 }
 
 /// The same inside, under these flags.
-fn inside(folder: &Folder, flags: &[&str], words: &[&str]) -> secure_bun_tests::Command {
+pub(crate) fn inside(folder: &Folder, flags: &[&str], words: &[&str]) -> secure_bun_tests::Command {
     let command = folder.secure_bun(["spawn", "--allow-read=."]).words(flags);
     command.words(["--", "python3", "attack.py"]).words(words)
 }
@@ -255,7 +255,7 @@ for port in map(int, sys.argv[1:]):
 }
 
 /// How many descriptors a launcher has.
-fn descriptors(launcher: &Running) -> usize {
+pub(crate) fn descriptors(launcher: &Running) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", launcher.pid)).expect("it runs").count()
 }
 

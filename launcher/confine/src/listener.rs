@@ -81,6 +81,13 @@ pub struct Unseen {
     pub inode: u64,
 }
 
+impl Request {
+    /// The number of the thread that waits, by which /proc knows it.
+    pub const fn thread(&self) -> u32 {
+        self.thread
+    }
+}
+
 impl Listener {
     pub(crate) fn new(fd: OwnedFd, identity: Identity) -> Self {
         // Older kernels do without.

@@ -7,7 +7,7 @@ use crate::explain;
 use crate::fetch::Url;
 use crate::grants::{Entry, Rules, Statement, Switch};
 use crate::guard::{includes, opens, protected_above, secret_above};
-use crate::net::{HostName, NetRule, UNIX};
+use crate::net::{HostName, NetRule, Transport, UNIX};
 use crate::path::normalize;
 use crate::permission::Side;
 use crate::places::ExpandedPolicy;
@@ -75,9 +75,10 @@ pub fn decide(policy: &ExpandedPolicy, request: &Request) -> Decision {
         Request::Read(path) => read(policy, &absolute(path)),
         Request::Write(path) => write(policy, &absolute(path)),
         Request::Import(path) => import(policy, &absolute(path)),
-        Request::Net { host, port } => address(&grants.net, host, *port),
+        Request::Net { host, port } => address(&grants.net, Transport::Tcp, host, *port),
+        Request::Udp { host, port } => address(&grants.net, Transport::Udp, host, *port),
         Request::Listen { host, .. } if host.starts_with(UNIX) => Err(Rule::Absent(explain::reason::ABSENT)),
-        Request::Listen { host, port } => address(&grants.listen, host, *port),
+        Request::Listen { host, port } => address(&grants.listen, Transport::Tcp, host, *port),
         Request::Fetch { url, method } => match Url::parse(url) {
             Ok(url) => listed(&grants.fetch, |rule, side| rule.speaks_of(&url, method, side)),
             Err(reason) => Err(Rule::Ambiguous(reason)),
@@ -137,9 +138,9 @@ fn switch<T>(switch: &Switch<T>, grants: impl Fn(&T) -> bool, by_default: bool) 
     }
 }
 
-fn address(rules: &Rules<NetRule>, host: &str, port: u16) -> Verdict {
+fn address(rules: &Rules<NetRule>, transport: Transport, host: &str, port: u16) -> Verdict {
     match HostName::parse(host) {
-        Some(host) => listed(rules, |rule, side| rule.speaks_of(&host, port, side)),
+        Some(host) => listed(rules, |rule, side| rule.speaks_of(transport, &host, port, side)),
         None => Err(Rule::Default),
     }
 }

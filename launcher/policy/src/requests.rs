@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::decide::{Decision, Rule, decide, listed};
 use crate::fetch::{FetchRule, Scheme, Url, UrlRule};
 use crate::grants::Statement;
-use crate::net::{HostName, HostRule};
+use crate::net::{HostName, HostRule, Transport};
 use crate::permission::Side;
 use crate::places::ExpandedPolicy;
 use crate::reach::leads;
@@ -51,7 +51,8 @@ pub fn fetch_reaches(policy: &ExpandedPolicy, url: &str, method: &str, address: 
     let (true, Ok(parsed)) = (by_name.allowed, Url::parse(url)) else { return by_name };
     let at = HostName::Address(address.to_canonical());
     let denied_range = policy.grants.net.deny.iter().find(|entry| {
-        matches!(entry.value.host, HostRule::Block(_)) && entry.value.speaks_of(&at, parsed.port, Side::Deny)
+        matches!(entry.value.host, HostRule::Block(_))
+            && entry.value.speaks_of(Transport::Tcp, &at, parsed.port, Side::Deny)
     });
     let at_address = parsed.at(at);
     let named = match denied_range {
@@ -169,7 +170,8 @@ mod tests {
     #[test]
     fn what_requests_reach_is_not_connected_to() {
         let policy = policy(r#"{"net": ["a.example:*", "b.example:443"], "fetch": ["https://a.example/*"]}"#);
-        let reaches = |host: &str, port: u16| crate::reaches(&policy, host, port, "1.1.1.1".parse().unwrap());
+        let reaches =
+            |host: &str, port: u16| crate::reaches(&policy, Transport::Tcp, host, port, "1.1.1.1".parse().unwrap());
         let refusal = reaches("a.example", 443);
         assert_eq!(refusal.rule.to_string(), "allow.fetch \"https://a.example/*\" (p.json:1:53)");
         assert_eq!(refusal.fix.as_deref(), Some("remove allow.fetch \"https://a.example/*\" (p.json:1:53)"));

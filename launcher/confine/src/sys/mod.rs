@@ -21,6 +21,7 @@ mod readiness;
 mod seccomp;
 mod shared;
 mod trace;
+mod visit;
 
 pub use call::Errno;
 pub use clone::Child;
@@ -56,3 +57,4 @@ pub use readiness::watch;
 pub(crate) use seccomp::{load_asking_filter, load_filter};
 pub(crate) use shared::Shared;
 pub(crate) use trace::{go_on, let_go, trace_me};
+pub use visit::{bind_datagrams, forget_address};

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use confine::{Act, Errno, Listener};
 use nix::libc;
-use policy::{ExpandedPolicy, decide, reaches, resolves};
+use policy::{ExpandedPolicy, Transport, carries, decide, reaches, resolves};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::unix::AsyncFd;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::coop::consume_budget;
 
 use super::address::Address;
+use super::datagrams::{Datagrams, Table};
 use super::ground::{self, Ground};
 use super::listening::{Listening, errno};
 use super::name_server::{self, Stand};
@@ -59,6 +60,7 @@ pub(crate) struct Broker {
     /// What carries out requests by URL, where some are granted.
     requests: Option<Rc<Requests>>,
     unix: UnixSockets,
+    datagrams: Rc<Datagrams>,
     /// Whether the sandbox's filter lets a program run another one.
     runs_programs: bool,
     pub(crate) refusals: Refusals,
@@ -157,6 +159,7 @@ impl Broker {
             names: RefCell::default(),
             resolver,
             listening: RefCell::default(),
+            datagrams: Rc::default(),
             requests,
             refusals,
         })
@@ -282,8 +285,10 @@ impl Broker {
             return Ok(Err(self.asked_again(&socket)));
         }
         match (address, is_stream(&socket)) {
-            // Datagrams stay within the sandbox, wherever they are sent.
-            (Address::Internet(_) | Address::Unspecified, false) => Ok(confine::connect(socket.as_fd(), &bytes)),
+            (Address::Internet(to), false) => Ok(self.connect_datagrams(request, &socket, &bytes, to)),
+            (Address::Unspecified, false) => {
+                Ok(self.datagrams.end(&socket).and_then(|()| confine::connect(socket.as_fd(), &bytes)))
+            }
             (Address::Internet(to), true) => self.connect_stream(request, socket, bytes, to),
             (Address::Path(path), true) if path == Path::new(requests::PLACE) => {
                 Ok(self.connect_requests(request, &socket))
@@ -343,10 +348,60 @@ impl Broker {
         }
     }
 
+    /// Connects a socket for datagrams: by way of the launcher where a rule grants the peer; within the sandbox
+    /// otherwise, where other addresses than its own lead nowhere.
+    fn connect_datagrams(
+        &self,
+        request: &confine::Request,
+        socket: &OwnedFd,
+        bytes: &[u8],
+        to: SocketAddr,
+    ) -> Result<(), Errno> {
+        if self.ground == Ground::Shared {
+            // There are no such sockets; an address of the machine itself would be made of `to`.
+            return Err(Errno::EACCES);
+        }
+        let asked = SocketAddr::new(loopback(to.ip()), to.port());
+        let stays_inside = || self.datagrams.end(socket).and_then(|()| confine::connect(socket.as_fd(), bytes));
+        if asked.port() == 0 {
+            // Nobody is there: a C library that looks for a way.
+            return stays_inside();
+        }
+        let (host, address) = self.host(asked.ip())?;
+        let decision = reaches(&self.policy, Transport::Udp, &host, asked.port(), address);
+        if decision.allowed {
+            let table = Table::read(request.thread());
+            let is_own = asked == NAME_SERVER || table.is_open(asked.port());
+            if asked.ip().is_loopback() && is_own {
+                return stays_inside();
+            }
+            let real = SocketAddr::new(address, asked.port());
+            return self.datagrams.connect(socket, (bytes, asked), real, &table);
+        }
+        // C libraries connect sockets to each address of a name to learn which of them there is a way to, at the port
+        // that is to be connected to later, or at this one. That is nothing to report.
+        let looks_for_a_way = asked.port() == u16::MAX || carries(&self.policy, Transport::Tcp, &host);
+        if asked.ip().is_loopback() || looks_for_a_way {
+            return stays_inside();
+        }
+        self.refusals.note(Transport::Udp.request(&host, asked.port()), decision);
+        Err(Errno::EACCES)
+    }
+
+    /// The name by which a program knows an address, and the real address behind it.
+    fn host(&self, address: IpAddr) -> Result<(String, IpAddr), Errno> {
+        match self.names.borrow().host(address) {
+            Ok(Some(host)) => Ok((host.name.clone(), host.address)),
+            // Nobody was given this one.
+            Ok(None) => Err(Errno(libc::EHOSTUNREACH)),
+            Err(address) => Ok((address.to_string(), address)),
+        }
+    }
+
     /// Where on the host a connection to a loopback address goes that nobody inside takes.
     fn outside(&self, to: SocketAddr) -> Option<SocketAddr> {
         let host = to.ip().to_string();
-        let decision = reaches(&self.policy, &host, to.port(), to.ip());
+        let decision = reaches(&self.policy, Transport::Tcp, &host, to.port(), to.ip());
         if decision.allowed || self.listening.borrow().is_own(to) {
             return Some(to);
         }
@@ -357,14 +412,8 @@ impl Broker {
     /// The real address behind one that a program was given, or granted as such.
     fn destination(&self, to: SocketAddr) -> Result<SocketAddr, Errno> {
         let port = to.port();
-        let names = self.names.borrow();
-        let (name, address) = match names.host(to.ip()) {
-            Ok(Some(host)) => (host.name.clone(), host.address),
-            // Nobody was given this one.
-            Ok(None) => return Err(Errno(libc::EHOSTUNREACH)),
-            Err(address) => (address.to_string(), address),
-        };
-        let decision = reaches(&self.policy, &name, port, address);
+        let (name, address) = self.host(to.ip())?;
+        let decision = reaches(&self.policy, Transport::Tcp, &name, port, address);
         if decision.allowed {
             return Ok(SocketAddr::new(address, port));
         }

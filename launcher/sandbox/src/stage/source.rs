@@ -45,10 +45,11 @@ const POWERS: [&str; 16] = [
 const MEMBERS: [&str; 4] = ["chdir", "dlopen", "execve", "loadEnvFile"];
 
 /// Modules that are rarely used, by the names under which a plugin is not asked about them.
-const MODULES: [&str; 10] = [
+const MODULES: [&str; 11] = [
     "bun:jsc",
     "child_process",
     "cluster",
+    "dgram",
     "inspector",
     "inspector/promises",
     "module",
