@@ -89,9 +89,7 @@ pub(crate) fn supervise(running: Running) -> io::Result<Report> {
     // Made after the clone, while Bun starts on another core: what it costs is not seen.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let local = tokio::task::LocalSet::new();
-    // As a task of its own, it is not looked at whenever a request of the network is.
-    let looking = local.spawn_local(look_after(running, std::future::pending()));
-    let report = local.block_on(&runtime, looking)?;
+    let report = local.block_on(&runtime, look_after(running, std::future::pending()));
     // A look-up of a name may still wait for an answer, on a thread of its own.
     runtime.shutdown_background();
     report
