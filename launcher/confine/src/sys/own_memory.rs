@@ -66,15 +66,16 @@ mod tests {
     use super::*;
     use crate::sys::{self, CloneFlags, Memory, Shared, Stack};
 
+    fn look((own, copied, found): &(&OwnMemory, &[u8], &Shared<[bool; 2]>)) -> ! {
+        found.set([own.bytes() == b"secret", *copied == b"secret"]);
+        sys::exit_now(0)
+    }
+
     #[test]
     fn a_copy_of_the_process_finds_zeros() {
         let (own, copied) = (OwnMemory::holding(b"secret").unwrap(), Vec::from(b"secret"));
         assert_eq!(own.bytes(), b"secret");
         let found: Shared<[bool; 2]> = Shared::new().unwrap();
-        fn look((own, copied, found): &(&OwnMemory, &[u8], &Shared<[bool; 2]>)) -> ! {
-            found.set([own.bytes() == b"secret", *copied == b"secret"]);
-            sys::exit_now(0)
-        }
         let mut stack = Stack::new().unwrap();
         let child = sys::clone_in(CloneFlags(0), Memory::Copied, &mut stack, look, &(&own, &*copied, &found)).unwrap();
         child.reap().unwrap();
