@@ -9,6 +9,8 @@ export interface CallRequest {
   export: string;
   /** Whether it is an error that the export is missing or is not a function. */
   required: boolean;
+  /** Whether the rest of it, a `Call`, comes through standard input, and when it does the program begins. */
+  waits: boolean;
   /** The arguments as the text of a JSON array; `null`: no argument. */
   args: string | null;
   /** What to print where the call begins: from there on standard output belongs to the call. */
@@ -28,6 +30,14 @@ export interface ExecutionContext {
   startTime: number;
   /** When the limit on wall time ends the call, in the same; `null` without one. */
   deadline: number | null;
+}
+
+/** What a program that was started ahead of its call is told when that comes. */
+export interface Call {
+  args: string;
+  context: ExecutionContext;
+  /** Variables besides those that it was started with. */
+  env: [name: string, value: string][];
 }
 
 /** Groups of guards; the others are not even set. */

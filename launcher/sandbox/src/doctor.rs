@@ -17,7 +17,7 @@ use crate::layers::Layers;
 use crate::outcome::Ending;
 use crate::resolve::look::{Look, RealFiles};
 use crate::resolve::runtime;
-use crate::run::{Entry, Job, Output, run};
+use crate::run::{Entry, Input, Job, Output, run};
 use crate::supervise::CGROUP_REMEDY;
 use crate::surroundings::Surroundings;
 
@@ -311,7 +311,7 @@ fn call(search: &Search, policy: &str) -> Result<Called, Lack> {
         context: None,
         export: None,
         script: false,
-        input_is_taken: true,
+        input: Input::Empty,
         output: Output::Capture,
         launcher: None,
         denials: false,

@@ -1,5 +1,6 @@
 //! From a plan to how its run went.
 
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use confine::{Layer, Plan, View};
@@ -35,20 +36,18 @@ pub(crate) struct Launch {
 impl Launch {
     /// Starts the program and looks after it to its end.
     pub(crate) fn through(self) -> Result<Outcome, Error> {
-        let (running, rest) = self.start()?;
+        let Started { running, rest, call: _ } = self.start()?;
         let report = supervise(running).map_err(|error| Error::system("look after the program", &error))?;
         Ok(rest.outcome(report))
     }
 
     /// The same within a runtime, among others; it is ended when `stop` is there.
     pub(crate) async fn through_among_others(self, stop: impl Future<Output = ()>) -> Result<Outcome, Error> {
-        let (running, rest) = self.start()?;
-        let report =
-            look_after(running, stop).await.map_err(|error| Error::system("look after the program", &error))?;
-        Ok(rest.outcome(report))
+        self.start()?.through(stop).await
     }
 
-    fn start(self) -> Result<(Running, Rest), Error> {
+    /// Starts the program, which nobody looks after so far.
+    pub(crate) fn start(self) -> Result<Started, Error> {
         let Self { plan, policy, secrets, pipes, signals, begun, mut warnings, scratch, announced, reported } = self;
         let group = ControlGroup::required(&policy)?;
         let started = confine::start(&plan)?;
@@ -78,7 +77,44 @@ impl Launch {
             signals,
             sample: reported.then(|| Sample::new(has_tmp)),
         };
-        Ok((running, Rest { policy, status: started.status, warnings, start, announced, counted, _scratch: scratch }))
+        let rest = Rest { policy, status: started.status, warnings, start, announced, counted, _scratch: scratch };
+        Ok(Started { running, rest, call: pipes.call })
+    }
+}
+
+/// A program that runs.
+pub(crate) struct Started {
+    running: Running,
+    rest: Rest,
+    /// Where its call is written to, if it waits for one.
+    pub(crate) call: Option<OwnedFd>,
+}
+
+impl Started {
+    /// Looks after it to its end, within a runtime's local set; it is ended when `stop` is there.
+    pub(crate) async fn through(self, stop: impl Future<Output = ()>) -> Result<Outcome, Error> {
+        let Self { running, rest, call: _ } = self;
+        let report =
+            look_after(running, stop).await.map_err(|error| Error::system("look after the program", &error))?;
+        Ok(rest.outcome(report))
+    }
+
+    /// Counts its time from `begun` on.
+    pub(crate) fn begin(&mut self, begun: Instant) {
+        self.running.started = begun;
+        self.rest.start = begun.elapsed();
+    }
+
+    /// Whether it has ended already.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.running.child.has_ended()
+    }
+
+    /// Ends it, unlooked at.
+    pub(crate) fn end(&self) {
+        self.running.child.kill();
+        // Its end is all that is wanted.
+        let _ = self.running.child.reap();
     }
 }
 

@@ -34,5 +34,5 @@ mod surroundings;
 pub use error::Error;
 pub use outcome::{Ending, Outcome};
 pub use resolve::programs::{Interpreter, interpreters};
-pub use run::{Entry, Job, Output, run};
+pub use run::{Entry, Input, Job, Output, run};
 pub use spawn::{Spawn, spawn};

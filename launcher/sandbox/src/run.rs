@@ -49,8 +49,8 @@ pub struct Job {
     pub export: Option<String>,
     /// Never call anything.
     pub script: bool,
-    /// Standard input has been read already.
-    pub input_is_taken: bool,
+    /// What it reads on standard input.
+    pub input: Input,
     /// What becomes of its output.
     pub output: Output,
     /// Whether what the preload reports as refused is wanted.
@@ -66,6 +66,17 @@ pub enum Entry {
     File(PathBuf),
     /// TypeScript or JavaScript that lies in no file. It belongs to no project.
     Text(String),
+}
+
+/// What a program reads on standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// What the launcher would.
+    Own,
+    /// Nothing.
+    Empty,
+    /// Its call, which comes later: its function has no arguments and no context before.
+    Call,
 }
 
 /// What becomes of a program's output.
@@ -117,7 +128,7 @@ pub(crate) fn prepare(job: &Job, signals: impl FnOnce() -> io::Result<Option<Sig
         counted: policy.limits.output_kb.is_some(),
         mark: call.as_ref().and_then(|call| call.marker),
         channel: true,
-        input_is_taken: job.input_is_taken,
+        input: job.input,
     })?;
     let target = Target { program: &program, cwd: &cwd, source: &source, scratch: scratch.as_ref() };
     let (plan, shown) = plan(job, &host, &policy, target, call.as_ref(), &pipes)?;
@@ -147,6 +158,7 @@ fn call_request(job: &Job, source: &Source) -> Option<CallRequest> {
     Some(CallRequest {
         export: job.export.clone().unwrap_or_else(|| "default".to_owned()),
         required,
+        waits: job.input == Input::Call,
         args: job.args.clone(),
         // A terminal shows both streams, so there is nothing to divide.
         marker: (!captured && !std::io::stdout().is_terminal()).then_some(CALL_MARKER),

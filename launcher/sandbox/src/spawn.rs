@@ -20,7 +20,7 @@ use crate::pipes::{Pipes, Streams};
 use crate::places;
 use crate::resolve::programs::{self, Programs};
 use crate::resolve::{self, Shown, environment, network, runtime};
-use crate::run::{Output, flags, writable};
+use crate::run::{Input, Output, flags, writable};
 use crate::secrets::{self, Secret, Secrets};
 use crate::stage::{self, Source, Stage};
 use crate::supervise::Signals;
@@ -72,7 +72,7 @@ pub fn spawn(job: &Spawn) -> Result<Outcome, Error> {
         counted: policy.limits.output_kb.is_some(),
         mark: None,
         channel: false,
-        input_is_taken: false,
+        input: Input::Own,
     })?;
     let (plan, warnings) = plan(job, &policy, (identity, layers), Target { command: &command, cwd: &cwd }, &pipes)?;
     let reported = job.reported || job.output == Output::Capture;

@@ -8,6 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 use policy::{Permission, Side};
 
 use secure_bun::secrets::{Secret, Source};
+use secure_bun::service::Engine;
 
 use super::{Stop, flag, os, path, switch, text, utf8};
 
@@ -158,6 +159,7 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Run, Stop> {
 pub(super) fn serve_grammar(command: Clap) -> Clap {
     policy_grammar(command.override_usage("secure-bun serve [FLAGS]"))
         .arg(flag("concurrency", "N", "Calls that run at a time [default: four for each processor]"))
+        .arg(flag("engine", "ENGINE", "How calls are run: pool, spawn, or auto [default: auto]"))
         .arg(flag("queue", "N", "Calls that may wait [default: 256]"))
 }
 
@@ -170,6 +172,8 @@ pub(crate) struct Serve {
     pub(crate) concurrency: Option<usize>,
     /// `--queue`.
     pub(crate) queue: Option<usize>,
+    /// `--engine`.
+    pub(crate) engine: Engine,
 }
 
 pub(super) fn read_serve(matches: &ArgMatches) -> Result<Serve, Stop> {
@@ -183,7 +187,14 @@ pub(super) fn read_serve(matches: &ArgMatches) -> Result<Serve, Stop> {
     if concurrency == Some(0) {
         return Err(Stop::usage("--concurrency: at least one call has to run"));
     }
-    Ok(Serve { run: read_policy(matches)?, concurrency, queue: number("queue", MOST_CALLS)? })
+    let engine = match text(matches, "engine")?.as_deref() {
+        None | Some("auto") => Engine::default(),
+        Some("pool") => Engine::Pool,
+        Some("spawn") => Engine::Spawn,
+        Some("fork") => return Err(super::not_yet("--engine fork")),
+        Some(other) => return Err(Stop::usage(format!("--engine {other}: there are auto, pool and spawn"))),
+    };
+    Ok(Serve { run: read_policy(matches)?, concurrency, queue: number("queue", MOST_CALLS)?, engine })
 }
 
 /// Calls at a time, or in the queue, for which there would ever be descriptors.

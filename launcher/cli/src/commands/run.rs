@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use secure_bun::host::Search;
 use secure_bun::outcome::Exit;
 use secure_bun::places::working_directory;
-use secure_bun::{Ending, Entry, Error, Job, Outcome, Output};
+use secure_bun::{Ending, Entry, Error, Input, Job, Outcome, Output};
 
 use crate::args::{self, Run};
 use crate::policy_source::{self, Added, Code, InForce};
@@ -75,7 +75,7 @@ fn job(run: &Run, policy: policy::Policy) -> Result<Job, Error> {
         context: None,
         export: run.export.clone(),
         script: run.script,
-        input_is_taken,
+        input: if input_is_taken { Input::Empty } else { Input::Own },
         output: if run.json { Output::Capture } else { Output::Relay },
         denials: run.suggest || run.report_fd.is_some(),
     })

@@ -47,6 +47,11 @@ impl Child {
         self.signal(libc::SIGKILL);
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        super::process::has_ended(Fd(self.pidfd.as_raw_fd()))
+    }
+
     /// Whether it is the init of a tree, and the program below it.
     pub const fn is_init(&self) -> bool {
         self.program.is_some()

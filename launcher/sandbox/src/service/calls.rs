@@ -1,6 +1,5 @@
 //! From what a service asks for to a job.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use policy::{Chain, Diagnostic, Layer, Policy, Source};
@@ -10,9 +9,12 @@ use wire::rpc::{self, Call, Code, Fault, Register};
 use zeroize::Zeroizing;
 
 use super::functions::{Function, Functions};
+use super::pool::Called;
+use super::workers::Wanted;
 use crate::host::Search;
 use crate::places;
-use crate::run::{Entry, Job, Output};
+use crate::resolve::environment;
+use crate::run::{Entry, Input, Job, Output};
 use crate::secrets::{self, Secret};
 
 /// What all calls have in common.
@@ -29,42 +31,70 @@ impl Calls {
         let policy = narrowed(&self.ceiling, "the policy of secure-bun serve", policy.as_deref(), limits.as_deref())?;
         // A registered function is never named by another one.
         let entry = entry(code).ok_or_else(|| no_function(&name))?;
-        Ok(Function { name, entry, export, policy })
+        Ok(Function::new(name, entry, export, policy))
     }
 
     /// What has to be run for `call`.
-    pub(super) fn job(&self, call: Call, functions: &Functions) -> Result<Job, Fault> {
+    pub(super) fn wanted(&self, call: Call, functions: &Functions) -> Result<Wanted, Fault> {
         let Call { function, export, args, policy, limits, context, secrets, env } = call;
-        let (entry, export, ceiling, above) = match function {
+        let env: Vec<(String, String)> = env.into_iter().collect();
+        check(&env)?;
+        let is_narrowed = policy.is_some() || limits.is_some();
+        let narrowed = |ceiling: &Policy, above: &str| narrowed(ceiling, above, policy.as_deref(), limits.as_deref());
+        let (entry, export, policy, registered) = match function {
             rpc::Function::Named(name) => {
                 let function = functions.get(&name).ok_or_else(|| no_function(&name))?;
-                (function.entry.clone(), function.export.clone(), function.policy.clone(), "the function's policy")
+                let policy = narrowed(&function.policy, "the function's policy")?;
+                (function.entry.clone(), function.export.clone(), policy, Some(function))
             }
             code => {
                 let entry = entry(code).ok_or_else(|| no_function(""))?;
-                (entry, export, self.ceiling.clone(), "the policy of secure-bun serve")
+                (entry, export, narrowed(&self.ceiling, "the policy of secure-bun serve")?, None)
             }
         };
+        // What the kernel enforces on a program is settled when it is started.
+        let ahead = registered.filter(|_| !is_narrowed && secrets.is_empty());
+        let called = ahead.map(|function| {
+            let (args, context, env) = (args.clone(), context.clone(), env.clone());
+            Called { function, args, context, env }
+        });
         let secret = |(name, value): (String, String)| {
             let from = secrets::Source::Value(Zeroizing::new(value));
             Secret { name, from }
         };
-        Ok(Job {
-            entry,
-            arguments: Vec::new(),
-            policy: narrowed(&ceiling, above, policy.as_deref(), limits.as_deref())?,
-            search: self.search.clone(),
-            variables: variables(env)?,
+        let job = Job {
+            variables: env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             secrets: secrets.into_iter().map(secret).collect(),
             args: Some(args),
             context: Some(context),
-            export,
+            ..self.job(entry, export, policy, Input::Empty)
+        };
+        Ok(Wanted { job, called })
+    }
+
+    /// What has to be run ahead of a call of `function`.
+    pub(super) fn job_ahead(&self, function: &Function) -> Job {
+        self.job(function.entry.clone(), function.export.clone(), function.policy.clone(), Input::Call)
+    }
+
+    fn job(&self, entry: Entry, export: Option<String>, policy: Policy, input: Input) -> Job {
+        Job {
+            entry,
+            arguments: Vec::new(),
+            policy,
+            search: self.search.clone(),
+            variables: Vec::new(),
+            secrets: Vec::new(),
+            args: None,
+            context: None,
+            // Named, so that it has to be there.
+            export: Some(export.unwrap_or_else(|| "default".to_owned())),
             script: false,
-            input_is_taken: true,
+            input,
             output: Output::Capture,
             denials: true,
             launcher: self.launcher.clone(),
-        })
+        }
     }
 }
 
@@ -81,16 +111,18 @@ fn no_function(name: &str) -> Fault {
     Fault::new(Code::NoFunction, message).with(json!({ "function": name }))
 }
 
-fn variables(env: impl IntoIterator<Item = (String, String)>) -> Result<Vec<(OsString, OsString)>, Fault> {
-    let variable = |(name, value): (String, String)| {
-        let wrong = name.contains(['=', '\0']) || value.contains('\0');
-        if wrong {
-            let message = format!("{name:?} cannot be a variable with such a value");
-            return Err(Fault::new(Code::Parameters, message).with(json!({ "path": format!("env.{name}") })));
+/// Whether these can be variables of a program.
+fn check(env: &[(String, String)]) -> Result<(), Fault> {
+    for (name, value) in env {
+        let wrong = |why: &str| Err(Fault::new(Code::Parameters, why).with(json!({ "path": format!("env.{name}") })));
+        if name.contains('\0') || value.contains('\0') {
+            return wrong("a variable has no NUL in it");
         }
-        Ok((name.into(), value.into()))
-    };
-    env.into_iter().map(variable).collect()
+        if let Err(error) = environment::check(name.as_ref()) {
+            return wrong(&error.message);
+        }
+    }
+    Ok(())
 }
 
 /// What a policy says that is to be within `ceiling`. Without one, that is the ceiling itself.

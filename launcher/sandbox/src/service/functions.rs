@@ -1,6 +1,7 @@
 //! Registered functions.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use policy::Policy;
@@ -15,6 +16,28 @@ pub(super) struct Function {
     pub(super) export: Option<String>,
     /// What it may do: at most what the service may.
     pub(super) policy: Policy,
+    /// Its limit on wall time, in milliseconds.
+    pub(super) wall_ms: Option<u64>,
+    /// Whether it can still be called by its name.
+    is_registered: AtomicBool,
+}
+
+impl Function {
+    pub(super) fn new(name: String, entry: Entry, export: Option<String>, policy: Policy) -> Self {
+        let wall_ms = wall_ms(&policy);
+        Self { name, entry, export, policy, wall_ms, is_registered: AtomicBool::new(true) }
+    }
+
+    pub(super) fn is_registered(&self) -> bool {
+        self.is_registered.load(Ordering::Relaxed)
+    }
+}
+
+/// The smallest limit on wall time of a policy and those above it.
+fn wall_ms(policy: &Policy) -> Option<u64> {
+    let own = policy.limits.values().wall_ms;
+    let above = policy.bound.as_ref().and_then(|bound| wall_ms(&bound.policy));
+    own.into_iter().chain(above).min()
 }
 
 /// Those that there are.
@@ -22,12 +45,18 @@ pub(super) struct Function {
 pub(super) struct Functions(Mutex<HashMap<String, Arc<Function>>>);
 
 impl Functions {
-    pub(super) fn register(&self, function: Function) {
-        self.lock().insert(function.name.clone(), Arc::new(function));
+    /// Adds a function; the one whose place it takes.
+    pub(super) fn register(&self, function: Arc<Function>) -> Option<Arc<Function>> {
+        Self::retired(self.lock().insert(function.name.clone(), function))
     }
 
-    pub(super) fn remove(&self, name: &str) -> bool {
-        self.lock().remove(name).is_some()
+    /// Removes a function.
+    pub(super) fn remove(&self, name: &str) -> Option<Arc<Function>> {
+        Self::retired(self.lock().remove(name))
+    }
+
+    fn retired(function: Option<Arc<Function>>) -> Option<Arc<Function>> {
+        function.inspect(|function| function.is_registered.store(false, Ordering::Relaxed))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Arc<Function>> {

@@ -7,6 +7,7 @@
 mod admission;
 mod calls;
 mod functions;
+mod pool;
 mod stats;
 mod workers;
 
@@ -28,9 +29,6 @@ pub use stats::Stats;
 use stats::{Counters, End};
 use workers::Workers;
 
-/// Each call is a process.
-const ENGINE: &str = "spawn";
-
 /// What a service is made of.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -44,6 +42,29 @@ pub struct Settings {
     pub concurrency: usize,
     /// Calls that may wait.
     pub queue: usize,
+    /// How calls are run.
+    pub engine: Engine,
+}
+
+/// How calls are run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Programs are started ahead of calls of registered functions, one for each call. What narrows a call further, and
+    /// what is not registered, is started when it is called.
+    #[default]
+    Pool,
+    /// Each call starts a program.
+    Spawn,
+}
+
+impl Engine {
+    /// As it is said and reported.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pool => "pool",
+            Self::Spawn => "spawn",
+        }
+    }
 }
 
 /// Carries out calls. Copies of it are the same service.
@@ -53,27 +74,30 @@ pub struct Service {
 }
 
 struct Shared {
-    calls: Calls,
+    calls: Arc<Calls>,
     functions: Functions,
     admission: Admission,
     counters: Counters,
     workers: Workers,
     bun_version: String,
+    engine: Engine,
 }
 
 impl Service {
     /// Makes a service.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let Settings { policy, search, launcher, concurrency, queue } = settings;
+        let Settings { policy, search, launcher, concurrency, queue, engine } = settings;
         let identity = host::identity();
         let layers = Layers::choose(&policy.kernel_in_force(), identity)?;
         let bun_version = Host::discover(&search, identity, layers)?.bun.version;
+        let calls = Arc::new(Calls { ceiling: policy, search, launcher });
         let shared = Shared {
-            calls: Calls { ceiling: policy, search, launcher },
+            workers: Workers::start(concurrency.max(1), &calls, engine)?,
+            engine,
+            calls,
             functions: Functions::default(),
             admission: Admission::of(concurrency.max(1), queue),
             counters: Counters::default(),
-            workers: Workers::start(concurrency.max(1))?,
             bun_version,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -85,8 +109,8 @@ impl Service {
     }
 
     /// How calls are run.
-    pub fn engine(&self) -> &'static str {
-        ENGINE
+    pub fn engine(&self) -> Engine {
+        self.shared.engine
     }
 
     /// Calls that run at a time.
@@ -101,14 +125,20 @@ impl Service {
 
     /// Registers a function, in the place of one by the same name.
     pub fn register(&self, register: Register) -> Result<(), Fault> {
-        let Shared { calls, functions, .. } = &*self.shared;
-        functions.register(calls.function(register)?);
+        let Shared { calls, functions, workers, .. } = &*self.shared;
+        let function = Arc::new(calls.function(register)?);
+        if let Some(before) = functions.register(Arc::clone(&function)) {
+            workers.forget(&before);
+        }
+        workers.expect(&function);
         Ok(())
     }
 
     /// Removes a function; whether there was one.
     pub fn remove(&self, name: &str) -> bool {
-        self.shared.functions.remove(name)
+        let Shared { functions, workers, .. } = &*self.shared;
+        let removed = functions.remove(name);
+        removed.inspect(|function| workers.forget(function)).is_some()
     }
 
     /// Carries out a call. An accepted call has an envelope, however it went; a fault is one that was never made. To
@@ -116,19 +146,19 @@ impl Service {
     pub async fn call(&self, call: Call) -> Result<Envelope, Fault> {
         let Shared { calls, functions, admission, counters, workers, .. } = &*self.shared;
         let mut counted = counters.arrived();
-        let job = calls.job(call, functions).inspect_err(|_| counted.ends(End::Refused))?;
+        let wanted = calls.wanted(call, functions).inspect_err(|_| counted.ends(End::Refused))?;
         let place = admission.enter().inspect_err(|_| counted.ends(End::Overloaded))?;
         let _turn = place.turn().await;
         counted.runs();
-        let envelope = workers.run(job).await.inspect_err(|_| counted.ends(End::Refused))?;
+        let envelope = workers.run(wanted).await.inspect_err(|_| counted.ends(End::Refused))?;
         counted.ends(End::Answered(&envelope));
         Ok(envelope)
     }
 
     /// Numbers since the start.
     pub fn stats(&self) -> Stats {
-        let Shared { admission, counters, functions, .. } = &*self.shared;
-        counters.stats(admission.waiting(), functions.count())
+        let Shared { admission, counters, functions, workers, engine, .. } = &*self.shared;
+        counters.stats(*engine, admission.waiting(), functions.count(), workers.ahead())
     }
 
     /// Waits until no call is left, or until `wait` is over. Whether none is left.

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use wire::envelope::Envelope;
 
+use super::Engine;
+
 /// Upper bounds of the latencies that are counted together, in milliseconds; all longer ones are the last.
 const BOUNDS_MS: [f64; 15] =
     [0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0];
@@ -28,6 +30,8 @@ pub struct Stats {
     pub running: u64,
     /// Calls that wait.
     pub waiting: usize,
+    /// Programs that wait for their call.
+    pub warm: usize,
     /// Functions that are registered.
     pub functions: usize,
     /// From the arrival of a call to its answer.
@@ -125,7 +129,7 @@ impl Counters {
         Counted { counters: self, since: Instant::now(), runs: false, has_ended: false }
     }
 
-    pub(super) fn stats(&self, waiting: usize, functions: usize) -> Stats {
+    pub(super) fn stats(&self, engine: Engine, waiting: usize, functions: usize, warm: usize) -> Stats {
         let counts = self.lock();
         let mut so_far = 0;
         let buckets = BOUNDS_MS.iter().zip(counts.within).map(|(bound, count)| {
@@ -133,11 +137,12 @@ impl Counters {
             (*bound, so_far)
         });
         Stats {
-            engine: super::ENGINE,
+            engine: engine.name(),
             uptime_ms: u64::try_from(counts.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             calls: counts.calls,
             running: counts.running,
             waiting,
+            warm,
             functions,
             latency: Latency {
                 buckets: buckets.collect(),
@@ -211,8 +216,19 @@ impl Counts {
 impl Stats {
     /// The text format of Prometheus (version 0.0.4).
     pub fn to_prometheus(&self) -> String {
-        let Self { engine, uptime_ms, calls, running, waiting, functions, latency, cpu_ms, peak_memory_bytes, denials } =
-            self;
+        let Self {
+            engine,
+            uptime_ms,
+            calls,
+            running,
+            waiting,
+            warm,
+            functions,
+            latency,
+            cpu_ms,
+            peak_memory_bytes,
+            denials,
+        } = self;
         let mut text = Text::default();
         text.one("info", "gauge", "How calls are run.", &[(labels(&[("engine", engine)]), 1.0)]);
         text.one("uptime_seconds", "gauge", "How long it is there.", &[plain(seconds(*uptime_ms))]);
@@ -228,6 +244,7 @@ impl Stats {
         text.one("calls_total", "counter", "Calls by how they went.", &by_end);
         text.one("calls_running", "gauge", "Calls that run.", &[plain(float(*running))]);
         text.one("calls_waiting", "gauge", "Calls that wait.", &[plain(float(*waiting as u64))]);
+        text.one("programs_warm", "gauge", "Programs that wait for their call.", &[plain(float(*warm as u64))]);
         text.one("functions", "gauge", "Registered functions.", &[plain(float(*functions as u64))]);
         text.histogram("call_seconds", "From the arrival of a call to its answer.", latency);
         text.one("cpu_seconds_total", "counter", "CPU time of calls.", &[plain(cpu_ms / 1e3)]);

@@ -93,12 +93,23 @@ pub(crate) struct CallRequest {
     pub(crate) export: String,
     /// Whether it is an error that the export is missing or is not a function.
     pub(crate) required: bool,
+    /// Whether the rest of it, a [`Call`], comes through standard input, and when it does the program begins.
+    pub(crate) waits: bool,
     /// The arguments as the text of a JSON array.
     pub(crate) args: Option<String>,
     /// What the preload prints on standard output where the call begins.
     pub(crate) marker: Option<&'static str>,
     /// Whether console output of the call is to be sent as frames.
     pub(crate) logs: bool,
+}
+
+/// What a program that was started ahead of its call is told when that comes.
+#[derive(Serialize)]
+pub(crate) struct Call<'a> {
+    pub(crate) args: &'a str,
+    pub(crate) context: Context,
+    /// Variables besides those that it was started with.
+    pub(crate) env: &'a [(String, String)],
 }
 
 /// What the program sees as the global `executionContext`.
@@ -116,6 +127,12 @@ pub(crate) struct Context {
     pub(crate) start_time: u64,
     /// When the limit on wall time ends the call, in the same.
     pub(crate) deadline: Option<u64>,
+}
+
+impl Call<'_> {
+    pub(crate) fn to_json(&self) -> Result<String, Error> {
+        json(self)
+    }
 }
 
 impl Context {

@@ -124,7 +124,7 @@ impl Conversation {
             protocol: PROTOCOL,
             server: Named { name: "secure-bun", version: env!("CARGO_PKG_VERSION") },
             bun: Version { version: self.service.bun_version().to_owned() },
-            engine: self.service.engine().to_owned(),
+            engine: self.service.engine().name().to_owned(),
             limits: wire::rpc::Limits {
                 line_bytes: MAX_LINE_BYTES,
                 concurrency: self.service.concurrency(),

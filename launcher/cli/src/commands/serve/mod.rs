@@ -48,6 +48,7 @@ fn converse(serve: &Serve, policy: Policy) -> Result<(), Error> {
         launcher: std::env::current_exe().ok(),
         concurrency: serve.concurrency.unwrap_or(processors * CALLS_PER_PROCESSOR),
         queue: serve.queue.unwrap_or(QUEUE),
+        engine: serve.engine,
     })?;
     let failed = |error: std::io::Error| {
         Error::new(secure_bun::error::Kind::Sandbox, format!("cannot start to listen to standard input: {error}"))
