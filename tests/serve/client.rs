@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use secure_bun_tests::{Ended, Folder, Running};
 use serde_json::{Value, json};
 
+/// The ways to run calls.
+pub(crate) const ENGINES: [&str; 2] = ["pool", "spawn"];
+
 /// A conversation.
 pub(crate) struct Client {
     pub(crate) running: Running,
@@ -32,6 +35,14 @@ impl Client {
     /// Under the preset `function`.
     pub(crate) fn of_functions(folder: &Folder) -> Self {
         Self::start(folder, &["--policy", "function"])
+    }
+
+    /// The same, with calls run in this way.
+    pub(crate) fn of_engine(folder: &Folder, engine: &str) -> Self {
+        let mut client = Self::silent(folder, &["--policy", "function", "--engine", engine]);
+        let answer = client.ask("initialize", json!({ "protocol": 1 }));
+        assert_eq!(answer["result"]["engine"], engine, "{answer}");
+        client
     }
 
     /// Sends a request; its id.

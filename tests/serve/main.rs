@@ -5,4 +5,5 @@ mod calls;
 mod client;
 mod hostile;
 mod isolation;
+mod pool;
 mod transcripts;

@@ -9,10 +9,12 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::PoisonError;
 
 use tokio::io::unix::AsyncFd;
 
 use crate::plan::Identity;
+use crate::start::ONE_AT_A_TIME;
 use crate::sys::{self, Errno, Fd};
 
 /// The longest address that the kernel reads (`sizeof(struct sockaddr_storage)`).
@@ -199,7 +201,10 @@ impl Listener {
     /// CAP_SYS_PTRACE, as in containers, does it as that user.
     fn look<T>(&self, mut look: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
         match (look(), self.identity) {
-            (Err(Errno::EPERM | Errno::EACCES), Identity::Dropped { uid, gid }) => sys::as_user(uid, gid, look),
+            (Err(Errno::EPERM | Errno::EACCES), Identity::Dropped { uid, gid }) => {
+                let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+                sys::as_user(uid, gid, look)
+            }
             (looked, _) => looked,
         }
     }

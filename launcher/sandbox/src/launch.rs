@@ -94,9 +94,9 @@ impl Started {
     /// Looks after it to its end, within a runtime's local set; it is ended when `stop` is there.
     pub(crate) async fn through(self, stop: impl Future<Output = ()>) -> Result<Outcome, Error> {
         let Self { running, rest, call: _ } = self;
-        let report =
-            look_after(running, stop).await.map_err(|error| Error::system("look after the program", &error))?;
-        Ok(rest.outcome(report))
+        // It is large, and there may be many.
+        let report = Box::pin(look_after(running, stop)).await;
+        Ok(rest.outcome(report.map_err(|error| Error::system("look after the program", &error))?))
     }
 
     /// Counts its time from `begun` on.

@@ -12,7 +12,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 
 use super::functions::Function;
 use crate::error::Error;
-use crate::launch::Started;
+use crate::launch::{Launch, Started};
 use crate::outcome::Outcome;
 use crate::run::{self, Job};
 use crate::stage;
@@ -85,7 +85,7 @@ impl Pool {
             ahead.iter().filter(|one| Arc::ptr_eq(&one.function, function)).count() < MOST_OF_ONE
         };
         while missing() {
-            let started = run::prepare(job, || Ok(None)).and_then(|launch| launch.start());
+            let started = run::prepare(job, || Ok(None)).and_then(Launch::start);
             let Ok(started) = started else { return };
             self.count.fetch_add(1, Ordering::Relaxed);
             let program = Waiting { started: Some(started), count: Arc::clone(&self.count) };
