@@ -116,13 +116,20 @@ export function runBare(program: string, cwd = realpathSync(tmpdir())): Promise<
 export async function runGuarded(
   program: string,
   grants: Grants,
-  options: Partial<Omit<Table, "details"> & Pick<Details, "cwd">> = {},
+  options: Partial<Omit<Table, "details"> & Pick<Details, "cwd" | "secrets">> = {},
 ): Promise<Ending> {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), "secure-bun-test-"));
   const policy = join(folder, "policy.js");
   const preload = [policy, BUNDLE];
-  const { cwd = folder, ...settings } = options;
-  const details: Details = { cwd, policy: policyOf(grants), report: true, own_loopback: true, preload };
+  const { cwd = folder, secrets = {}, ...settings } = options;
+  const details: Details = {
+    cwd,
+    policy: policyOf(grants),
+    report: true,
+    own_loopback: true,
+    secrets,
+    preload,
+  };
   const table: Table = {
     v: 1,
     channel: null,

@@ -15,6 +15,7 @@ import { policyOf } from "../harness.ts";
     policy: policyOf({}),
     report: false,
     own_loopback: true,
+    secrets: {},
     preload: ["/run/secure-bun/policy.js", "/run/secure-bun/preload.js"],
   }),
 };

@@ -37,6 +37,7 @@ export function decide(policy: PreloadTable, permission: Permission, resource: s
       return decideWrite(policy, resource ?? "/");
     case "env":
     case "sys":
+    case "secrets":
       return decideName(policy, permission, resource ?? "");
     case "workers": {
       const { most, rule } = policy.workers;
@@ -147,7 +148,7 @@ function isOpened(grants: readonly PathRow[], path: string, length: number): boo
   return false;
 }
 
-function decideName(policy: PreloadTable, permission: "env" | "sys", name: string): Verdict {
+function decideName(policy: PreloadTable, permission: "env" | "sys" | "secrets", name: string): Verdict {
   const { allow, deny } = policy[permission];
   for (let index = 0; index < deny.length; index++)
     if (matches(deny[index]!.pattern, name)) return refused(deny[index]!);

@@ -12,6 +12,7 @@ export { tameFs, tameFsPromises } from "./fs.ts";
 export * from "./guard.ts";
 export * from "./late-primordials.ts";
 export * from "./paths.ts";
+export { secrets } from "./secrets.ts";
 export { SecurityError } from "./security-error.ts";
 
 // Errors of the operating system come by way of what is guarded here, mostly.

@@ -19,6 +19,7 @@ tameGlobals(asks);
 if (asks.modules) tameBuiltins(asks);
 if (table.mentions.length > 0) lateOthers().tameMentioned();
 defineLazily(globalThis, "SecurityError", false, () => late().SecurityError);
+defineLazily(globalThis, "secrets", false, () => late().secrets);
 if (table.context !== null) defineConstant(globalThis, "executionContext", freeze(table.context));
 if (table.freeze) late().freezeObjectPrototype();
 arrangeCall();

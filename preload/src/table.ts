@@ -89,6 +89,8 @@ export interface Details {
   report: boolean;
   /** Whether loopback addresses, if there are sockets, are the sandbox's own. */
   own_loopback: boolean;
+  /** Secrets that the program may read, by their names. */
+  secrets: Readonly<Record<string, string>>;
   /** What is loaded before the program. */
   preload: string[];
 }

@@ -64,10 +64,9 @@ exit code 0
     ],
     "workers": 1, // src/main.ts:13
     "eval": true, // src/main.ts:14
-    // secrets is not available yet, so these lines wait:
-    // "secrets": [
-    //   "SALT", // src/main.ts:15
-    // ],
+    "secrets": [
+      "SALT", // src/main.ts:15
+    ],
   }
 }
 

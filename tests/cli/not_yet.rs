@@ -24,7 +24,6 @@ fn permissions_in_a_policy() {
   "fetch": ["https://api.example.com/v1/*"],
   "run": ["git"],
   "host": ["db.*"],
-  "secrets": ["SALT"],
   "trust": { "signers": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE1fbGqNhQIJvLuLNeJGLLOrfNwjHeEg3wjMLy3CGjHz"], "required": true },
   "kernel": { "audit": "ebpf" }
 }"#;
@@ -39,31 +38,24 @@ error: allow.host is not available yet
   |            ^^^^^^
   |
   = help: this version cannot enforce it, so nothing runs: remove it
-error: allow.secrets is not available yet
- --> p.json:7:15
-  |
-7 |   "secrets": ["SALT"],
-  |               ^^^^^^
-  |
-  = help: this version cannot enforce it, so nothing runs: remove it
 error: trust.signers is not available yet
- --> p.json:8:26
+ --> p.json:7:26
   |
-8 |   "trust": { "signers": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE1fbGqNhQIJvLuLNeJGLLOrfNwjHeEg3wjMLy3CGjHz"], "required": true },
+7 |   "trust": { "signers": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE1fbGqNhQIJvLuLNeJGLLOrfNwjHeEg3wjMLy3CGjHz"], "required": true },
   |                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   |
   = help: this version cannot enforce it, so nothing runs: remove it
 error: trust.required is not available yet
- --> p.json:8:123
+ --> p.json:7:123
   |
-8 |   "trust": { "signers": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE1fbGqNhQIJvLuLNeJGLLOrfNwjHeEg3wjMLy3CGjHz"], "required": true },
+7 |   "trust": { "signers": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE1fbGqNhQIJvLuLNeJGLLOrfNwjHeEg3wjMLy3CGjHz"], "required": true },
   |                                                                                                                           ^^^^
   |
   = help: this version cannot enforce it, so nothing runs: remove it
 error: kernel.audit "ebpf" is not available yet
- --> p.json:9:24
+ --> p.json:8:24
   |
-9 |   "kernel": { "audit": "ebpf" }
+8 |   "kernel": { "audit": "ebpf" }
   |                        ^^^^^^
   |
   = help: this version cannot enforce it, so nothing runs: remove it

@@ -6,4 +6,5 @@ mod client;
 mod hostile;
 mod isolation;
 mod pool;
+mod secrets;
 mod transcripts;

@@ -22,7 +22,6 @@ pub fn unavailable(policy: &Policy) -> Vec<Diagnostic> {
 fn grants(policy: &Policy, found: &mut Vec<Diagnostic>) {
     let grants = &policy.grants;
     first(&grants.host, found);
-    first(&grants.secrets, found);
 }
 
 fn settings(policy: &Policy, found: &mut Vec<Diagnostic>) {

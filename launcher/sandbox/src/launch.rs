@@ -7,8 +7,9 @@ use confine::{Layer, Plan, View};
 use policy::ExpandedPolicy;
 
 use crate::error::{Error, Warning};
-use crate::outcome::{Exit, Outcome, Usage};
+use crate::outcome::{Ending, Exit, Outcome, Usage};
 use crate::pipes::Pipes;
+use crate::redaction::Redaction;
 use crate::run::writable;
 use crate::scratch::Scratch;
 use crate::secrets::Secrets;
@@ -51,6 +52,8 @@ impl Launch {
         let Self { plan, policy, secrets, pipes, signals, begun, mut warnings, scratch, announced, reported } = self;
         let group = ControlGroup::required(&policy)?;
         let started = confine::start(&plan)?;
+        // Not before: the init of a sandbox is a copy of us.
+        let redaction = Redaction::of(secrets.values());
         let group = group.map(|group| group.with(&started.child)).transpose()?;
         let start = begun.elapsed();
         warnings.extend(weakened(&started.status));
@@ -77,7 +80,8 @@ impl Launch {
             signals,
             sample: reported.then(|| Sample::new(has_tmp)),
         };
-        let rest = Rest { policy, status: started.status, warnings, start, announced, counted, _scratch: scratch };
+        let rest =
+            Rest { policy, status: started.status, warnings, start, announced, counted, redaction, _scratch: scratch };
         Ok(Started { running, rest, call: pipes.call })
     }
 }
@@ -127,20 +131,24 @@ struct Rest {
     announced: bool,
     /// Whether what it writes goes through the launcher.
     counted: bool,
+    redaction: Redaction,
     /// Goes away at the end.
     _scratch: Option<Scratch>,
 }
 
 impl Rest {
     fn outcome(self, report: Report) -> Outcome {
-        let Self { policy, status, warnings, start, announced, counted, _scratch } = self;
+        let Self { policy, status, warnings, start, announced, counted, redaction, _scratch } = self;
         let output_bytes = counted.then(|| report.streams.bytes());
         let (stdout, stderr, truncated) = report.streams.captured();
         let channel = report.channel;
         Outcome {
             policy,
             is_mute: announced && channel.token().is_none(),
-            ending: report.ending,
+            ending: match report.ending {
+                Ending::Threw(error) => Ending::Threw(redaction.error(error)),
+                ending => ending,
+            },
             exit: match (report.ended.code, report.ended.signal) {
                 (Some(code), _) => Exit::Code(code),
                 (None, signal) => Exit::Signal(signal.unwrap_or(0)),
@@ -148,12 +156,12 @@ impl Rest {
             program: channel.program,
             called: channel.called,
             truncated: truncated || channel.truncated,
-            logs: channel.logs,
+            logs: channel.logs.into_iter().map(|log| redaction.log(log)).collect(),
             denials: channel.denials,
             refusals: report.refusals,
-            uncaught: channel.uncaught,
-            stdout,
-            stderr,
+            uncaught: channel.uncaught.map(|error| redaction.error(error)),
+            stdout: redaction.bytes(stdout),
+            stderr: redaction.bytes(stderr),
             usage: Usage {
                 wall: report.wall,
                 cpu: report.ended.cpu,

@@ -19,6 +19,7 @@ pub mod package;
 mod pipes;
 pub mod places;
 mod plain_file;
+mod redaction;
 mod requests;
 pub mod resolve;
 mod resolver;

@@ -1,5 +1,6 @@
 //! One program, from the request to its end.
 
+use std::collections::BTreeMap;
 use std::ffi::{CString, OsString};
 use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
@@ -9,6 +10,7 @@ use std::time::Instant;
 use confine::seccomp::{self, Files};
 use confine::{Plan, Processes, Program, Sockets};
 use policy::{ExpandedPolicy, Policy};
+use zeroize::Zeroizing;
 
 use crate::error::{Error, c_path, text};
 use crate::host::{self, Host, Search};
@@ -130,7 +132,8 @@ pub(crate) fn prepare(job: &Job, signals: impl FnOnce() -> io::Result<Option<Sig
         channel: true,
         input: job.input,
     })?;
-    let target = Target { program: &program, cwd: &cwd, source: &source, scratch: scratch.as_ref() };
+    let granted = secrets.granted(&policy);
+    let target = Target { program: &program, cwd: &cwd, source: &source, scratch: scratch.as_ref(), secrets: &granted };
     let (plan, shown) = plan(job, &host, &policy, target, call.as_ref(), &pipes)?;
     let reported = job.denials || job.output == Output::Capture;
     Ok(Launch { plan, policy, secrets, pipes, signals, begun, warnings: shown.warnings, scratch, announced, reported })
@@ -180,6 +183,8 @@ struct Target<'a> {
     source: &'a Source,
     /// Our folder on the host, where the program sees the host's files.
     scratch: Option<&'a Scratch>,
+    /// What the program may read.
+    secrets: &'a BTreeMap<String, Zeroizing<String>>,
 }
 
 fn plan(
@@ -190,7 +195,7 @@ fn plan(
     call: Option<&CallRequest>,
     pipes: &Pipes,
 ) -> Result<(Plan, Shown), Error> {
-    let Target { program, cwd, source, scratch } = target;
+    let Target { program, cwd, source, scratch, secrets: granted } = target;
     let engine = resolve::engine(policy);
     let folder = program.parent().unwrap_or(Path::new("/"));
     let mut seen = match scratch {
@@ -204,7 +209,7 @@ fn plan(
     let cwd = if seen.shown.has_directory(cwd) { cwd } else { folder };
     let channel = if is_announced(job, call) { stage::Channel::Announced } else { stage::Channel::OnDemand };
     let context = job.context.as_ref().map(|context| stage::Context::of(context, policy.limits.wall_ms));
-    let told = stage::Told { cwd, channel, call, context: context.as_ref(), source, again };
+    let told = stage::Told { cwd, channel, call, context: context.as_ref(), secrets: Some(granted), source, again };
     let mut stage = scratch.map_or(Stage::Own(&mut seen.shown.root), Stage::Host);
     if let Entry::Text(text) = &job.entry {
         stage.text(text)?;

@@ -1,4 +1,5 @@
-//! Secrets that the launcher keeps: they stand in headers of requests that it makes, and nothing inside sees them.
+//! Secrets that the launcher keeps: they stand in headers of requests that it makes, and nothing inside sees them but
+//! those that the program may read.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,13 +9,16 @@ use std::path::PathBuf;
 
 use confine::OwnMemory;
 use http::HeaderValue;
-use policy::ExpandedPolicy;
+use policy::{ExpandedPolicy, Request, decide};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, Kind};
 
-/// The longest secret, in bytes. Servers accept no longer headers either.
-const MOST_BYTES: u64 = 8 << 10;
+/// The longest secret, in bytes.
+const MOST_BYTES: u64 = 64 << 10;
+
+/// The longest one that can stand in a header, in bytes: servers accept no longer ones.
+const MOST_HEADER_BYTES: usize = 8 << 10;
 
 /// Room for what is read of a file: what a vector grows out of would stay in memory.
 const MOST_BUFFER_BYTES: usize = 16 << 10;
@@ -60,7 +64,11 @@ impl Secrets {
     pub(crate) fn read(given: &[Secret], policy: &ExpandedPolicy) -> Result<Self, Error> {
         let mut values = BTreeMap::new();
         for secret in given {
-            if values.insert(secret.name.clone(), kept(&value(secret)?)?).is_some() {
+            let value = value(secret)?;
+            if policy.grants.fetch.allow.iter().any(|entry| entry.value.secrets().any(|name| name == secret.name)) {
+                check_for_header(&secret.name, &value)?;
+            }
+            if values.insert(secret.name.clone(), kept(&value)?).is_some() {
                 return Err(refuse(&secret.name, "is given twice"));
             }
         }
@@ -72,6 +80,18 @@ impl Secrets {
             }
         }
         Ok(Self(values))
+    }
+
+    /// All of them.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (String, Zeroizing<String>)> {
+        self.0.iter().map(|(name, kept)| (name.clone(), text(kept)))
+    }
+
+    /// Those that a program may read itself.
+    pub(crate) fn granted(&self, policy: &ExpandedPolicy) -> BTreeMap<String, Zeroizing<String>> {
+        let is_granted = |name: &str| decide(policy, &Request::Secret(name.to_owned())).allowed;
+        let granted = self.0.iter().filter(|(name, _)| is_granted(name));
+        granted.map(|(name, kept)| (name.clone(), text(kept))).collect()
     }
 
     /// The value of a header in which secrets stand.
@@ -101,6 +121,10 @@ pub(crate) fn other_variables(given: &[Secret]) -> impl Iterator<Item = (OsStrin
         }
         Some((name, value))
     })
+}
+
+fn text(kept: &OwnMemory) -> Zeroizing<String> {
+    Zeroizing::new(String::from_utf8_lossy(kept.bytes()).into_owned())
 }
 
 fn kept(value: &str) -> Result<OwnMemory, Error> {
@@ -136,11 +160,19 @@ fn value(secret: &Secret) -> Result<Zeroizing<String>, Error> {
     if text.len() as u64 > MOST_BYTES {
         return Err(refuse(name, &format!("is longer than {MOST_BYTES} bytes")));
     }
+    Ok(text)
+}
+
+/// Whether a value can stand in a header.
+fn check_for_header(name: &str, value: &str) -> Result<(), Error> {
+    if value.len() > MOST_HEADER_BYTES {
+        return Err(refuse(name, &format!("is longer than {MOST_HEADER_BYTES} bytes, too long for a header")));
+    }
     // A line break would begin another header.
-    if text.chars().any(char::is_control) {
+    if value.chars().any(char::is_control) {
         return Err(refuse(name, "has line breaks or other control characters in it"));
     }
-    Ok(text)
+    Ok(())
 }
 
 fn refuse(name: &str, why: &str) -> Error {
@@ -170,16 +202,21 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_stand_in_a_header_is_no_secret() {
-        for (contents, why) in [
-            (&b""[..], "is empty"),
-            (b"\n", "is empty"),
-            (b"a\r\nx-other: b", "control characters"),
-            (b"\xff", "UTF-8"),
-            (&[b'a'; 9000], "longer than"),
-        ] {
+    fn what_is_no_secret() {
+        for (contents, why) in
+            [(&b""[..], "is empty"), (b"\n", "is empty"), (b"\xff", "UTF-8"), (&[b'a'; 70_000], "longer than")]
+        {
             let (_file, secret) = file(contents);
             let message = value(&secret).unwrap_err().message;
+            assert!(message.contains(why), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_stand_in_a_header() {
+        for (contents, why) in [("a\r\nx-other: b", "control characters"), (&"a".repeat(9000), "longer than")] {
+            let (_file, secret) = file(contents.as_bytes());
+            let message = check_for_header("KEY", &value(&secret).unwrap()).unwrap_err().message;
             assert!(message.contains(why), "{message}");
             assert!(!message.contains("x-other"), "{message}");
         }

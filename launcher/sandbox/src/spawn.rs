@@ -141,7 +141,15 @@ fn plan(
     if let Some(host) = bun {
         let source = Source::unknown();
         let closed = stage::Channel::Closed;
-        let told = stage::Told { cwd, channel: closed, call: None, context: None, source: &source, again: true };
+        let told = stage::Told {
+            cwd,
+            channel: closed,
+            call: None,
+            context: None,
+            secrets: None,
+            source: &source,
+            again: true,
+        };
         let stage = Stage::Own(&mut shown.root);
         let flags = flags(&stage.preloads()?, policy);
         stage::stage(stage, &host, policy, &engine, &told)?;

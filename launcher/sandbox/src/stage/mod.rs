@@ -4,12 +4,14 @@
 mod compile;
 mod source;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use confine::{Access, File, Root};
 use policy::{ExpandedPolicy, Freeze, PreloadTable};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use self::source::Asks;
 use crate::error::{Error, Kind, c_path, text};
@@ -181,6 +183,8 @@ struct Details<'a> {
     policy: &'a PreloadTable,
     report: bool,
     own_loopback: bool,
+    /// What the program may read.
+    secrets: BTreeMap<&'a str, &'a str>,
     #[serde(rename = "preload")]
     preloads: &'a [String; 2],
 }
@@ -196,6 +200,8 @@ pub(crate) struct Told<'a> {
     pub(crate) call: Option<&'a CallRequest>,
     /// Who calls it.
     pub(crate) context: Option<&'a Context>,
+    /// What the program may read.
+    pub(crate) secrets: Option<&'a BTreeMap<String, Zeroizing<String>>>,
     /// What the program's text can ask for.
     pub(crate) source: &'a Source,
     /// Whether the program may start Bun, which is then given the same preloads.
@@ -228,7 +234,8 @@ pub(crate) fn stage(
         // The program's process is the second of its tree, after init; a later one has no channel and no call, and runs
         // another text.
         let source = told.source.of_another();
-        let told = Told { channel: Channel::Closed, call: None, context: None, source: &source, ..*told };
+        let told =
+            Told { channel: Channel::Closed, call: None, context: None, secrets: None, source: &source, ..*told };
         let other = table(&rows, policy, engine, &told, &staged)?;
         // One under a policy of its own is told by whoever narrowed its sandbox.
         let child = format!("process.env.{CHILD_TABLE}");
@@ -264,7 +271,8 @@ pub(crate) fn own_preloads() -> [String; 2] {
 /// The table for a Bun in a narrower sandbox than that of the program that starts it.
 pub(crate) fn table_of_child(policy: &ExpandedPolicy, engine: &Engine, cwd: &Path) -> Result<String, Error> {
     let source = Source::unknown();
-    let told = Told { cwd, channel: Channel::Closed, call: None, context: None, source: &source, again: true };
+    let told =
+        Told { cwd, channel: Channel::Closed, call: None, context: None, secrets: None, source: &source, again: true };
     let staged = Staged { preloads: own_preloads(), own_loopback: true };
     table(&policy::preload_table(policy), policy, engine, &told, &staged)
 }
@@ -285,7 +293,7 @@ fn table(
     told: &Told<'_>,
     Staged { preloads, own_loopback }: &Staged,
 ) -> Result<String, Error> {
-    let Told { cwd, channel, call, context, source, again } = *told;
+    let Told { cwd, channel, call, context, secrets, source, again } = *told;
     let announced = matches!(channel, Channel::Announced);
     json(&Table {
         v: 1,
@@ -313,6 +321,7 @@ fn table(
             policy: rows,
             report: announced,
             own_loopback: *own_loopback,
+            secrets: secrets.into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
             preloads,
         })?,
     })
