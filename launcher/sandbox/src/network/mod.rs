@@ -7,6 +7,7 @@
 
 mod address;
 mod broker;
+mod connecting;
 mod datagrams;
 mod ground;
 mod listening;
