@@ -1,0 +1,66 @@
+// One call of a tenant's function, in a child that was forked for it.
+import type { Channel } from "./channel.ts";
+import { probe } from "./probe.ts";
+
+/** What the launcher asks of a child. */
+export type Request = Call | { readonly kind: "probe" };
+
+export interface Call {
+  readonly kind: "call";
+  /** The module: the path of a file. */
+  readonly path: string;
+  /** Which of its exports is called. */
+  readonly export: string;
+  readonly args: readonly unknown[];
+  /** What the function sees as the global `executionContext`. */
+  readonly context: Readonly<Record<string, unknown>> | null;
+}
+
+type Module = Readonly<Record<string, unknown>>;
+
+/** Modules that the tenant has opted into loading before the fork. */
+export const loaded = new Map<string, Module>();
+
+const LEVELS = ["log", "info", "debug", "warn", "error", "trace"] as const;
+const { inspect } = Bun;
+const { parse, stringify } = JSON;
+
+/** Does what one request asks, and answers. */
+export async function answer(text: string, channel: Channel): Promise<void> {
+  const request = parse(text) as Request;
+  if (request.kind === "probe") return channel.send("probe", stringify(await probe()));
+  try {
+    channel.send("result", stringify((await call(request)) ?? null));
+  } catch (error) {
+    channel.send("error", describe(error));
+  }
+}
+
+async function call(request: Call): Promise<unknown> {
+  const { context } = request;
+  if (context !== null)
+    Object.defineProperty(globalThis, "executionContext", {
+      value: Object.freeze(context),
+      enumerable: true,
+      configurable: false,
+    });
+  const module = loaded.get(request.path) ?? ((await import(request.path)) as Module);
+  const callable = module[request.export];
+  if (typeof callable !== "function")
+    throw new TypeError(`the module does not export a function ${stringify(request.export)}`);
+  return (callable as (...args: readonly unknown[]) => unknown)(...request.args);
+}
+
+function describe(thrown: unknown): string {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  return stringify({ name: error.name, message: error.message, stack: error.stack ?? null });
+}
+
+/** Console output becomes frames. */
+export function redirectConsole(channel: Channel): void {
+  for (const level of LEVELS)
+    console[level] = (...args: unknown[]) => {
+      const text = args.map((value) => (typeof value === "string" ? value : inspect(value))).join(" ");
+      channel.send("log", stringify({ level, text }));
+    };
+}
