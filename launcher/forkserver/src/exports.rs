@@ -49,19 +49,22 @@ pub(crate) extern "C" fn descriptors() -> i32 {
     number(descriptors::count())
 }
 
-/// Looks for the state of `Math.random`, which has just returned `drawn`. Says how many places it may be at.
+/// Looks for the state of the generators of random numbers; `Math.random` has just returned `drawn`.
 #[cfg_attr(shared_library, unsafe(export_name = "forkserver_find_random"))]
 pub(crate) extern "C" fn find_random(drawn: f64) -> i32 {
-    let random = &mut server().random;
-    number(random.find(drawn).map(|()| random.count()))
+    number(server().random.find(drawn).map(|()| 0))
 }
 
-/// Keeps those of the places that have since drawn `drawn`. Says how many.
+/// Whether (1 or 0) each was found once, by what `Math.random` has drawn since.
 #[cfg_attr(shared_library, unsafe(export_name = "forkserver_confirm_random"))]
 pub(crate) extern "C" fn confirm_random(drawn: f64) -> i32 {
-    let random = &mut server().random;
-    random.confirm(drawn);
-    number(Ok(random.count()))
+    i32::from(server().random.confirm(drawn))
+}
+
+/// Whether (1 or 0) anybody has drawn since.
+#[cfg_attr(shared_library, unsafe(export_name = "forkserver_random_was_used"))]
+pub(crate) extern "C" fn random_was_used() -> i32 {
+    i32::from(server().random.were_used())
 }
 
 /// Serves the launcher at `control`. Returns in children, with their gate; ends the process with the launcher.

@@ -23,6 +23,7 @@ mod epoll;
 mod exports;
 mod filter;
 mod mappings;
+mod memory;
 pub mod messages;
 mod procfs;
 mod random;

@@ -6,7 +6,7 @@ use crate::confine::{self, Step};
 use crate::epoll::Loops;
 use crate::mappings;
 use crate::messages::{Answer, JOIN, Limits, MOST_REQUEST_BYTES, READY, Reaped, Request, VERSION};
-use crate::random::Places;
+use crate::random::Generators;
 use crate::sys::{self, Errno, Fd, Received, Result};
 
 const STANDARD_OUTPUT: Fd = Fd(1);
@@ -21,12 +21,12 @@ unsafe extern "C" {
 /// What has to be known to mend a child.
 pub(crate) struct Server {
     pub(crate) loops: Loops,
-    pub(crate) random: Places,
+    pub(crate) random: Generators,
 }
 
 impl Server {
     pub(crate) const fn new() -> Self {
-        Self { loops: Loops::new(), random: Places::new() }
+        Self { loops: Loops::new(), random: Generators::new() }
     }
 
     /// Lets children have the memory they need, and notes what they must have anew. Says how many mappings and queues

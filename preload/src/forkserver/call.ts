@@ -27,10 +27,10 @@ const { parse, stringify } = JSON;
 
 /** Does what one request asks, and answers. */
 export async function answer(text: string, channel: Channel): Promise<void> {
-  const request = parse(text) as Request;
-  if (request.kind === "probe") return channel.send("probe", stringify(await probe()));
   try {
-    channel.send("result", stringify((await call(request)) ?? null));
+    const request = parse(text) as Request;
+    if (request.kind === "probe") channel.send("probe", stringify(await probe()));
+    else channel.send("result", stringify((await call(request)) ?? null));
   } catch (error) {
     channel.send("error", describe(error));
   }

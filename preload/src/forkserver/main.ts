@@ -60,12 +60,12 @@ function waitForThreads(): void {
   }
 }
 
+/** Finds what children must have anew. Before any module of the tenant is there, which could look like it. */
 function findRandom(): void {
   for (let draw = 0; draw < DRAWS_BEFORE_SEARCH; draw++) Math.random();
-  const places = native.find_random(Math.random());
-  if (places < 0) throw new Error(`cannot search memory (error ${-places})`);
-  const confirmed = native.confirm_random(Math.random());
-  if (confirmed !== 1) throw new Error(`the state of Math.random was found at ${confirmed} places`);
+  const found = native.find_random(Math.random());
+  if (found < 0) throw new Error(`cannot search memory (error ${-found})`);
+  if (native.confirm_random(Math.random()) !== 1) throw new Error("the generators of random numbers are not found");
 }
 
 function prepare(): void {
@@ -76,8 +76,8 @@ function prepare(): void {
 async function main(): Promise<void> {
   redirectConsole(channel);
   await warm(settings.rounds, 0);
-  for (const path of settings.modules) loaded.set(path, (await import(path)) as Record<string, unknown>);
   findRandom();
+  for (const path of settings.modules) loaded.set(path, (await import(path)) as Record<string, unknown>);
   waitForThreads();
   prepare();
   const gate = native.serve(settings.control);

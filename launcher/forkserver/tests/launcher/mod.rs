@@ -111,7 +111,7 @@ impl Server {
             .env("MIMALLOC_SCAVENGER", "0")
             .env("SECRET_OF_THE_SERVER", "5f1d6e0c")
             .stdin(Stdio::null())
-            .stderr(Stdio::piped());
+            .stderr(std::fs::File::create(folder.path().join("stderr")).expect("a file"));
         let process = {
             let _alone = STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             fcntl_setfd(&theirs, FdFlags::empty()).expect("inherited");
@@ -120,20 +120,21 @@ impl Server {
             drop((theirs, library));
             process
         };
-        let mut server = Self { process, control, folder };
+        let server = Self { process, control, folder };
         match server.answer() {
             Some((Answer::Ready(VERSION), None)) => Ok(server),
-            answer => {
-                let mut said = String::new();
-                let _ = server.process.stderr.take().expect("piped").read_to_string(&mut said);
-                Err(format!("{answer:?} {said}"))
-            }
+            answer => Err(format!("{answer:?} {}", server.said())),
         }
     }
 
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// What it and its children said on standard error.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("stderr")).expect("a file")
     }
 
     /// Where it can be given modules: a file with this text.
@@ -202,6 +203,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.said());
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
