@@ -2,7 +2,7 @@
 //
 // The server gets ready without a thread, without a random number that it keeps, and without anything of a call. Then it
 // blocks in `serve`, of which each child comes out once.
-import { answer, loaded, redirectConsole } from "./call.ts";
+import { answer, type Call, loaded, redirectConsole } from "./call.ts";
 import { Channel } from "./channel.ts";
 import { load } from "./native.ts";
 
@@ -17,8 +17,15 @@ interface Settings {
   readonly rounds: number;
   /** How often again in each child, before it gets its channel. */
   readonly childRounds: number;
-  /** Modules to load before the fork, by path. */
-  readonly modules: readonly string[];
+  /** Modules to load before the fork. */
+  readonly modules: readonly Preloaded[];
+}
+
+/** A module that its tenant wants loaded before the fork. */
+interface Preloaded {
+  readonly path: string;
+  /** Requests to answer before the fork, so that the module is as warm as those leave it. Their results are dropped. */
+  readonly calls: readonly Call[];
 }
 
 const MOST_NAMES_BYTES = 4096;
@@ -73,11 +80,16 @@ function prepare(): void {
   if (mended < 0) throw new Error(`cannot prepare for forks (error ${-mended})`);
 }
 
+async function preload({ path, calls }: Preloaded): Promise<void> {
+  loaded.set(path, (await import(path)) as Record<string, unknown>);
+  for (const request of calls) await answer(JSON.stringify(request), channel);
+}
+
 async function main(): Promise<void> {
   redirectConsole(channel);
   await warm(settings.rounds, 0);
   findRandom();
-  for (const path of settings.modules) loaded.set(path, (await import(path)) as Record<string, unknown>);
+  for (const module of settings.modules) await preload(module);
   waitForThreads();
   prepare();
   const gate = native.serve(settings.control);

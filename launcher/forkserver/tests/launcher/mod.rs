@@ -30,11 +30,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How the server is to be started.
 pub struct Settings {
     /// Modules to load before the fork.
-    pub modules: Vec<PathBuf>,
+    pub modules: Vec<Preloaded>,
     /// How often a child warms up before it gets its channel.
     pub child_rounds: u32,
     /// Whether code may be made of strings.
     pub eval: bool,
+}
+
+/// A module to load before the fork, and the arguments of calls of it.
+pub struct Preloaded {
+    /// The file.
+    pub path: PathBuf,
+    /// Arguments of each call.
+    pub calls: Vec<Value>,
 }
 
 impl Default for Settings {
@@ -63,6 +71,18 @@ pub struct Called {
     /// The child.
     pub child: Child,
     channel: UnixStream,
+}
+
+impl Preloaded {
+    /// One that is not called.
+    pub fn uncalled(path: &Path) -> Self {
+        Self { path: path.to_owned(), calls: Vec::new() }
+    }
+
+    fn describe(&self) -> Value {
+        let calls: Value = self.calls.iter().map(|args| request(&self.path, args)).collect();
+        json!({ "path": self.path, "calls": calls })
+    }
 }
 
 /// Bun, by the same variable as everywhere in the project.
@@ -94,7 +114,7 @@ impl Server {
             "warmUp": warm_up,
             "rounds": 5,
             "childRounds": settings.child_rounds,
-            "modules": settings.modules,
+            "modules": settings.modules.iter().map(Preloaded::describe).collect::<Value>(),
         });
         let mut command = Command::new(bun());
         command
@@ -229,6 +249,11 @@ impl Child {
         Called { child: self, channel: ours }
     }
 
+    /// Waits for its end, without forgetting it.
+    pub fn wait_until_ended(&self) {
+        wait(self.pidfd.as_fd());
+    }
+
     /// Whether it is there still.
     pub fn is_alive(&self) -> bool {
         let mut polled = [PollFd::new(&self.pidfd, PollFlags::IN)];
@@ -268,7 +293,11 @@ impl Called {
 
 /// A request to call the default export of a module.
 pub fn call(path: &Path, args: &Value) -> String {
-    json!({ "kind": "call", "path": path, "export": "default", "args": args, "context": null }).to_string()
+    request(path, args).to_string()
+}
+
+fn request(path: &Path, args: &Value) -> Value {
+    json!({ "kind": "call", "path": path, "export": "default", "args": args, "context": null })
 }
 
 /// A request for random numbers, events and a loop.
