@@ -113,7 +113,9 @@ fn latencies(server: &Server, ahead: usize, mut path: impl FnMut() -> PathBuf) -
             waiting.push_back(server.child());
         }
     }
-    waiting.iter().for_each(|child| drop(server.end(child)));
+    for child in &waiting {
+        server.end(child);
+    }
     series
 }
 
@@ -150,7 +152,9 @@ fn throughput(server: &Server, path: impl Fn() -> PathBuf + Sync) -> f64 {
 fn idle(server: &Server) -> u64 {
     let children: Vec<Child> = (0..IDLE).map(|_| server.child()).collect();
     let mut sizes: Vec<u64> = children.iter().map(|child| proportional_kib(child.pid)).collect();
-    children.iter().for_each(|child| drop(server.end(child)));
+    for child in &children {
+        server.end(child);
+    }
     sizes.sort_unstable();
     sizes[sizes.len() / 2]
 }

@@ -6,6 +6,7 @@ use crate::confine::{self, Step};
 use crate::epoll::Loops;
 use crate::mappings;
 use crate::messages::{Answer, JOIN, Limits, MOST_REQUEST_BYTES, READY, Reaped, Request, VERSION};
+use crate::procfs;
 use crate::random::Generators;
 use crate::sys::{self, Errno, Fd, Received, Result};
 
@@ -29,9 +30,13 @@ impl Server {
         Self { loops: Loops::new(), random: Generators::new() }
     }
 
-    /// Lets children have the memory they need, and notes what they must have anew. Says how many mappings and queues
+    /// Refuses where this process has capabilities: with `CAP_PERFMON`, for one, a process reads others' environment
+    /// whatever Landlock says. Lets children have the memory they need, and notes what they must have anew. Says how many mappings and queues
     /// of events those were.
     pub(crate) fn prepare(&mut self) -> Result<(usize, usize)> {
+        if capabilities()? != 0 {
+            return Err(Errno::EPERM);
+        }
         let mappings = mappings::inherit_all()?;
         self.loops.note()?;
         Ok((mappings, self.loops.count()))
@@ -102,6 +107,18 @@ impl Server {
         confine::separate().map_err(|_| Step::Domain)?;
         confine::filter().map_err(|_| Step::Filter)
     }
+}
+
+/// The capabilities in force, as bits.
+fn capabilities() -> Result<u64> {
+    let mut effective = None;
+    procfs::lines(c"/proc/self/status", |line| {
+        if let Some((bits, _)) = procfs::field(line, b"CapEff").and_then(procfs::hexadecimal) {
+            effective = Some(bits);
+        }
+        Ok(())
+    })?;
+    effective.ok_or(Errno::ENOENT)
 }
 
 fn answer_with_end_of(control: Fd, pid: u32) -> Result<()> {

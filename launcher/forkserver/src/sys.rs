@@ -8,6 +8,7 @@ use core::mem::size_of;
 pub(crate) struct Errno(pub(crate) i32);
 
 impl Errno {
+    pub(crate) const EPERM: Self = Self(1);
     pub(crate) const EINTR: Self = Self(4);
     pub(crate) const ENOENT: Self = Self(2);
     pub(crate) const EAGAIN: Self = Self(11);

@@ -1,10 +1,11 @@
 //! Plays the launcher, outside of any sandbox: starts the server, asks it for children, and calls them.
-#![allow(dead_code, reason = "each test and example uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test and example uses a part")]
 
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -26,6 +27,9 @@ use serde_json::{Value, json};
 
 /// Longer than anything here takes, shorter than anyone's patience.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Who the server runs as where this program is root.
+const NOBODY: u32 = 65534;
 
 /// How the server is to be started.
 pub struct Settings {
@@ -90,6 +94,15 @@ pub fn bun() -> PathBuf {
     std::env::var_os("SECURE_BUN_BUN").expect("SECURE_BUN_BUN=$(scripts/bun)").into()
 }
 
+/// Lets a program run without capabilities, as inside the sandbox. Says whether that makes it somebody else.
+pub fn take_privileges(command: &mut Command) -> bool {
+    let root = rustix::process::getuid().is_root();
+    if root {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    root
+}
+
 /// Descriptors that a program is to inherit are open for inheritance for a moment: no other may start meanwhile.
 static STARTING: Mutex<()> = Mutex::new(());
 
@@ -132,6 +145,9 @@ impl Server {
             .env("SECRET_OF_THE_SERVER", "5f1d6e0c")
             .stdin(Stdio::null())
             .stderr(std::fs::File::create(folder.path().join("stderr")).expect("a file"));
+        if take_privileges(&mut command) {
+            std::os::unix::fs::chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("ours");
+        }
         let process = {
             let _alone = STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             fcntl_setfd(&theirs, FdFlags::empty()).expect("inherited");
