@@ -57,3 +57,8 @@ pub(crate) fn separate() -> Result<()> {
 pub(crate) fn filter() -> Result<()> {
     sys::load_filter(Filter::for_process(sys::pid()).code())
 }
+
+/// From here on the process ends when it draws a random number from the kernel.
+pub(crate) fn end_at_random_numbers() -> Result<()> {
+    sys::load_filter(Filter::without_random_numbers().code())
+}

@@ -55,13 +55,13 @@ impl Loops {
                 Ok(_) | Err(Errno::ENOENT) => return Ok(()),
                 Err(errno) => return Err(errno),
             }
-            *self.queues.get_mut(self.queue_count).ok_or(Errno::E2BIG)? = queue;
-            self.queue_count += 1;
-            self.note_registrations(queue, number)
+            self.note_queue(queue, number)
         })
     }
 
-    fn note_registrations(&mut self, queue: Fd, number: u32) -> Result<()> {
+    fn note_queue(&mut self, queue: Fd, number: u32) -> Result<()> {
+        *self.queues.get_mut(self.queue_count).ok_or(Errno::E2BIG)? = queue;
+        self.queue_count += 1;
         procfs::lines(NumberedPath::new(b"/proc/self/fdinfo/", number, b"").as_c_str(), |line| {
             let Some((target, events, data)) = watched(line) else { return Ok(()) };
             if kind(target)? != Kind::Eventfd {
@@ -121,8 +121,8 @@ mod tests {
         let (queue, counter) = (sys::epoll().expect("made"), sys::eventfd(O_NONBLOCK).expect("made"));
         sys::epoll_add(queue, counter, EPOLLIN, 42).expect("added");
         let mut loops = Loops::new();
-        loops.note().expect("readable");
-        assert!(loops.queues[..loops.queue_count].contains(&queue));
+        // Not `note`: other tests of this process have queues of their own.
+        loops.note_queue(queue, queue.0.cast_unsigned()).expect("readable");
         let old_queue = std::fs::read_link(format!("/proc/self/fd/{}", queue.0)).expect("open");
         sys::write(counter, &1u64.to_ne_bytes()).expect("counted");
         loops.renew().expect("renewed");
@@ -143,7 +143,7 @@ mod tests {
         let reader_fd = Fd(std::os::fd::AsRawFd::as_raw_fd(&reader));
         sys::epoll_add(queue, reader_fd, 1, 0).expect("added");
         let mut loops = Loops::new();
-        assert_eq!(loops.note_registrations(queue, queue.0.cast_unsigned()), Err(Errno::EINVAL));
+        assert_eq!(loops.note_queue(queue, queue.0.cast_unsigned()), Err(Errno::EINVAL));
         sys::close(queue);
         drop(writer);
     }

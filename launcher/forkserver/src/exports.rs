@@ -61,10 +61,24 @@ pub(crate) extern "C" fn confirm_random(drawn: f64) -> i32 {
     i32::from(server().random.confirm(drawn))
 }
 
-/// Whether (1 or 0) anybody has drawn since.
+/// Whether (1 or 0) anybody has called `Math.random` since.
 #[cfg_attr(shared_library, unsafe(export_name = "forkserver_random_was_used"))]
 pub(crate) extern "C" fn random_was_used() -> i32 {
-    i32::from(server().random.were_used())
+    i32::from(server().random.was_used())
+}
+
+/// What [`rehearse`] returns in the child: no exit code, and no signal.
+const IN_REHEARSAL: i32 = 1000;
+
+/// Forks for a rehearsal. In the child 1000; else its exit code, the signal that ended it, negated, or 2000 where there
+/// was none.
+#[cfg_attr(shared_library, unsafe(export_name = "forkserver_rehearse"))]
+pub(crate) extern "C" fn rehearse() -> i32 {
+    match server().rehearse() {
+        Ok(None) => IN_REHEARSAL,
+        Ok(Some(end)) => end,
+        Err(_) => 2 * IN_REHEARSAL,
+    }
 }
 
 /// Serves the launcher at `control`. Returns in children, with their gate; ends the process with the launcher.

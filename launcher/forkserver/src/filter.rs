@@ -69,6 +69,7 @@ const fn all_refused() -> [u32; own::REFUSED.len() + REFUSED_EVERYWHERE.len()] {
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
 const ARGUMENT_0: u32 = 16;
+const ARGUMENT_1: u32 = 24;
 const ARGUMENT_2: u32 = 32;
 
 const ALLOW: u32 = 0x7fff_0000;
@@ -76,6 +77,7 @@ const KILL_PROCESS: u32 = 0x8000_0000;
 const EPERM: u32 = 0x0005_0000 | 1;
 const ENOSYS: u32 = 0x0005_0000 | 38;
 
+const GRND_NONBLOCK: u32 = 1;
 const CLONE_THREAD: u32 = 0x0001_0000;
 /// The calls of x86's other table of numbers.
 const X32: u32 = 0x4000_0000;
@@ -83,8 +85,7 @@ const X32: u32 = 0x4000_0000;
 impl Filter {
     /// The filter of the process with this number.
     pub(crate) fn for_process(pid: u32) -> Self {
-        let empty = Instruction { code: 0, jump_true: 0, jump_false: 0, operand: 0 };
-        let mut filter = Self { code: [empty; MOST_INSTRUCTIONS], length: 0 };
+        let mut filter = Self::empty();
         filter.load(ARCHITECTURE);
         filter.skip_next_if(Test::Equal, own::ARCHITECTURE);
         filter.answer(KILL_PROCESS);
@@ -105,8 +106,29 @@ impl Filter {
         filter
     }
 
+    /// A filter that ends the process when it asks for random numbers, and allows everything else. But for what the
+    /// memory allocator asks for each thread: 32 bytes, without waiting. Nothing but that allocator sees them.
+    pub(crate) fn without_random_numbers() -> Self {
+        let mut filter = Self::empty();
+        filter.load(NUMBER);
+        filter.skip_next_if(Test::Equal, u32::try_from(number::GETRANDOM).unwrap_or(u32::MAX));
+        filter.answer(ALLOW);
+        for (argument, allocators) in [(ARGUMENT_1, 32), (ARGUMENT_2, GRND_NONBLOCK)] {
+            filter.load(argument);
+            filter.skip_next_if(Test::Equal, allocators);
+            filter.answer(KILL_PROCESS);
+        }
+        filter.answer(ALLOW);
+        filter
+    }
+
     pub(crate) fn code(&self) -> &[Instruction] {
         self.code.get(..self.length).unwrap_or_default()
+    }
+
+    const fn empty() -> Self {
+        let empty = Instruction { code: 0, jump_true: 0, jump_false: 0, operand: 0 };
+        Self { code: [empty; MOST_INSTRUCTIONS], length: 0 }
     }
 
     /// The calls are refused unless the argument's low half stands the test.
@@ -192,12 +214,15 @@ mod tests {
     }
 
     fn verdict_on(architecture: u32, call: u32, args: [u64; 3]) -> u32 {
+        run(&Filter::for_process(PID), architecture, call, args)
+    }
+
+    fn run(filter: &Filter, architecture: u32, call: u32, args: [u64; 3]) -> u32 {
         let mut data = Vec::new();
         data.extend(call.to_ne_bytes());
         data.extend(architecture.to_ne_bytes());
         data.extend(0u64.to_ne_bytes());
         args.iter().for_each(|argument| data.extend(argument.to_ne_bytes()));
-        let filter = Filter::for_process(PID);
         let (mut at, mut accumulator) = (0, 0);
         loop {
             let Instruction { code, jump_true, jump_false, operand } = filter.code()[at];
@@ -256,6 +281,17 @@ mod tests {
         for call in (0..500).filter(|call| !named.contains(call)) {
             assert_eq!(verdict(call, [0; 3]), ALLOW, "{call}");
         }
+    }
+
+    #[test]
+    fn a_rehearsal_draws_no_random_numbers() {
+        let filter = Filter::without_random_numbers();
+        let random = u32::try_from(number::GETRANDOM).expect("small");
+        for args in [[0, 48, 0], [0, 1, 1], [0, 16, 1], [0, 32, 0]] {
+            assert_eq!(run(&filter, own::ARCHITECTURE, random, args), KILL_PROCESS, "{args:?}");
+        }
+        assert_eq!(run(&filter, own::ARCHITECTURE, random, [0, 32, 1]), ALLOW);
+        assert_eq!(run(&filter, own::ARCHITECTURE, random + 1, [0; 3]), ALLOW);
     }
 
     #[test]

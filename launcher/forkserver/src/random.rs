@@ -34,13 +34,14 @@ impl Generators {
         self.xorshift.is_certain() && self.arc4.is_certain()
     }
 
-    /// Whether somebody has drawn since the last draw that was confirmed.
-    pub(crate) fn were_used(&self) -> bool {
-        self.xorshift.was_used() || self.arc4.was_used()
+    /// Whether somebody has called `Math.random` since the last draw that was confirmed, or since the new state.
+    pub(crate) fn was_used(&self) -> bool {
+        // The compiler draws from the other one.
+        self.xorshift.was_used()
     }
 
     /// Gives both a new state.
-    pub(crate) fn reseed(&self) -> Result<()> {
+    pub(crate) fn reseed(&mut self) -> Result<()> {
         self.xorshift.reseed()?;
         self.arc4.reseed()
     }

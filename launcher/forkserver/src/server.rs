@@ -44,7 +44,7 @@ impl Server {
 
     /// Answers requests until the launcher closes `control`, which ends the process. In a child it returns, with the
     /// child's gate.
-    pub(crate) fn serve(&self, control: Fd) -> Result<Fd> {
+    pub(crate) fn serve(&mut self, control: Fd) -> Result<Fd> {
         sys::send_message(control, &Answer::Ready(VERSION).encode(), None)?;
         loop {
             let mut bytes = [0; MOST_REQUEST_BYTES];
@@ -65,7 +65,7 @@ impl Server {
         }
     }
 
-    fn fork(&self, control: Fd, gate: Fd, limits: &Limits) -> Result<Option<Fd>> {
+    fn fork(&mut self, control: Fd, gate: Fd, limits: &Limits) -> Result<Option<Fd>> {
         let parent = sys::pid();
         // SAFETY: the process has one thread, as the harness has checked: no lock is held by another one, so the child
         // may go on to run whatever code it likes.
@@ -98,8 +98,27 @@ impl Server {
         }
     }
 
+    /// Forks for a rehearsal: what the child does, and how it ends, says whether this process may do the same. `None` in
+    /// the child, which ends at the first random number that it draws from the kernel; else how it ended.
+    pub(crate) fn rehearse(&mut self) -> Result<Option<i32>> {
+        let parent = sys::pid();
+        // SAFETY: as above.
+        let pid = unsafe { fork() };
+        match u32::try_from(pid) {
+            Ok(0) => {
+                let confined = self.become_child(parent, &Limits::default());
+                match confined.and_then(|()| confine::end_at_random_numbers().map_err(|_| Step::Filter)) {
+                    Ok(()) => Ok(None),
+                    Err(step) => sys::exit(step as i32),
+                }
+            }
+            Ok(pid) => sys::wait(pid).map(Some),
+            Err(_) => Err(Errno::EAGAIN),
+        }
+    }
+
     /// Mends what the fork broke, then confines. The filter comes last: it refuses what the steps before need.
-    fn become_child(&self, parent: u32, limits: &Limits) -> core::result::Result<(), Step> {
+    fn become_child(&mut self, parent: u32, limits: &Limits) -> core::result::Result<(), Step> {
         confine::end_with(parent).map_err(|_| Step::Parent)?;
         self.loops.renew().map_err(|_| Step::Events)?;
         self.random.reseed().map_err(|_| Step::Random)?;

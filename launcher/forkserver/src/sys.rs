@@ -355,6 +355,16 @@ pub(crate) fn reap(pid: u32) -> Result<Option<Ended>> {
     }
 }
 
+/// Waits for the end of the child `pid` (wait4(2)): its exit code, or the signal that ended it, negated.
+pub(crate) fn wait(pid: u32) -> Result<i32> {
+    let mut status = 0i32;
+    let (wanted, place) = (int(i32::try_from(pid).unwrap_or(i32::MAX)), &raw mut status as usize);
+    // SAFETY: the kernel writes one int, ours; the usage may be null.
+    uninterrupted(|| unsafe { raw(number::WAIT4, [wanted, place, 0, 0, 0, 0]) })?;
+    // As wait(2) has it: the signal in the lowest seven bits, the code above them.
+    Ok(if status & 0x7f == 0 { (status >> 8) & 0xff } else { -(status & 0x7f) })
+}
+
 fn microseconds([seconds, microseconds]: [i64; 2]) -> u64 {
     seconds.cast_unsigned().saturating_mul(1_000_000).saturating_add(microseconds.cast_unsigned())
 }

@@ -4,7 +4,7 @@ mod launcher;
 
 use std::collections::HashSet;
 
-use launcher::{PROBE, Server, Settings, call};
+use launcher::{PROBE, Preloaded, Server, Settings, call};
 use serde_json::json;
 
 #[test]
@@ -38,5 +38,39 @@ fn random_numbers_events_and_speed() {
             assert_eq!(probe["pid"], called.child.pid);
             server.end(&called.child);
         }
+    }
+}
+
+#[test]
+fn a_module_loaded_before_the_fork_is_each_childs_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = folder.path().join("count.ts");
+    std::fs::write(&module, "let calls = 0; export default (): number => ++calls;").expect("written");
+    let called = Preloaded { path: module.clone(), calls: vec![json!([]); 2] };
+    let server = Server::start(&Settings { modules: vec![called], ..Settings::default() });
+    for _ in 0..3 {
+        assert_eq!(server.child().call(&call(&module, &json!([]))).result(), 3);
+    }
+}
+
+#[test]
+fn a_module_that_leaves_something_behind_is_not_loaded_before_the_fork() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refused = [
+        ("export const id = crypto.randomUUID();", "it draws random numbers"),
+        ("export const id = process.getBuiltinModule('crypto').randomBytes(4);", "it draws random numbers"),
+        ("export const id = Math.random();", "it draws from Math.random"),
+        ("export const timer = setInterval(() => {}, 1000).unref();", "it starts a timer"),
+        ("export const server = Bun.serve({ port: 0, fetch: () => new Response() });", "it opens a file or a connection"),
+        ("export const text = await Bun.file('/proc/self/comm').text();", "it starts a thread"),
+        ("throw new RangeError('not today');", "it fails to load"),
+    ];
+    for (index, (text, reason)) in refused.into_iter().enumerate() {
+        let module = folder.path().join(format!("module-{index}.ts"));
+        std::fs::write(&module, text).expect("written");
+        let settings = Settings { modules: vec![Preloaded::uncalled(&module)], ..Settings::default() };
+        let said = Server::try_start(&settings).err().unwrap_or_else(|| panic!("it serves: {text}"));
+        let expected = format!("{} cannot be loaded before the fork: {reason}", module.display());
+        assert!(said.contains(&expected), "{text}\n{said}");
     }
 }

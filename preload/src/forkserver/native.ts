@@ -8,6 +8,7 @@ interface Native {
   find_random(drawn: number): number;
   confirm_random(drawn: number): number;
   random_was_used(): number;
+  rehearse(): number;
   serve(control: number): number;
   join(gate: number): number;
   next_length(channel: number): number;
@@ -24,6 +25,7 @@ const SIGNATURES: Record<keyof Native, { args: ("i32" | "u32" | "f64" | "ptr")[]
   find_random: { args: ["f64"], returns: "i32" },
   confirm_random: { args: ["f64"], returns: "i32" },
   random_was_used: { args: [], returns: "i32" },
+  rehearse: { args: [], returns: "i32" },
   serve: { args: ["i32"], returns: "i32" },
   join: { args: ["i32"], returns: "i32" },
   next_length: { args: ["i32"], returns: "f64" },

@@ -1,21 +1,25 @@
-//! The generator that seeds all others of the engine: RC4's, whose state is a permutation of 0 to 255. Nothing else in
-//! the memory of a Bun that has run nothing but the harness looks like that.
+//! The generator that seeds all others of the engine: RC4's, whose state is a permutation of 0 to 255. Before it stands
+//! how far it has come through that, after it how many numbers are left until it takes a new one from the kernel, and
+//! the two have to agree.
 
-use crate::memory::{copy_from, overwrite, pages};
-use crate::sys::{self, PAGE_BYTES, Result};
+use crate::memory::{Page, copy_from, overwrite, pages};
+use crate::sys::{self, Result};
 
 const STATE_BYTES: usize = 256;
+/// The two positions in the permutation, a byte each.
+const POSITIONS_BYTES: usize = 2;
+/// How many numbers one state is good for.
+const MOST_NUMBERS: u32 = 1_600_000;
 
 /// Where the state is.
 pub(crate) struct Generator {
     place: usize,
     count: usize,
-    found: [u8; STATE_BYTES],
 }
 
 impl Generator {
     pub(crate) const fn new() -> Self {
-        Self { place: 0, count: 0, found: [0; STATE_BYTES] }
+        Self { place: 0, count: 0 }
     }
 
     pub(crate) const fn is_certain(&self) -> bool {
@@ -25,14 +29,12 @@ impl Generator {
     pub(crate) fn find(&mut self) -> Result<()> {
         self.count = 0;
         pages(|address, page| {
-            let mut at = 0;
-            while at + STATE_BYTES <= PAGE_BYTES {
-                let candidate = page.get(at..at + STATE_BYTES).unwrap_or_default();
+            let mut at = POSITIONS_BYTES;
+            while let Some(candidate) = page.get(at..at + STATE_BYTES) {
                 match repetition(candidate) {
                     Some(index) => at += index + 1,
-                    // Counting upwards is a table, not a state.
                     None => {
-                        if !candidate.is_sorted() {
+                        if is_surrounded(page, address, at) {
                             self.place = address + at;
                             self.count += 1;
                         }
@@ -41,13 +43,7 @@ impl Generator {
                 }
             }
             Ok(())
-        })?;
-        self.found = self.load();
-        Ok(())
-    }
-
-    pub(crate) fn was_used(&self) -> bool {
-        self.load() != self.found
+        })
     }
 
     /// Every permutation is a state.
@@ -70,6 +66,19 @@ impl Generator {
         }
         state
     }
+}
+
+/// Whether what stands before and after a permutation is what stands there in the generator.
+fn is_surrounded(page: &Page, address: usize, at: usize) -> bool {
+    // The position moves by one with each number, from zero.
+    let position = page.get(at - POSITIONS_BYTES).copied();
+    // An int, where an int may be.
+    let after = (address + at + STATE_BYTES).next_multiple_of(size_of::<u32>()) - address;
+    let Some(left) = page.get(after..).and_then(<[u8]>::first_chunk).copied().map(u32::from_ne_bytes) else {
+        return false;
+    };
+    let drawn = MOST_NUMBERS.checked_sub(left).filter(|_| left > 0);
+    drawn.is_some_and(|drawn| position == drawn.to_le_bytes().first().copied())
 }
 
 /// Where the earlier one of two equal bytes is, the pair that ends first; `None`: all bytes differ. No permutation
@@ -98,15 +107,32 @@ mod tests {
     }
 
     #[test]
+    fn of_permutations_that_overlap_one_is_the_state() {
+        let mut page = [0; crate::sys::PAGE_BYTES];
+        let (state, drawn) = (101, 300);
+        for (value, place) in (0..=u8::MAX).rev().zip(&mut page[state..]) {
+            *place = value;
+        }
+        page[state - 2..state].copy_from_slice(&[44, 0]);
+        page[360..364].copy_from_slice(&(MOST_NUMBERS - drawn).to_ne_bytes());
+        // The second position happens to go on with the permutation.
+        assert_eq!(page[state - 1], page[state + STATE_BYTES - 1]);
+        assert!(repetition(&page[state - 1..state - 1 + STATE_BYTES]).is_none());
+        assert!(is_surrounded(&page, 0x1000, state));
+        assert!(!is_surrounded(&page, 0x1000, state - 1));
+        page[360..364].copy_from_slice(&0u32.to_ne_bytes());
+        assert!(!is_surrounded(&page, 0x1000, state));
+    }
+
+    #[test]
     fn a_new_state_is_a_permutation() {
         let state: Box<[u8; STATE_BYTES]> = Box::new(core::array::from_fn(|index| 255 - u8::try_from(index).unwrap()));
         let place = state.as_ptr().expose_provenance();
-        let generator = Generator { place, count: 1, found: *state };
-        assert!(!generator.was_used());
+        let before = *state;
+        let generator = Generator { place, count: 1 };
         generator.reseed().expect("the kernel has random numbers");
-        assert!(generator.was_used());
         let mut mended = *core::hint::black_box(state);
-        assert_ne!(mended, generator.found);
+        assert_ne!(mended, before);
         mended.sort_unstable();
         assert!((0..=255).eq(mended));
     }

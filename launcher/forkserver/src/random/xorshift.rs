@@ -14,12 +14,12 @@ const DRAWN_BITS: u32 = 53;
 pub(crate) struct Generator {
     places: [usize; MOST_PLACES],
     count: usize,
-    confirmed: [u8; STATE_BYTES],
+    known: [u8; STATE_BYTES],
 }
 
 impl Generator {
     pub(crate) const fn new() -> Self {
-        Self { places: [0; MOST_PLACES], count: 0, confirmed: [0; STATE_BYTES] }
+        Self { places: [0; MOST_PLACES], count: 0, known: [0; STATE_BYTES] }
     }
 
     pub(crate) const fn is_certain(&self) -> bool {
@@ -53,7 +53,7 @@ impl Generator {
             let (words, _) = state.as_chunks::<WORD_BYTES>();
             if words.array_windows::<2>().any(|pair| matches(pair, wanted)) {
                 self.places[kept] = self.places[index];
-                self.confirmed = state;
+                self.known = state;
                 kept += 1;
             }
         }
@@ -61,14 +61,13 @@ impl Generator {
     }
 
     pub(crate) fn was_used(&self) -> bool {
-        load(self.places[0]) != self.confirmed
+        load(self.places[0]) != self.known
     }
 
     /// Any two numbers are a state but two zeroes, which are as unlikely as a right guess of it.
-    pub(crate) fn reseed(&self) -> Result<()> {
-        let mut state = [0; STATE_BYTES];
-        sys::random(&mut state)?;
-        overwrite(self.places[0], &state);
+    pub(crate) fn reseed(&mut self) -> Result<()> {
+        sys::random(&mut self.known)?;
+        overwrite(self.places[0], &self.known);
         Ok(())
     }
 }

@@ -51,7 +51,7 @@ pub struct Preloaded {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { modules: Vec::new(), child_rounds: 2, eval: false }
+        Self { modules: Vec::new(), child_rounds: 1, eval: false }
     }
 }
 
@@ -141,6 +141,9 @@ impl Server {
             .env("BUN_JSC_useShadowRealm", "0")
             .env("BUN_RUNTIME_TRANSPILER_CACHE_PATH", "0")
             .env("BUN_FEATURE_FLAG_DISABLE_ASYNC_TRANSPILER", "1")
+            .env("BUN_JSC_useConcurrentJIT", "0")
+            .env("BUN_JSC_useConcurrentGC", "0")
+            .env("BUN_JSC_numberOfGCMarkers", "1")
             .env("MIMALLOC_SCAVENGER", "0")
             .env("SECRET_OF_THE_SERVER", "5f1d6e0c")
             .stdin(Stdio::null())
