@@ -5,7 +5,7 @@
 #[path = "../tests/launcher/mod.rs"]
 mod launcher;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -21,6 +21,7 @@ const AHEAD: usize = 4;
 const IDLE: usize = 20;
 const CALLS: usize = 2000;
 const THREADS: usize = 3;
+const DRAWING: usize = 10_000;
 
 const ADD: &str = "export default (a: number, b: number): number => a + b;";
 const PACKAGES: &str = "import { z } from \"zod\";
@@ -71,6 +72,8 @@ fn main() {
     println!("calls/s, three packages loaded before: {:.0}", throughput(&heavy_server, || heavy.clone()));
     println!("idle child: PSS {} KiB; with packages {} KiB", idle(&server), idle(&heavy_server));
     std::fs::remove_file(heavy).expect("removed");
+    drop((server, heavy_server));
+    println!("random numbers drawn by {DRAWING} children, all different: {}", different());
 }
 
 fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
@@ -146,6 +149,23 @@ fn throughput(server: &Server, path: impl Fn() -> PathBuf + Sync) -> f64 {
         }
     });
     f64::from(u32::try_from(CALLS).expect("not many")) / start.elapsed().as_secs_f64()
+}
+
+/// How many numbers the children of one server drew; panics where two drew the same.
+fn different() -> usize {
+    let draw = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modules/random.ts");
+    let module = Preloaded::uncalled(&draw);
+    let server = Server::start(&Settings { modules: vec![module], eval: true, child_rounds: 0 });
+    let mut seen = HashSet::new();
+    let request = call(&draw, &json!([]));
+    for _ in 0..DRAWING {
+        let mut called = server.child().call(&request);
+        for (source, drawn) in called.result().as_object().expect("an object") {
+            assert!(seen.insert(format!("{source} {drawn}")), "two children drew the same: {source} {drawn}");
+        }
+        server.end(&called.child);
+    }
+    seen.len()
 }
 
 /// What each of several waiting children has of memory, in KiB, with its share of what is shared.
