@@ -37,25 +37,23 @@ fn main() {
     let heavy = packages.join("fork-measure.ts");
     std::fs::write(&heavy, PACKAGES).expect("written");
 
-    let (starting, server) = time(|| Server::start(&Settings { modules: vec![Preloaded::uncalled(&add)], ..Settings::default() }));
-    println!("server ready after {starting:?}");
     let called = Preloaded { path: heavy.clone(), calls: vec![json!([1, 1]); 3] };
-    let (heavy_starting, heavy_server) =
-        time(|| Server::start(&Settings { modules: vec![called], ..Settings::default() }));
-    println!("server with packages ready after {heavy_starting:?}");
+    let (plain_starting, plain) = time(|| Server::start(&Settings::default()));
+    let loaded = Settings { modules: vec![Preloaded::uncalled(&add)], ..Settings::default() };
+    let (loaded_starting, loaded) = time(|| Server::start(&loaded));
+    let heavily_loaded = Settings { modules: vec![called], ..Settings::default() };
+    let (heavily_loaded_starting, heavily_loaded) = time(|| Server::start(&heavily_loaded));
+    println!("ready after {plain_starting:.0?}, {loaded_starting:.0?} with a function, {heavily_loaded_starting:.0?} with packages");
 
-    let mut new_source = (0..).map(|index| {
-        let text = format!("{ADD}\n// {index}\n");
-        file(folder.path(), &format!("new-{index}.ts"), &text)
-    });
+    let sources = Sources { folder: folder.path().to_owned(), count: AtomicUsize::new(0) };
     let series = [
-        ("function loaded before, children ahead", latencies(&server, AHEAD, || add.clone())),
-        ("new TypeScript, children ahead", latencies(&server, AHEAD, || new_source.next().expect("endless"))),
-        ("three packages loaded before, children ahead", latencies(&heavy_server, AHEAD, || heavy.clone())),
-        ("function loaded before, fork on demand", latencies(&server, 0, || add.clone())),
-        ("new TypeScript, fork on demand", latencies(&server, 0, || new_source.next().expect("endless"))),
-        ("three packages loaded before, fork on demand", latencies(&heavy_server, 0, || heavy.clone())),
-        ("three packages loaded in the child", latencies(&server, AHEAD, || heavy.clone())),
+        ("function loaded before, children ahead", latencies(&loaded, AHEAD, || Source::Kept(add.clone()))),
+        ("new TypeScript, children ahead", latencies(&plain, AHEAD, || sources.next())),
+        ("three packages loaded before, children ahead", latencies(&heavily_loaded, AHEAD, || Source::Kept(heavy.clone()))),
+        ("function loaded before, fork on demand", latencies(&loaded, 0, || Source::Kept(add.clone()))),
+        ("new TypeScript, fork on demand", latencies(&plain, 0, || sources.next())),
+        ("three packages loaded before, fork on demand", latencies(&heavily_loaded, 0, || Source::Kept(heavy.clone()))),
+        ("three packages loaded in the child", latencies(&plain, AHEAD, || Source::Kept(heavy.clone()))),
     ];
     for (name, mut series) in series {
         let ((p50, p99), (bare, _)) = (percentiles(&mut series.forked), percentiles(&mut series.bare));
@@ -65,15 +63,55 @@ fn main() {
             "{name:45} p50 {p50:>9.1?}  p99 {p99:>9.1?}  processor {processor:>9.1?}  bare Bun {bare:>7.2?}  ratio {ratio:.2}"
         );
     }
-    println!("calls/s, function loaded before: {:.0}", throughput(&server, || add.clone()));
-    let sources = Mutex::new(new_source);
-    let next = || sources.lock().expect("no panic").next().expect("endless");
-    println!("calls/s, new TypeScript: {:.0}", throughput(&server, next));
-    println!("calls/s, three packages loaded before: {:.0}", throughput(&heavy_server, || heavy.clone()));
-    println!("idle child: PSS {} KiB; with packages {} KiB", idle(&server), idle(&heavy_server));
+    println!("calls/s, function loaded before: {:.0}", throughput(&loaded, || Source::Kept(add.clone())));
+    println!("calls/s, new TypeScript: {:.0}", throughput(&plain, || sources.next()));
+    println!("calls/s, three packages loaded before: {:.0}", throughput(&heavily_loaded, || Source::Kept(heavy.clone())));
+    println!("starts/s of bare Bun: {:.0}", bare_throughput());
+    println!(
+        "idle child: PSS {} KiB, with a function {} KiB, with packages {} KiB",
+        idle(&plain),
+        idle(&loaded),
+        idle(&heavily_loaded)
+    );
     std::fs::remove_file(heavy).expect("removed");
-    drop((server, heavy_server));
+    drop((plain, loaded, heavily_loaded));
     println!("random numbers drawn by {DRAWING} children, all different: {}", different());
+}
+
+/// Functions that no Bun has seen before.
+struct Sources {
+    folder: PathBuf,
+    count: AtomicUsize,
+}
+
+/// What a call is of.
+enum Source {
+    /// A file that stays.
+    Kept(PathBuf),
+    /// One for this call alone.
+    New(PathBuf),
+}
+
+impl Sources {
+    fn next(&self) -> Source {
+        let index = self.count.fetch_add(1, Ordering::Relaxed);
+        Source::New(file(&self.folder, &format!("new-{index}.ts"), &format!("{ADD}\n// {index}\n")))
+    }
+}
+
+impl Source {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) | Self::New(path) => path,
+        }
+    }
+
+    /// Bun reads the folder of a file that it has not seen, so a folder must not grow with each call.
+    fn finish(self) {
+        if let Self::New(path) = self {
+            std::fs::remove_file(path).expect("removed");
+        }
+    }
 }
 
 fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
@@ -94,21 +132,22 @@ struct Series {
 }
 
 /// Times of calls, and of bare starts of Bun between them.
-fn latencies(server: &Server, ahead: usize, mut path: impl FnMut() -> PathBuf) -> Series {
+fn latencies(server: &Server, ahead: usize, mut source: impl FnMut() -> Source) -> Series {
     let mut waiting: VecDeque<Child> = (0..ahead).map(|_| server.child()).collect();
     let mut series = Series::default();
     for sample in 0..SAMPLES {
         if sample % 10 == 0 {
             series.bare.push(time(hello).0);
         }
-        let path = path();
-        let request = call(&path, &json!([1, 1]));
+        let source = source();
+        let request = call(source.path(), &json!([1, 1]));
         let ready = waiting.pop_front();
         let (took, called) = time(|| {
             let mut called = ready.unwrap_or_else(|| server.child()).call(&request);
             assert_eq!(called.result(), Value::from(2));
             called
         });
+        source.finish();
         series.forked.push(took);
         let reaped = server.end(&called.child);
         series.processor.push(Duration::from_micros(reaped.user_us + reaped.system_us));
@@ -128,7 +167,7 @@ fn hello() {
 }
 
 /// Calls a second, of several at a time.
-fn throughput(server: &Server, path: impl Fn() -> PathBuf + Sync) -> f64 {
+fn throughput(server: &Server, source: impl Fn() -> Source + Sync) -> f64 {
     let server = Mutex::new(server);
     let left = AtomicUsize::new(CALLS);
     let start = Instant::now();
@@ -136,11 +175,13 @@ fn throughput(server: &Server, path: impl Fn() -> PathBuf + Sync) -> f64 {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
-                    let request = call(&path(), &json!([1, 1]));
+                    let source = source();
+                    let request = call(source.path(), &json!([1, 1]));
                     let child = server.lock().expect("no panic").fork(Limits::default());
                     child.wait_until_ready();
                     let mut called = child.call(&request);
                     assert_eq!(called.result(), Value::from(2));
+                    source.finish();
                     called.child.kill();
                     called.child.wait_until_ended();
                     server.lock().expect("no panic").reap(&called.child);
@@ -149,6 +190,22 @@ fn throughput(server: &Server, path: impl Fn() -> PathBuf + Sync) -> f64 {
         }
     });
     f64::from(u32::try_from(CALLS).expect("not many")) / start.elapsed().as_secs_f64()
+}
+
+/// Starts of Bun a second, of as many at a time.
+fn bare_throughput() -> f64 {
+    let left = AtomicUsize::new(CALLS / 10);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+                    hello();
+                }
+            });
+        }
+    });
+    f64::from(u32::try_from(CALLS / 10).expect("not many")) / start.elapsed().as_secs_f64()
 }
 
 /// How many numbers the children of one server drew; panics where two drew the same.
