@@ -222,8 +222,16 @@ impl Server {
         self.answer().map(|(answer, _)| answer)
     }
 
-    /// How it ended, once it has.
-    pub fn wait(mut self) -> std::process::ExitStatus {
+    /// Asks for a child's end, whether that has come or not.
+    pub fn ask_to_reap(&self, pid: u32) -> Answer {
+        self.ask(&Request::Reap(pid), None);
+        self.answer().expect("an answer").0
+    }
+
+    /// Closes the control socket, and says how the server ended.
+    pub fn hang_up(mut self) -> std::process::ExitStatus {
+        let (_, unconnected) = pair();
+        drop(std::mem::replace(&mut self.control, unconnected));
         self.process.wait().expect("a child of ours")
     }
 
@@ -256,6 +264,13 @@ impl Child {
         let mut bytes = [0; READY.len()];
         let (length, descriptor) = receive(self.gate.as_fd(), &mut bytes).expect("the child is ready");
         assert!(length == READY.len() && bytes == READY && descriptor.is_none());
+    }
+
+    /// The same child, its gate closed.
+    pub fn without_gate(mut self) -> Self {
+        let (_, unconnected) = pair();
+        self.gate = unconnected;
+        self
     }
 
     /// Gives it its channel and asks for a call.
