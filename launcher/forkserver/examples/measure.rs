@@ -33,7 +33,8 @@ export default (a: number, b: number): number =>
 fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     let add = file(folder.path(), "add.ts", ADD);
-    let packages = PathBuf::from(std::env::var_os("SECURE_BUN_PACKAGES").expect("SECURE_BUN_PACKAGES=$(scripts/packages)"));
+    let packages =
+        PathBuf::from(std::env::var_os("SECURE_BUN_PACKAGES").expect("SECURE_BUN_PACKAGES=$(scripts/packages)"));
     let heavy = packages.join("fork-measure.ts");
     std::fs::write(&heavy, PACKAGES).expect("written");
 
@@ -43,13 +44,18 @@ fn main() {
     let (loaded_starting, loaded) = time(|| Server::start(&loaded));
     let heavily_loaded = Settings { modules: vec![called], ..Settings::default() };
     let (heavily_loaded_starting, heavily_loaded) = time(|| Server::start(&heavily_loaded));
-    println!("ready after {plain_starting:.0?}, {loaded_starting:.0?} with a function, {heavily_loaded_starting:.0?} with packages");
+    println!(
+        "ready after {plain_starting:.0?}, {loaded_starting:.0?} with a function, {heavily_loaded_starting:.0?} with packages"
+    );
 
     let sources = Sources { folder: folder.path().to_owned(), count: AtomicUsize::new(0) };
     let series = [
         ("function loaded before, children ahead", latencies(&loaded, AHEAD, || Source::Kept(add.clone()))),
         ("new TypeScript, children ahead", latencies(&plain, AHEAD, || sources.next())),
-        ("three packages loaded before, children ahead", latencies(&heavily_loaded, AHEAD, || Source::Kept(heavy.clone()))),
+        (
+            "three packages loaded before, children ahead",
+            latencies(&heavily_loaded, AHEAD, || Source::Kept(heavy.clone())),
+        ),
         ("function loaded before, fork on demand", latencies(&loaded, 0, || Source::Kept(add.clone()))),
         ("new TypeScript, fork on demand", latencies(&plain, 0, || sources.next())),
         ("three packages loaded before, fork on demand", latencies(&heavily_loaded, 0, || Source::Kept(heavy.clone()))),
@@ -65,7 +71,10 @@ fn main() {
     }
     println!("calls/s, function loaded before: {:.0}", throughput(&loaded, || Source::Kept(add.clone())));
     println!("calls/s, new TypeScript: {:.0}", throughput(&plain, || sources.next()));
-    println!("calls/s, three packages loaded before: {:.0}", throughput(&heavily_loaded, || Source::Kept(heavy.clone())));
+    println!(
+        "calls/s, three packages loaded before: {:.0}",
+        throughput(&heavily_loaded, || Source::Kept(heavy.clone()))
+    );
     println!("starts/s of bare Bun: {:.0}", bare_throughput());
     println!(
         "idle child: PSS {} KiB, with a function {} KiB, with packages {} KiB",
@@ -177,7 +186,7 @@ fn throughput(server: &Server, source: impl Fn() -> Source + Sync) -> f64 {
                 while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
                     let source = source();
                     let request = call(source.path(), &json!([1, 1]));
-                    let child = server.lock().expect("no panic").fork(Limits::default());
+                    let child = server.lock().expect("no panic").fork(&Limits::default());
                     child.wait_until_ready();
                     let mut called = child.call(&request);
                     assert_eq!(called.result(), Value::from(2));

@@ -72,10 +72,16 @@ const ARGUMENT_0: u32 = 16;
 const ARGUMENT_1: u32 = 24;
 const ARGUMENT_2: u32 = 32;
 
+/// The answer that makes a call fail.
+const fn refusal(errno: u32) -> u32 {
+    const ERRNO: u32 = 0x0005_0000;
+    ERRNO | errno
+}
+
 const ALLOW: u32 = 0x7fff_0000;
 const KILL_PROCESS: u32 = 0x8000_0000;
-const EPERM: u32 = 0x0005_0000 | 1;
-const ENOSYS: u32 = 0x0005_0000 | 38;
+const EPERM: u32 = refusal(1);
+const ENOSYS: u32 = refusal(38);
 
 const GRND_NONBLOCK: u32 = 1;
 const CLONE_THREAD: u32 = 0x0001_0000;
@@ -222,7 +228,7 @@ mod tests {
         data.extend(call.to_ne_bytes());
         data.extend(architecture.to_ne_bytes());
         data.extend(0u64.to_ne_bytes());
-        args.iter().for_each(|argument| data.extend(argument.to_ne_bytes()));
+        data.extend(args.iter().flat_map(|argument| argument.to_ne_bytes()));
         let (mut at, mut accumulator) = (0, 0);
         loop {
             let Instruction { code, jump_true, jump_false, operand } = filter.code()[at];
@@ -276,8 +282,12 @@ mod tests {
         for call in REFUSED {
             assert_eq!(verdict(call, [u64::from(PID), 0, 0]), EPERM, "{call}");
         }
-        let named: Vec<u32> =
-            REFUSED.into_iter().chain(TO_ITSELF).chain([own::CLONE, CLONE3]).chain([number::PRLIMIT64 as u32]).collect();
+        let named: Vec<u32> = REFUSED
+            .into_iter()
+            .chain(TO_ITSELF)
+            .chain([own::CLONE, CLONE3])
+            .chain(u32::try_from(number::PRLIMIT64))
+            .collect();
         for call in (0..500).filter(|call| !named.contains(call)) {
             assert_eq!(verdict(call, [0; 3]), ALLOW, "{call}");
         }

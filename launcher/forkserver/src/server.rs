@@ -5,7 +5,7 @@ use core::ffi::c_int;
 use crate::confine::{self, Step};
 use crate::epoll::Loops;
 use crate::mappings;
-use crate::messages::{Answer, JOIN, Limits, MOST_REQUEST_BYTES, READY, Reaped, Request, VERSION};
+use crate::messages::{Answer, JOIN, Limits, MOST_REQUEST_BYTES, READY, Request, VERSION};
 use crate::procfs;
 use crate::random::Generators;
 use crate::sys::{self, Errno, Fd, Received, Result};
@@ -142,13 +142,7 @@ fn capabilities() -> Result<u64> {
 
 fn answer_with_end_of(control: Fd, pid: u32) -> Result<()> {
     let answer = match sys::reap(pid) {
-        Ok(Some(ended)) => Answer::Reaped(Reaped {
-            pid: ended.pid,
-            status: ended.status,
-            user_us: ended.user_us,
-            system_us: ended.system_us,
-            peak_memory_kib: ended.peak_memory_kib,
-        }),
+        Ok(Some(reaped)) => Answer::Reaped(reaped),
         Ok(None) => Answer::Failed(Errno::EAGAIN.0),
         Err(Errno(number)) => Answer::Failed(number),
     };

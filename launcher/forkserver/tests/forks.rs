@@ -61,7 +61,10 @@ fn a_module_that_leaves_something_behind_is_not_loaded_before_the_fork() {
         ("export const id = process.getBuiltinModule('crypto').randomBytes(4);", "it draws random numbers"),
         ("export const id = Math.random();", "it draws from Math.random"),
         ("export const timer = setInterval(() => {}, 1000).unref();", "it starts a timer"),
-        ("export const server = Bun.serve({ port: 0, fetch: () => new Response() });", "it opens a file or a connection"),
+        (
+            "export const server = Bun.serve({ port: 0, fetch: () => new Response() });",
+            "it opens a file or a connection",
+        ),
         ("export const text = await Bun.file('/proc/self/comm').text();", "it starts a thread"),
         ("throw new RangeError('not today');", "it fails to load"),
     ];

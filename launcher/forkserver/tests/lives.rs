@@ -80,7 +80,7 @@ fn large_arguments_and_results_pass() {
     let module = server.module("echo.ts", "export default (text: string) => text;");
     let text = "ä€😀\u{0}\n".repeat(300_000);
     let mut called = server.child().call(&call(&module, &json!([text])));
-    assert!(called.result() == Value::from(text));
+    assert!(called.result() == text);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn limits_of_the_request_hold_and_cannot_be_raised() {
         };",
     );
     let limit = Limit { resource: RLIMIT_NOFILE, soft: 50, hard: 100 };
-    let child = server.fork(Limits::default().and(limit).expect("room"));
+    let child = server.fork(&Limits::default().and(limit).expect("room"));
     child.wait_until_ready();
     assert_eq!(child.call(&call(&module, &json!([]))).result(), json!([-1, ["50", "100"]]));
 }

@@ -49,7 +49,8 @@ function findRandom(): void {
   for (let draw = 0; draw < DRAWS_BEFORE_SEARCH; draw++) Math.random();
   const found = native.find_random(Math.random());
   if (found < 0) throw new Error(`cannot search memory (error ${-found})`);
-  if (native.confirm_random(Math.random()) !== 1) throw new Error("the generators of random numbers are not found");
+  if (native.confirm_random(Math.random()) !== 1)
+    throw new Error("the generators of random numbers are not found");
 }
 
 function prepare(): void {

@@ -31,16 +31,15 @@ impl Generator {
         pages(|address, page| {
             let mut at = POSITIONS_BYTES;
             while let Some(candidate) = page.get(at..at + STATE_BYTES) {
-                match repetition(candidate) {
-                    Some(index) => at += index + 1,
-                    None => {
-                        if is_surrounded(page, address, at) {
-                            self.place = address + at;
-                            self.count += 1;
-                        }
-                        at += 1;
-                    }
+                if let Some(index) = repetition(candidate) {
+                    at += index + 1;
+                    continue;
                 }
+                if is_surrounded(page, address, at) {
+                    self.place = address + at;
+                    self.count += 1;
+                }
+                at += 1;
             }
             Ok(())
         })

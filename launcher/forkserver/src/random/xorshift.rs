@@ -33,10 +33,10 @@ impl Generator {
         // The state lies within an object of the engine, on one page. Were it cut by a page's end, it would not be
         // found, and the server would not serve.
         pages(|address, page| {
-            let (words, _) = page.as_chunks::<WORD_BYTES>();
-            for (index, pair) in words.array_windows::<2>().enumerate() {
-                if matches(pair, wanted) {
-                    *self.places.get_mut(self.count).ok_or(Errno::E2BIG)? = address + index * WORD_BYTES;
+            for at in (0..page.len()).step_by(WORD_BYTES) {
+                let Some(state) = page.get(at..).and_then(<[u8]>::first_chunk) else { break };
+                if matches(state, wanted) {
+                    *self.places.get_mut(self.count).ok_or(Errno::E2BIG)? = address + at;
                     self.count += 1;
                 }
             }
@@ -50,8 +50,7 @@ impl Generator {
         let mut kept = 0;
         for index in 0..self.count {
             let state = load(self.places[index]);
-            let (words, _) = state.as_chunks::<WORD_BYTES>();
-            if words.array_windows::<2>().any(|pair| matches(pair, wanted)) {
+            if matches(&state, wanted) {
                 self.places[kept] = self.places[index];
                 self.known = state;
                 kept += 1;
@@ -78,8 +77,9 @@ fn load(address: usize) -> [u8; STATE_BYTES] {
     state
 }
 
-fn matches([low, high]: &[[u8; WORD_BYTES]; 2], wanted: u64) -> bool {
-    let (low, high) = (u64::from_ne_bytes(*low), u64::from_ne_bytes(*high));
+fn matches(state: &[u8; STATE_BYTES], wanted: u64) -> bool {
+    let [low, high] = [0, WORD_BYTES]
+        .map(|at| state.get(at..).and_then(<[u8]>::first_chunk).copied().map(u64::from_ne_bytes).unwrap_or_default());
     // With an empty upper half it is a pair of small numbers that happens to fit.
     low.wrapping_add(high) & ((1 << DRAWN_BITS) - 1) == wanted && low >> 32 != 0 && high >> 32 != 0
 }

@@ -184,9 +184,9 @@ impl Server {
     }
 
     /// A child with these limits, not yet ready.
-    pub fn fork(&self, limits: Limits) -> Child {
+    pub fn fork(&self, limits: &Limits) -> Child {
         let (gate, theirs) = pair();
-        self.ask(&Request::Fork(limits), Some(theirs.as_fd()));
+        self.ask(&Request::Fork(*limits), Some(theirs.as_fd()));
         match self.answer() {
             Some((Answer::Forked(pid), Some(pidfd))) => Child { pid, pidfd, gate },
             answer => panic!("{answer:?}"),
@@ -195,7 +195,7 @@ impl Server {
 
     /// A child that is ready.
     pub fn child(&self) -> Child {
-        let child = self.fork(Limits::default());
+        let child = self.fork(&Limits::default());
         child.wait_until_ready();
         child
     }

@@ -58,7 +58,7 @@ function call(name: Name, ...args: bigint[]): { value: number; errno: string | n
 }
 
 const verdict = ({ errno }: { errno: string | null }) => errno ?? "works";
-const pointer = (memory: ArrayBufferView | ArrayBuffer) => BigInt(ptr(memory));
+const pointer = (memory: NodeJS.TypedArray) => BigInt(ptr(memory));
 
 function attempt(act: () => void): string {
   try {
@@ -145,5 +145,4 @@ function queued(): Int32Array {
   return info;
 }
 
-if (import.meta.main)
-  console.log(JSON.stringify(attack(Number(process.argv[2]), Number(process.argv[3]))));
+if (import.meta.main) console.log(JSON.stringify(attack(Number(process.argv[2]), Number(process.argv[3]))));

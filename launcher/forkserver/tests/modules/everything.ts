@@ -5,8 +5,8 @@ import { gzipSync, gunzipSync } from "node:zlib";
 
 /** Adds two numbers: a module of 41 bytes. */
 const WASM = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 7, 7, 1, 3, 97, 100, 100, 0, 0, 10,
-  9, 1, 7, 0, 32, 0, 32, 1, 106, 11,
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 7, 7, 1, 3, 97, 100, 100, 0, 0,
+  10, 9, 1, 7, 0, 32, 0, 32, 1, 106, 11,
 ]);
 
 async function served(): Promise<string> {
@@ -51,7 +51,9 @@ export default async function everything(): Promise<Record<string, unknown>> {
     served: await served(),
     worker: await worked(),
     collected: collected(),
-    digest: Buffer.from(await crypto.subtle.digest("SHA-1", Buffer.from("x"))).toString("hex").slice(0, 8),
+    digest: Buffer.from(await crypto.subtle.digest("SHA-1", Buffer.from("x")))
+      .toString("hex")
+      .slice(0, 8),
     spawn: spawned(),
   };
 }

@@ -1,2 +1,3 @@
-declare const self: Worker;
-self.onmessage = ({ data }) => postMessage({ sum: data[0] + data[1] + data[2], random: Math.random() !== 0 });
+// Adds what it is sent.
+globalThis.onmessage = ({ data }: MessageEvent<number[]>) =>
+  postMessage({ sum: data.reduce((sum, each) => sum + each), random: Math.random() !== 0 });
