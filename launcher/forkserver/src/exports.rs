@@ -124,6 +124,17 @@ pub(crate) unsafe extern "C" fn send(channel: i32, from: *const u8, length: u32)
     number(channel::write(Fd(channel), from).map(|()| 0))
 }
 
+/// Fills the bytes with random ones of the kernel.
+///
+/// # Safety
+/// `into` points to `length` bytes that nobody else uses meanwhile.
+#[cfg_attr(shared_library, unsafe(export_name = "forkserver_random"))]
+pub(crate) unsafe extern "C" fn random(into: *mut u8, length: u32) -> i32 {
+    // SAFETY: as this function's caller promises.
+    let into = unsafe { slice::from_raw_parts_mut(into, length as usize) };
+    number(sys::random(into).map(|()| 0))
+}
+
 /// The number of this process, which the engine remembers from before the fork.
 #[cfg_attr(shared_library, unsafe(export_name = "forkserver_process_id"))]
 pub(crate) extern "C" fn process_id() -> i32 {

@@ -44,8 +44,14 @@ fn a_call_has_its_own_context_and_console() {
             "kind": "call", "path": module, "export": "default", "args": ["hi"], "context": { "userID": user },
         });
         let mut called = server.child().call(&request.to_string());
-        let log = json!({ "level": "warn", "text": "hi {\n  a: 1,\n}" });
-        assert_eq!(called.frame(), Some(("log".to_owned(), log)));
+        for expected in [("hello", json!({ "v": 1 })), ("loaded", json!({ "kind": "function" })), ("call", json!({}))] {
+            let (kind, payload) = called.frame().expect("a frame");
+            assert_eq!((kind.as_str(), payload), expected);
+        }
+        let (kind, log) = called.frame().expect("a frame");
+        assert_eq!((kind.as_str(), &log["level"]), ("log", &Value::from("warn")));
+        assert_eq!(log["text"], "hi {\n  a: 1,\n}");
+        assert!(log["t_ms"].as_f64().expect("a number") >= 0.0);
         assert_eq!(called.result(), json!([user, true, false]));
     }
 }
@@ -65,13 +71,13 @@ fn what_goes_wrong_in_a_call_is_its_answer() {
     ];
     for (path, name, message) in answers {
         let mut called = server.child().call(&call(path, &json!([])));
-        let Some((kind, error)) = called.frame() else { panic!("no answer: {name}") };
+        let Some((kind, error)) = called.output() else { panic!("no answer: {name}") };
         assert_eq!((kind.as_str(), &error["name"]), ("error", &Value::from(name)), "{error}");
         assert!(error["message"].as_str().expect("a text").contains(message), "{error}");
     }
     // What is no request at all.
     let mut called = server.child().call("{");
-    assert_eq!(called.frame().expect("an answer").1["name"], "SyntaxError");
+    assert_eq!(called.output().expect("an answer").1["name"], "SyntaxError");
 }
 
 #[test]

@@ -22,38 +22,49 @@ type Module = Readonly<Record<string, unknown>>;
 export const loaded = new Map<string, Module>();
 
 const LEVELS = ["log", "info", "debug", "warn", "error", "trace"] as const;
-const { inspect } = Bun;
+const { inspect, nanoseconds } = Bun;
 const { parse, stringify } = JSON;
+
+/** When the request came. */
+let start = 0;
 
 /** Does what one request asks, and answers. */
 export async function answer(text: string, channel: Channel): Promise<void> {
+  start = nanoseconds();
   try {
     const request = parse(text) as Request;
-    if (request.kind === "probe") channel.send("probe", stringify(await probe()));
-    else channel.send("result", stringify((await call(request)) ?? null));
+    const result = request.kind === "probe" ? await probe() : await call(request, channel);
+    channel.send("result", stringify(result ?? null));
   } catch (error) {
     channel.send("error", describe(error));
   }
 }
 
-async function call(request: Call): Promise<unknown> {
+async function call(request: Call, channel: Channel): Promise<unknown> {
   const { context } = request;
   if (context !== null)
     Object.defineProperty(globalThis, "executionContext", {
       value: Object.freeze(context),
       enumerable: true,
-      configurable: false,
     });
   const module = loaded.get(request.path) ?? ((await import(request.path)) as Module);
   const callable = module[request.export];
   if (typeof callable !== "function")
     throw new TypeError(`the module does not export a function ${stringify(request.export)}`);
+  channel.send("loaded", `{"kind":"function"}`);
+  channel.send("call", "{}");
   return (callable as (...args: readonly unknown[]) => unknown)(...request.args);
 }
 
 function describe(thrown: unknown): string {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  return stringify({ name: error.name, message: error.message, stack: error.stack ?? null });
+  const code = (error as { code?: unknown }).code;
+  return stringify({
+    name: error.name,
+    code: typeof code === "string" ? code : null,
+    message: error.message,
+    stack: error.stack ?? null,
+  });
 }
 
 /** Console output becomes frames. */
@@ -61,6 +72,6 @@ export function redirectConsole(channel: Channel): void {
   for (const level of LEVELS)
     console[level] = (...args: unknown[]) => {
       const text = args.map((value) => (typeof value === "string" ? value : inspect(value))).join(" ");
-      channel.send("log", stringify({ level, text }));
+      channel.send("log", stringify({ t_ms: (nanoseconds() - start) / 1e6, level, text }));
     };
 }

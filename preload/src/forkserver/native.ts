@@ -14,6 +14,7 @@ interface Native {
   next_length(channel: number): number;
   receive(channel: number, into: Uint8Array, length: number): number;
   send(channel: number, from: Uint8Array, length: number): number;
+  random(into: Uint8Array, length: number): number;
   process_id(): number;
   end(code: number): number;
 }
@@ -32,6 +33,7 @@ const SIGNATURES: Record<keyof Native, { args: ("i32" | "u32" | "f64" | "ptr")[]
     next_length: { args: ["i32"], returns: "f64" },
     receive: { args: ["i32", "ptr", "u32"], returns: "i32" },
     send: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    random: { args: ["ptr", "u32"], returns: "i32" },
     process_id: { args: [], returns: "i32" },
     end: { args: ["i32"], returns: "i32" },
   };

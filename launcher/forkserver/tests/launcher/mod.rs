@@ -1,7 +1,7 @@
 //! Plays the launcher, outside of any sandbox: starts the server, asks it for children, and calls them.
 #![allow(dead_code, unreachable_pub, reason = "each test and example uses a part")]
 
-use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -74,7 +74,8 @@ pub struct Child {
 pub struct Called {
     /// The child.
     pub child: Child,
-    channel: UnixStream,
+    channel: BufReader<UnixStream>,
+    token: Option<String>,
 }
 
 impl Preloaded {
@@ -280,7 +281,7 @@ impl Child {
         let length = u32::try_from(request.len()).expect("not too long");
         let frame = [&length.to_le_bytes(), request.as_bytes()].concat();
         ours.write_all(&frame).expect("the child reads");
-        Called { child: self, channel: ours }
+        Called { child: self, channel: BufReader::new(ours), token: None }
     }
 
     /// Waits for its end, without forgetting it.
@@ -301,23 +302,37 @@ impl Child {
 }
 
 impl Called {
-    /// The next frame: its kind and its body.
+    /// The next frame: its kind and its payload. `None`: there is none.
     pub fn frame(&mut self) -> Option<(String, Value)> {
-        let mut length = [0; 4];
-        self.channel.set_read_timeout(Some(PATIENCE)).expect("set");
-        self.channel.read_exact(&mut length).ok()?;
-        let mut bytes = vec![0; u32::from_le_bytes(length) as usize];
-        self.channel.read_exact(&mut bytes).ok()?;
-        let mut frame: Value = serde_json::from_slice(&bytes).expect("JSON");
-        Some((frame["kind"].as_str().expect("a kind").to_owned(), frame["body"].take()))
+        self.channel.get_ref().set_read_timeout(Some(PATIENCE)).expect("set");
+        let mut header = String::new();
+        self.channel.read_line(&mut header).ok().filter(|read| *read > 0)?;
+        let ["SB1", token, kind, length] = header.split_whitespace().collect::<Vec<_>>()[..] else {
+            panic!("no header of a frame: {header}")
+        };
+        assert_eq!(self.token.get_or_insert_with(|| token.to_owned()), token, "the first frame's token is in all");
+        let mut payload = vec![0; length.parse::<usize>().expect("a number") + 1];
+        self.channel.read_exact(&mut payload).ok()?;
+        assert_eq!(payload.pop(), Some(b'\n'));
+        Some((kind.to_owned(), serde_json::from_slice(&payload).expect("JSON")))
     }
 
-    /// The answer, past console output. Panics where that is an error.
+    /// The next frame but those about how far the call has come.
+    pub fn output(&mut self) -> Option<(String, Value)> {
+        loop {
+            match self.frame()? {
+                (kind, _) if ["hello", "loaded", "call"].contains(&kind.as_str()) => {}
+                frame => return Some(frame),
+            }
+        }
+    }
+
+    /// The result, past console output. Panics where that is an error.
     pub fn result(&mut self) -> Value {
         loop {
-            match self.frame() {
-                Some((kind, body)) if kind == "result" || kind == "probe" => return body,
-                Some((kind, body)) if kind == "error" => panic!("{body:#}"),
+            match self.output() {
+                Some((kind, payload)) if kind == "result" => return payload,
+                Some((kind, payload)) if kind == "error" => panic!("{payload:#}"),
                 Some(_) => {}
                 None => panic!("no answer"),
             }
