@@ -51,8 +51,8 @@ async function call(request: Call, channel: Channel): Promise<unknown> {
   const callable = module[request.export];
   if (typeof callable !== "function")
     throw new TypeError(`the module does not export a function ${stringify(request.export)}`);
-  channel.send("loaded", `{"kind":"function"}`);
-  channel.send("call", "{}");
+  channel.add("loaded", `{"kind":"function"}`);
+  channel.add("call", "{}");
   return (callable as (...args: readonly unknown[]) => unknown)(...request.args);
 }
 

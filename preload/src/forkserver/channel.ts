@@ -7,7 +7,6 @@ import type { Native } from "./native.ts";
 export type FrameKind = "hello" | "loaded" | "call" | "log" | "result" | "error";
 
 const TOKEN_BYTES = 16;
-const HEXADECIMAL = 16;
 const DIGITS_PER_BYTE = 2;
 /** Room for a header before the payload, whose length in bytes is known once it is encoded. */
 const MOST_HEADER_BYTES = 80;
@@ -26,51 +25,63 @@ export class Channel {
   #descriptor = -1;
   #token = "0".repeat(TOKEN_BYTES * DIGITS_PER_BYTE);
   #buffer = new Uint8Array(FIRST_BUFFER_BYTES);
+  /** How much of the buffer waits to be sent. */
+  #waiting = 0;
 
   constructor(native: Native) {
     this.#native = native;
   }
 
+  /** In a child: draws its token. From the kernel and not from Bun, whose store would have to be filled first. */
+  drawToken(): void {
+    const bytes = new Uint8Array(TOKEN_BYTES);
+    if (this.#native.random(bytes, bytes.length) < 0) this.#native.end(1);
+    this.#token = bytes.toHex();
+  }
+
   /** From here on frames go to this descriptor; before, nowhere. */
   open(descriptor: number): void {
-    this.#token = this.#drawToken();
     this.#descriptor = descriptor;
-    this.send("hello", `{"v":1}`);
+    this.#waiting = 0;
+    this.add("hello", `{"v":1}`);
   }
 
   /** Waits for a request; `null`: the launcher has closed the channel, or what came is none. */
   receive(): string | null {
     const length = this.#native.next_length(this.#descriptor);
     if (length < 0 || length > MOST_REQUEST_BYTES) return null;
-    const buffer = this.#room(length);
+    const buffer = new Uint8Array(length);
     if (length > 0 && this.#native.receive(this.#descriptor, buffer, length) < 0) return null;
-    return decoder.decode(buffer.subarray(0, length));
+    return decoder.decode(buffer);
   }
 
-  /** Sends a frame. */
+  /** Sends a frame, and those that wait. */
   send(kind: FrameKind, json: string): void {
-    const buffer = this.#room(MOST_HEADER_BYTES + json.length * MOST_BYTES_PER_UNIT + 1);
-    const { written } = encoder.encodeInto(json, buffer.subarray(MOST_HEADER_BYTES));
-    const header = `SB1 ${this.#token} ${kind} ${written}\n`;
-    const start = MOST_HEADER_BYTES - header.length;
-    encoder.encodeInto(header, buffer.subarray(start));
-    buffer[MOST_HEADER_BYTES + written] = NEWLINE;
-    const frame = buffer.subarray(start, MOST_HEADER_BYTES + written + 1);
+    this.add(kind, json);
     // The launcher notices an answer that is missing; there is nobody else to tell.
-    this.#native.send(this.#descriptor, frame, frame.length);
+    this.#native.send(this.#descriptor, this.#buffer, this.#waiting);
+    this.#waiting = 0;
   }
 
-  /** From the kernel and not from Bun, whose store of random numbers would have to be filled first. */
-  #drawToken(): string {
-    const bytes = new Uint8Array(TOKEN_BYTES);
-    if (this.#native.random(bytes, bytes.length) < 0) return this.#native.end(1) as never;
-    let token = "";
-    for (const byte of bytes) token += byte.toString(HEXADECIMAL).padStart(DIGITS_PER_BYTE, "0");
-    return token;
+  /** A frame that is sent with the next one: each that is sent wakes the launcher, which wants the processor then. */
+  add(kind: FrameKind, json: string): void {
+    const most = MOST_HEADER_BYTES + json.length * MOST_BYTES_PER_UNIT + 1;
+    const free = this.#room(this.#waiting + most).subarray(this.#waiting);
+    // The payload first, since the header says how many bytes it is.
+    const { written } = encoder.encodeInto(json, free.subarray(MOST_HEADER_BYTES));
+    const header = `SB1 ${this.#token} ${kind} ${written}\n`;
+    encoder.encodeInto(header, free);
+    free.copyWithin(header.length, MOST_HEADER_BYTES, MOST_HEADER_BYTES + written);
+    free[header.length + written] = NEWLINE;
+    this.#waiting += header.length + written + 1;
   }
 
   #room(bytes: number): Uint8Array {
-    if (this.#buffer.length < bytes) this.#buffer = new Uint8Array(bytes);
+    if (this.#buffer.length < bytes) {
+      const larger = new Uint8Array(bytes);
+      larger.set(this.#buffer.subarray(0, this.#waiting));
+      this.#buffer = larger;
+    }
     return this.#buffer;
   }
 }

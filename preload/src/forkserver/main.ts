@@ -77,6 +77,7 @@ async function main(): Promise<void> {
   Object.defineProperty(process, "pid", { value: pid, enumerable: true, configurable: true, writable: true });
   // Children of a server that has modules loaded are mostly asked for those.
   await warm(settings.childRounds, (index) => (modules.length > 0 ? warmUp : `${warmUp}?child-${index}`));
+  channel.drawToken();
   const descriptor = native.join(gate);
   if (descriptor < 0) native.end(1);
   channel.open(descriptor);
