@@ -37,6 +37,13 @@ pub(crate) unsafe extern "C" fn threads(names: *mut u8, length: u32) -> i32 {
     number(threads::others(names))
 }
 
+/// Closes the descriptor from which this library was loaded: with it, whoever can write there writes into the code that
+/// the server and all children run.
+#[cfg_attr(shared_library, unsafe(export_name = "forkserver_release"))]
+pub(crate) extern "C" fn release(library: i32) {
+    sys::close(Fd(library));
+}
+
 /// Prepares this process for forks. Says how many mappings were withheld from children.
 #[cfg_attr(shared_library, unsafe(export_name = "forkserver_prepare"))]
 pub(crate) extern "C" fn prepare() -> i32 {

@@ -66,10 +66,38 @@ fn a_sibling_is_out_of_reach() {
 }
 
 #[test]
+fn a_child_has_its_channel_and_nothing_that_leads_to_the_server() {
+    let server = Server::start(&Settings::default());
+    let list = server.module(
+        "descriptors.ts",
+        "import { readdirSync, readlinkSync } from 'node:fs';
+        const target = (name: string) => {
+            try { return readlinkSync(`/proc/self/fd/${name}`); } catch { return 'closed'; }
+        };
+        export default () => readdirSync('/proc/self/fd').map(target);",
+    );
+    let child = server.child().call(&call(&list, &json!([]))).result();
+    let of_child: Vec<&str> = child.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let folder = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("a folder");
+    let of_server: Vec<String> = folder
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .map(|target| target.to_string_lossy().into_owned())
+        .collect();
+
+    let is_socket = |target: &&str| target.starts_with("socket:");
+    let sockets: Vec<&str> = of_child.iter().copied().filter(is_socket).collect();
+    assert_eq!(sockets.len(), 1, "its channel: {of_child:?}");
+    assert_eq!(of_server.iter().map(String::as_str).filter(is_socket).count(), 1, "its control: {of_server:?}");
+    assert!(!of_server.iter().any(|target| target == sockets[0]), "they share no socket");
+    // The library is closed: whoever had it could write into the code of all of them.
+    assert!(!of_child.iter().any(|target| target.contains("memfd")), "{of_child:?}");
+}
+
+#[test]
 fn the_server_is_out_of_reach() {
     let server = Server::start(&Settings::default());
-    let control = 3;
-    let mut attacker = server.child().call(&call(&module(ATTACK), &json!([server.pid(), control])));
+    let standard_output = 1;
+    let mut attacker = server.child().call(&call(&module(ATTACK), &json!([server.pid(), standard_output])));
     assert_all_refused(&attacker.result());
     server.child();
 }

@@ -9,8 +9,8 @@ import { preload, type Preloaded } from "./preload.ts";
 import { otherThreads } from "./threads.ts";
 
 interface Settings {
-  /** The shared library. */
-  readonly library: string;
+  /** A descriptor of the shared library: a sealed file in memory. */
+  readonly library: number;
   /** The descriptor of the control socket. */
   readonly control: number;
   /** A module with a default export of two arguments: the harness warms up with it. */

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -118,12 +118,15 @@ impl Server {
         let folder = tempfile::tempdir().expect("a folder");
         let warm_up = folder.path().join("warm-up.ts");
         std::fs::write(&warm_up, "export default (a: number, b: number): number => a + b;").expect("written");
-        let library = memfd_create("forkserver", MemfdFlags::CLOEXEC).expect("a file in memory");
+        let library =
+            memfd_create("forkserver", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).expect("a file in memory");
         std::fs::File::from(library.try_clone().expect("a descriptor")).write_all(LIBRARY).expect("written");
+        fcntl_add_seals(&library, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)
+            .expect("sealed");
         let (control, theirs) = pair();
         let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../preload/dist/forkserver.js");
         let arguments = json!({
-            "library": format!("/proc/self/fd/{}", library.as_raw_fd()),
+            "library": library.as_raw_fd(),
             "control": theirs.as_raw_fd(),
             "warmUp": warm_up,
             "rounds": 5,
