@@ -31,7 +31,7 @@ describe("what is called", () => {
   };
   for (const [name, [source, file]] of Object.entries(functions))
     test(name, async () => {
-      const ending = await run(source, { input: "41" }, file);
+      const ending = await run(source, { args: "[41]" }, file);
       expect(ending.stderr).toBe("");
       expect(kinds(ending)).toBe("hello loaded call result");
       expect(ending.frames[1]!.payload).toEqual({ kind: "function" });
@@ -41,14 +41,14 @@ describe("what is called", () => {
   test("a named export", async () => {
     const ending = await run("export const add = ({ a, b }) => a + b", {
       export: "add",
-      input: '{"a":1,"b":2}',
+      args: '[{"a":1,"b":2}]',
     });
     expect(answer(ending)).toBe(3);
   });
 
   test("without input there is no argument", async () => {
     expect(answer(await run("export default (...args) => args.length"))).toBe(0);
-    expect(answer(await run("export default (...args) => args.length", { input: "null" }))).toBe(1);
+    expect(answer(await run("export default (...args) => args.length", { args: "[null]" }))).toBe(1);
   });
 
   test("undefined is null", async () => {
@@ -310,7 +310,14 @@ test("nothing of the program runs after its answer", async () => {
 });
 
 test("the context is a frozen global", async () => {
-  const context = { functionID: "f", userID: "u", executionID: "e", startTime: 5 };
+  const context = {
+    functionID: "f",
+    userID: "u",
+    executionID: "e",
+    traceparent: null,
+    startTime: 5,
+    deadline: 10,
+  };
   const ending = await run(
     "export default () => { try { executionContext.userID = 'x' } catch {} try { executionContext = 1 } catch {} return executionContext }",
     {},

@@ -96,7 +96,15 @@ export function policyOf(grants: Grants): PreloadTable {
 
 /** A call as the launcher asks for it. */
 export function callOf(request: Partial<CallRequest> = {}): CallRequest {
-  return { export: "default", required: false, input: null, marker: null, logs: false, ...request };
+  return {
+    export: "default",
+    required: false,
+    waits: false,
+    args: null,
+    marker: null,
+    logs: false,
+    ...request,
+  };
 }
 
 /** Runs a program under bare Bun: the control of every test of a refusal. */

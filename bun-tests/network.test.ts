@@ -16,7 +16,6 @@ const CONNECTIONS: Readonly<Record<string, readonly [act: string, style: string]
   "fetch.preconnect": ["fetch.preconnect('http://HOST:9/')", "throws"],
   WebSocket: ["new WebSocket('ws://HOST:9/')", "throws"],
   "Bun.connect": ["Bun.connect({ hostname: 'HOST', port: 9, socket: { data() {} } })", "rejects"],
-  "Bun.udpSocket": ["Bun.udpSocket({ connect: { hostname: 'HOST', port: 9 } })", "rejects"],
   "net.connect": ["net.connect(9, 'HOST')", "event"],
   "net.Socket": ["new net.Socket().connect({ port: 9, host: 'HOST' })", "event"],
   "tls.connect": ["tls.connect(9, 'HOST')", "event"],
@@ -37,6 +36,17 @@ const CONNECTIONS: Readonly<Record<string, readonly [act: string, style: string]
   "Bun.s3.file": ["Bun.s3.file('k', { ...s3, endpoint: 'http://HOST:9' }).text()", "rejects"],
 };
 
+const DATAGRAMS: typeof CONNECTIONS = {
+  "Bun.udpSocket": ["Bun.udpSocket({ connect: { hostname: 'HOST', port: 9 } })", "rejects"],
+  "its send": ["Bun.udpSocket({}).then((socket) => socket.send('x', 9, 'HOST'))", "rejects"],
+  "its sendMany": ["Bun.udpSocket({}).then((socket) => socket.sendMany(['x', 9, 'HOST']))", "rejects"],
+  "dgram.connect": ["failure((socket, told) => socket.connect(9, 'HOST', told))", "rejects"],
+  "dgram.connect without a callback": ["failure((socket) => socket.connect(9, 'HOST'))", "rejects"],
+  "dgram.send": ["failure((socket, told) => socket.send('x', 9, 'HOST', told))", "rejects"],
+  "dgram.send of a part": ["failure((socket, told) => socket.send('xyz', 1, 1, 9, 'HOST', told))", "rejects"],
+  "dgram.send without a callback": ["failure((socket) => socket.send('x', 9, 'HOST'))", "rejects"],
+};
+
 const SERVERS: typeof CONNECTIONS = {
   "Bun.serve": ["Bun.serve({ hostname: 'HOST', port: 9, fetch: () => new Response() })", "throws"],
   "Bun.listen": ["Bun.listen({ hostname: 'HOST', port: 9, socket: { data() {} } })", "throws"],
@@ -47,7 +57,7 @@ const SERVERS: typeof CONNECTIONS = {
 };
 
 const PROLOGUE = `
-import dns from "node:dns"; import http from "node:http"; import http2 from "node:http2";
+import dgram from "node:dgram"; import dns from "node:dns"; import http from "node:http"; import http2 from "node:http2";
 import https from "node:https"; import net from "node:net"; import tls from "node:tls";
 import undici from "undici"; import ws from "ws";
 const s3 = { bucket: "b", accessKeyId: "x", secretAccessKey: "y" };
@@ -70,6 +80,11 @@ async function attempt(name, act) {
     console.log(name + ": " + (isRefusal(error) ? [style, error.permission, error.resource].join(" ") : "passes"));
   }
 }
+const failure = (act) => new Promise((told, failed) => {
+  const socket = dgram.createSocket("udp4").on("error", failed);
+  act(socket, (error) => (error ? failed(error) : told()));
+  setTimeout(told, 500);
+});
 process.on("uncaughtException", () => {});
 `;
 
@@ -83,7 +98,7 @@ async function outcomes(acts: typeof CONNECTIONS, grants: Grants): Promise<strin
   return ended.stdout.trimEnd().split("\n");
 }
 
-const MENTIONS = ["RedisClient", "S3Client", "SQL", "dns", "s3", "undici", "ws"];
+const MENTIONS = ["dgram", "RedisClient", "S3Client", "SQL", "dns", "s3", "undici", "ws"];
 
 test(
   "connections that are not granted are refused, others pass",
@@ -98,6 +113,44 @@ test(
   },
   DEADLINE_MS,
 );
+
+test(
+  "datagrams that are not granted are refused, others pass from a connected socket",
+  async () => {
+    const names = Object.keys(DATAGRAMS);
+    const refused = names.map((name) => `${name}: rejects net udp://${HOST}:9`);
+    expect(await outcomes(DATAGRAMS, { net: [`${HOST}:9`, `udp://${HOST}:10-20`] })).toEqual(refused);
+    expect(await outcomes(DATAGRAMS, {})).toEqual([
+      ...refused.slice(0, 1),
+      // Without a network of their own there is nothing to send with.
+      ...refused.slice(1, 3).map((line) => line.replace(`udp://${HOST}:9`, "0.0.0.0:0")),
+      ...refused.slice(3),
+    ]);
+    const passes = names.map((name) => `${name}: passes`);
+    expect(await outcomes(DATAGRAMS, { net: [`udp://${HOST}:9`] })).toEqual(passes);
+  },
+  DEADLINE_MS,
+);
+
+test("datagrams of a socket without a peer reach nobody outside, and say so", async () => {
+  const source = `
+import dgram from "node:dgram";
+const told = (error) => console.log(error.code, error.message);
+dgram.createSocket("udp4").send("x", 9, "${HOST}", told);
+const socket = await Bun.udpSocket({});
+for (const act of [() => socket.send("x", 9, "${HOST}"), () => socket.sendMany(["x", 9, "${HOST}"])])
+  try { act(); } catch (error) { told(error); }
+console.log(socket.send("x", socket.port, "127.0.0.1"), socket.sendMany(["x", socket.port, "127.0.0.1"]));
+process.exit(0);
+`;
+  const ended = await withProgram(source, (program) =>
+    runGuarded(program, { net: [`udp://${HOST}:9`] }, { mentions: MENTIONS }),
+  );
+  const refusal =
+    `ERR_SOCKET_DGRAM_NOT_CONNECTED sending to "udp://${HOST}:9": ` +
+    "datagrams leave the sandbox from a connected socket alone. Connect it to that address first";
+  expect(ended).toMatchObject({ stdout: `${refusal}\n${refusal}\n${refusal}\ntrue 1\n`, stderr: "" });
+});
 
 test(
   "servers that are not granted are refused, others pass",

@@ -48,7 +48,7 @@ describe("the shared table of cases", () => {
       const verdict = decide(table, permission, asked);
       expect(verdict).toEqual({ allowed, rule });
       if (allowed) return;
-      expect(fixFor(permission, resource, rule)).toBe(fix!);
+      expect(fixFor(permission, resource, rule)).toBe(fix ?? "");
       expect(explain(permission, resource, rule)).toBe(message!);
     });
 

@@ -3,7 +3,7 @@ import "./setup.ts";
 import { describe, expect, test } from "bun:test";
 import { parseHost } from "../../preload/src/hosts.ts";
 import { destination, hostnameOf } from "../../preload/src/network.ts";
-import { names } from "../../preload/src/requests.ts";
+import { decideConnection, names } from "../../preload/src/fetch-rules.ts";
 
 const isNamed = (pattern: string, text: string) => {
   const url = new URL(text);
@@ -42,4 +42,23 @@ describe("a rule does not name", () => {
     ["http://[::1]:3000/*", "http://[::1]/"],
   ] as const)
     test(`${pattern}: ${url}`, () => expect(isNamed(pattern, url)).toBe(false));
+});
+
+describe("what a rule names is not connected to", () => {
+  const rows = (...patterns: string[]) => ({
+    allow: patterns.map((pattern) => ({ pattern, rule: `allow "${pattern}"` })),
+    deny: [],
+  });
+  const verdict = (net: string[], fetch: string[], address: string) =>
+    decideConnection({ net: rows(...net), fetch: rows(...fetch) } as never, address);
+
+  for (const [net, fetch, address, rule] of [
+    [["a.example:443"], ["https://a.example/*"], "a.example:443", 'allow "https://a.example/*"'],
+    [[], ["https://*.a.example/*"], "b.a.example:443", 'allow "https://*.a.example/*"'],
+    [[], ["https://a.example/*"], "a.example:80", "default"],
+    [["a.example:443"], ["*"], "a.example:443", 'allow "a.example:443"'],
+    [["a.example:443"], ["https://*/*", "https://*:443/*"], "a.example:443", 'allow "a.example:443"'],
+  ] as const)
+    test(`${address} by ${fetch.join()}`, () =>
+      expect(verdict([...net], [...fetch], address).rule).toBe(rule));
 });

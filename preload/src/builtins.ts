@@ -68,7 +68,7 @@ const GUARDS: Readonly<Record<string, () => void>> = {
 
 /** Modules that few programs use: no cache entries for them, which would take their time at every start. */
 const RARE =
-  " node:child_process node:cluster node:process node:inspector node:inspector/promises node:module node:wasi node:quic bun:jsc ";
+  " node:child_process node:cluster node:dgram node:process node:inspector node:inspector/promises node:module node:wasi node:quic bun:jsc ";
 
 function tame(id: string): void {
   const guard = GUARDS[id];

@@ -3,16 +3,23 @@ import { send } from "./channel.ts";
 import { redirectConsole } from "./console.ts";
 import type { Callable, Exports } from "./entry.ts";
 import { late } from "./late.ts";
-import { apply, enumerableKeys, parseJson, sleepSync, stringifyJson } from "./primordials.ts";
+import {
+  apply,
+  defineConstant,
+  enumerableKeys,
+  freeze,
+  parseJson,
+  sleepSync,
+  stringifyJson,
+} from "./primordials.ts";
 import { NotSerialisable, serialise } from "./serialise.ts";
-import type { CallRequest } from "./table.ts";
+import type { Call, CallRequest } from "./table.ts";
 
 const A_DAY_MS = 86_400_000;
 
 /** Calls the function and sends its answer. Does not return. */
 export async function call(callable: Callable, request: CallRequest): Promise<never> {
-  const { input } = request;
-  const args = input === null ? [] : [parseJson(input)];
+  const args = request.args === null ? [] : (parseJson(request.args) as unknown[]);
   redirectConsole(request);
   send("call", "{}");
   let answer: string;
@@ -29,6 +36,23 @@ export async function call(callable: Callable, request: CallRequest): Promise<ne
   }
   send("result", answer);
   return sleep();
+}
+
+/** Waits until the program is called, of which nothing has run so far, and completes the request. */
+export function takeCall(request: CallRequest): void {
+  const { args, context, env } = parseJson(readInput()) as Call;
+  request.args = args;
+  defineConstant(globalThis, "executionContext", freeze(context));
+  for (let index = 0; index < env.length; index++) {
+    const [name, value] = env[index]!;
+    process.env[name] = value;
+  }
+}
+
+/** All of standard input. Nothing else runs meanwhile. */
+function readInput(): string {
+  const { readFileSync } = process.getBuiltinModule("node:fs");
+  return readFileSync(0, "utf8");
 }
 
 /** Says why the export that was asked for cannot be called. Does not return. */

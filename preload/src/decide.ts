@@ -18,6 +18,8 @@ export type Listed = "net" | "listen" | "run" | "ffi";
 const UNSTATED: Verdict = { allowed: false, rule: "default" };
 const SECRET: Verdict = { allowed: false, rule: "secret" };
 
+const ABSENT: Verdict = { allowed: false, rule: "absent" };
+
 /** Whether the policy grants anything of a kind. */
 export function grantsAny(policy: PreloadTable, permission: Listed): boolean {
   return policy[permission].allow.length > 0;
@@ -45,8 +47,10 @@ export function decide(policy: PreloadTable, permission: Permission, resource: s
     case "run":
       return decideProgram(policy, resource ?? "");
     case "net":
+      return lateOthers().decideConnection(policy, resource ?? "");
     case "listen":
-      return lateOthers().decideAddress(policy[permission], resource ?? "");
+      if (resource !== null && startsWith(resource, "unix:")) return ABSENT;
+      return lateOthers().decideAddress(policy.listen, resource ?? "");
     case "eval":
     case "wasm":
       return policy[permission];

@@ -22,6 +22,7 @@ export function arrangeCall(): void {
 }
 
 async function load(call: CallRequest): Promise<void> {
+  if (call.waits) lateCall().takeCall(call);
   let exports: Exports;
   try {
     exports = (await import(Bun.main)) as Exports;

@@ -5,18 +5,20 @@
 import { late } from "./late.ts";
 import { lateOthers } from "./late-others.ts";
 import type { SpawnSync } from "./narrow.ts";
-import { apply, defineValue } from "./primordials.ts";
-import { block, blocked, guard, guardClass, type Check } from "./stub.ts";
+import { apply, defineConstant, defineValue } from "./primordials.ts";
+import { block, blocked, guard, guardClass, type Check, type ConstructorCheck } from "./stub.ts";
 import type { Asks } from "./table.ts";
-import { table } from "./table.ts";
+import { BROKERED, table } from "./table.ts";
 
 const checkUrl: Check = (args, site) => lateOthers().checkUrl(args, site);
+
+type Fetch = Function & { preconnect: Function };
 
 /** Puts the stubs in place that the program can ask for, and hides the launcher's own variables. */
 export function tameGlobals(asks: Asks): void {
   const hasNetwork = table.grants.net || table.grants.listen;
   if (asks.bun) tameBun(hasNetwork);
-  if (asks.web && table.grants.fetch) tameRequests(hasNetwork);
+  if (table.grants.fetch) tameRequests(asks, hasNetwork);
   else if (asks.web) tameWeb(hasNetwork, asks.sockets);
   // Reading the class makes it: it is only done where it can be used.
   if (table.grants.workers)
@@ -56,24 +58,28 @@ function tameBun(hasNetwork: boolean): void {
 }
 
 /** Has the launcher make the requests that rules of `fetch` are about. */
-function tameRequests(hasNetwork: boolean): void {
-  const native = globalThis.fetch as (...args: unknown[]) => Promise<Response>;
+function tameRequests(asks: Asks, hasNetwork: boolean): void {
+  const { fetch } = globalThis;
+  globalThis.fetch = brokered("fetch", fetch, hasNetwork) as unknown as typeof globalThis.fetch;
+  const { fetch: ofBun } = Bun;
+  defineConstant(ofBun, BROKERED, brokered("Bun.fetch", ofBun, hasNetwork));
+  if (!asks.web) return;
+  const open: ConstructorCheck = (args, site) => lateOthers().openSocket(fetch, args, site);
+  guardClass(globalThis, "WebSocket", "WebSocket", open);
+  nameStates();
+}
+
+/** `fetch()` that looks like the native one, and has the launcher make the request. */
+function brokered(api: string, native: Fetch, hasNetwork: boolean): object {
   const { fetch } = {
     fetch(...args: unknown[]): Promise<Response> {
-      return lateOthers().request(native, args, site);
+      return lateOthers().request(native as never, args, site);
     },
   };
-  const site = { api: "fetch", entry: fetch };
+  const site = { api, entry: fetch };
   defineValue(fetch, "length", native.length, false);
-  defineValue(
-    fetch,
-    "preconnect",
-    preconnectOf(native as unknown as typeof globalThis.fetch, hasNetwork),
-    true,
-  );
-  globalThis.fetch = fetch as unknown as typeof globalThis.fetch;
-  guardClass(globalThis, "WebSocket", "WebSocket", (args, site) => lateOthers().openSocket(args, site));
-  nameStates();
+  defineConstant(fetch, "preconnect", preconnectOf(native, api, hasNetwork));
+  return fetch;
 }
 
 /** node:net, http, https, http2, tls and dgram listen and connect through these. */
@@ -85,13 +91,24 @@ function tameSockets(hasNetwork: boolean): void {
   put(Bun, "listen", "Bun.listen", "throw", server);
   const socket: Check = (args, site) => lateOthers().checkSocket(args, site);
   put(Bun, "connect", "Bun.connect", "reject", socket);
-  put(Bun, "udpSocket", "Bun.udpSocket", "reject", socket);
+  if (!hasNetwork) {
+    const refuse: Check = (args, site) => lateOthers().refuseDatagrams(args, site);
+    return block(Bun, "udpSocket", "Bun.udpSocket", "reject", refuse);
+  }
+  const native = Bun.udpSocket as Function;
+  const { udpSocket } = {
+    udpSocket(...args: unknown[]): unknown {
+      return lateOthers().openDatagrams(native, args, site);
+    },
+  };
+  const site = { api: "Bun.udpSocket", entry: udpSocket };
+  (Bun as { udpSocket: unknown }).udpSocket = udpSocket;
 }
 
 function tameWeb(hasNetwork: boolean, hasSockets: boolean): void {
   const { fetch } = globalThis;
   guard(globalThis, "fetch", "fetch", "reject", (args, site) => lateOthers().checkFetch(args, site));
-  defineValue(globalThis.fetch, "preconnect", preconnectOf(fetch, hasNetwork), true);
+  defineValue(globalThis.fetch, "preconnect", preconnectOf(fetch, "fetch", hasNetwork), true);
   // Reading the class makes it: it is only done where it can be used.
   if (!hasNetwork) block(globalThis, "WebSocket", "WebSocket", "throw", checkUrl);
   else if (hasSockets)
@@ -109,13 +126,18 @@ function nameStates(): void {
   states["CLOSED"] = 3;
 }
 
-function preconnectOf(fetch: { preconnect: Function }, hasNetwork: boolean): (...args: unknown[]) => unknown {
-  if (!hasNetwork) return blocked("fetch.preconnect", "throw", checkUrl);
-  const preconnect = (...args: unknown[]): unknown => {
-    const error = checkUrl(args, site, undefined);
-    if (error !== null) throw error;
-    return apply(fetch.preconnect, fetch, args);
+function preconnectOf(fetch: Fetch, api: string, hasNetwork: boolean): (...args: unknown[]) => unknown {
+  if (!hasNetwork && !table.grants.fetch) return blocked("fetch.preconnect", "throw", checkUrl);
+  const { preconnect } = {
+    preconnect(...args: unknown[]): unknown {
+      // The launcher keeps connections of its own.
+      if (table.grants.fetch && lateOthers().isRequested(args[0])) return undefined;
+      const error = lateOthers().parse(args[0]) === null ? null : checkUrl(args, site, undefined);
+      if (error !== null) throw error;
+      return apply(fetch.preconnect, fetch, args);
+    },
   };
-  const site = { api: "fetch.preconnect", entry: preconnect };
+  const site = { api: api + ".preconnect", entry: preconnect };
+  defineValue(preconnect, "length", fetch.preconnect.length, false);
   return preconnect;
 }

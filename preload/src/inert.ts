@@ -2,7 +2,12 @@
 // stage it in the guards' place.
 import { hello } from "./channel.ts";
 import { arrangeCall } from "./entry.ts";
-import { table } from "./table.ts";
+import { defineConstant } from "./primordials.ts";
+import { BROKERED, table } from "./table.ts";
 
 if (table.hello) hello();
+if (table.grants.fetch) {
+  const { fetch } = Bun;
+  defineConstant(fetch, BROKERED, fetch);
+}
 arrangeCall();

@@ -95,8 +95,8 @@ export function causeOf(field: Field): Cause | null {
 
 /** `undefined`: it is no connection that failed, or there is no network. */
 function causeOfConnection(code: string, field: Field): Cause | null | undefined {
-  const { net, listen } = table.grants;
-  const address = net || listen ? lateOthers().refusedDestination(code, field) : undefined;
+  const { net, listen, fetch } = table.grants;
+  const address = net || listen || fetch ? lateOthers().refusedDestination(code, field) : undefined;
   if (address === null || address === undefined) return address;
   return refused("net", address === "unknown" ? null : address);
 }

@@ -28,15 +28,22 @@ const UNSTATED: Verdict = { allowed: false, rule: "default" };
 const LAST_PORT = 65_535;
 /** Before the path of a unix socket. */
 const UNIX = "unix:";
+/** Before a host and port that datagrams go to. */
+export const UDP = "udp://";
+
+type Transport = "tcp" | "udp";
 
 /** A host and port that somebody wants to connect to, or to listen at. */
 export interface Place {
   readonly host: Host;
   readonly port: number;
+  readonly transport: Transport;
 }
 
 /** A rule, read. */
 interface Rule {
+  /** `null` is any. */
+  readonly transport: Transport | null;
   /** Any host, this one, those below a name, those of a block, or a unix socket. */
   readonly kind: "any" | "host" | "below" | "block" | "socket";
   readonly host: Host;
@@ -72,14 +79,23 @@ export function decideAddress(table: PatternTable, address: string): Verdict {
 
 /** Whether `table` grants any port of `host`, so that it may be asked where that is. */
 export function grantsSomePort(table: PatternTable, host: Host): boolean {
-  const { allow, deny } = rulesOf(table);
+  const rules = rulesOf(table);
+  return grantsPortFor(rules, "tcp", host) || grantsPortFor(rules, "udp", host);
+}
+
+function grantsPortFor({ allow, deny }: Rules, transport: Transport, host: Host): boolean {
   for (let index = 0; index < deny.length; index++) {
     const rule = deny[index]!;
-    if (rule.first === 0 && rule.last === LAST_PORT && speaksOfHost(rule, host, "deny")) return false;
+    const deniesAll = rule.first === 0 && rule.last === LAST_PORT && carries(rule, transport);
+    if (deniesAll && speaksOfHost(rule, host, "deny")) return false;
   }
   for (let index = 0; index < allow.length; index++)
-    if (speaksOfHost(allow[index]!, host, "allow")) return true;
+    if (carries(allow[index]!, transport) && speaksOfHost(allow[index]!, host, "allow")) return true;
   return false;
+}
+
+function carries(rule: Rule, transport: Transport): boolean {
+  return rule.transport === null || rule.transport === transport;
 }
 
 /**
@@ -92,7 +108,7 @@ export function grantsSomeAddress(table: PatternTable, { host, port }: Place): b
     const { kind, host: granted, first, last } = rules.allow[index]!;
     if (kind !== "host" || port < first || port > last) continue;
     const at = granted === LOCALHOST ? LOOPBACK : granted;
-    if (typeof at !== "string" && verdict(rules, { host: at, port }).allowed) return true;
+    if (typeof at !== "string" && verdict(rules, { host: at, port, transport: "tcp" }).allowed) return true;
   }
   return false;
 }
@@ -105,16 +121,20 @@ export function isSocketFile(address: string): boolean {
   return startsWith(address, UNIX);
 }
 
-/** Reads `host:port`, or `unix:` and a full path; `null` if it is neither. */
+/** Reads `host:port`, `udp://host:port`, or `unix:` and a full path; `null` if it is none. */
 export function parsePlace(address: string): Place | null {
+  if (startsWith(address, UDP)) {
+    const place = parsePlace(substring(address, UDP.length));
+    return place === null ? null : { host: place.host, port: place.port, transport: "udp" };
+  }
   if (isSocketFile(address)) {
     const path = substring(address, UNIX.length);
-    return startsWith(path, "/") ? { host: UNIX + absolute(path), port: 0 } : null;
+    return startsWith(path, "/") ? { host: UNIX + absolute(path), port: 0, transport: "tcp" } : null;
   }
   const colon = lastColon(address);
   const port = colon < 0 ? null : parsePort(substring(address, colon + 1));
   const host = port === null ? null : parseHost(substring(address, 0, colon));
-  return host === null ? null : { host, port: port! };
+  return host === null ? null : { host, port: port!, transport: "tcp" };
 }
 
 /** Whether what follows the last colon is a port. */
@@ -140,8 +160,10 @@ function verdict({ allow, deny }: Pick<Rules, Side>, place: Place | null): Verdi
   return UNSTATED;
 }
 
-function speaksOf(rule: Rule, { host, port }: Place, side: Side): boolean {
-  return port >= rule.first && port <= rule.last && speaksOfHost(rule, host, side);
+function speaksOf(rule: Rule, { host, port, transport }: Place, side: Side): boolean {
+  return (
+    carries(rule, transport) && port >= rule.first && port <= rule.last && speaksOfHost(rule, host, side)
+  );
 }
 
 function speaksOfHost({ kind, host: named, bits }: Rule, host: Host, side: Side): boolean {
@@ -170,35 +192,45 @@ function speaksOfHost({ kind, host: named, bits }: Rule, host: Host, side: Side)
 function rulesOf(table: PatternTable): Rules {
   let rules = weakMapGet(known, table) as Rules | undefined;
   if (rules === undefined) {
-    rules = { allow: readRules(table.allow), deny: readRules(table.deny), asked: "", answer: UNSTATED };
+    rules = {
+      allow: readRules(table.allow, "allow"),
+      deny: readRules(table.deny, "deny"),
+      asked: "",
+      answer: UNSTATED,
+    };
     weakMapSet(known, table, rules);
   }
   return rules;
 }
 
-function readRules(rows: readonly PatternRow[]): Rule[] {
+function readRules(rows: readonly PatternRow[], side: Side): Rule[] {
   const rules: Rule[] = [];
-  for (let index = 0; index < rows.length; index++) append(rules, readRule(rows[index]!));
+  for (let index = 0; index < rows.length; index++) append(rules, readRule(rows[index]!, side));
   return rules;
 }
 
 /** Reads a rule as the launcher writes it: `host:ports`, with IPv6 addresses in brackets. */
-function readRule(row: PatternRow): Rule {
-  if (isSocketFile(row.pattern))
-    return { kind: "socket", host: row.pattern, bits: 0, first: 0, last: LAST_PORT, row };
-  const colon = lastColon(row.pattern);
-  const text = substring(row.pattern, 0, colon);
-  const ports = substring(row.pattern, colon + 1);
+function readRule(row: PatternRow, side: Side): Rule {
+  const { pattern } = row;
+  if (isSocketFile(pattern))
+    return { transport: "tcp", kind: "socket", host: pattern, bits: 0, first: 0, last: LAST_PORT, row };
+  const isUdp = startsWith(pattern, UDP);
+  // A denial that names no transport means both.
+  const transport = isUdp ? "udp" : side === "allow" ? "tcp" : null;
+  const colon = lastColon(pattern);
+  const text = substring(pattern, isUdp ? UDP.length : 0, colon);
+  const ports = substring(pattern, colon + 1);
   const hyphen = indexOf(ports, "-");
   const first = ports === "*" ? 0 : numberFrom(hyphen < 0 ? ports : substring(ports, 0, hyphen));
   const last = ports === "*" ? LAST_PORT : numberFrom(hyphen < 0 ? ports : substring(ports, hyphen + 1));
-  if (text === "*") return { kind: "any", host: text, bits: 0, first, last, row };
-  if (startsWith(text, "*.")) return { kind: "below", host: substring(text, 2), bits: 0, first, last, row };
+  if (text === "*") return { transport, kind: "any", host: text, bits: 0, first, last, row };
+  if (startsWith(text, "*."))
+    return { transport, kind: "below", host: substring(text, 2), bits: 0, first, last, row };
   const bare = startsWith(text, "[") ? substring(text, 1, text.length - 1) : text;
   const slash = indexOf(bare, "/");
   const host = parseAddress(slash < 0 ? bare : substring(bare, 0, slash)) ?? bare;
-  if (slash < 0) return { kind: "host", host, bits: host.length * 8, first, last, row };
-  return { kind: "block", host, bits: numberFrom(substring(bare, slash + 1)), first, last, row };
+  if (slash < 0) return { transport, kind: "host", host, bits: host.length * 8, first, last, row };
+  return { transport, kind: "block", host, bits: numberFrom(substring(bare, slash + 1)), first, last, row };
 }
 
 function lastColon(text: string): number {

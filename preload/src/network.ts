@@ -2,11 +2,12 @@
 // inside a sandbox that has a network of its own.
 import type { Site } from "./error.ts";
 import { refusal } from "./error.ts";
+import { decideConnection } from "./fetch-rules.ts";
 import { pathIn, refusedAccess } from "./file-access.ts";
 import type { Address } from "./hosts.ts";
 import { isLoopback, isUnspecified, sharesPrefix } from "./hosts.ts";
 import { NativeURL } from "./late-primordials.ts";
-import { decideAddress, grantsSomeAddress, hasPort, isSocketFile, parsePlace } from "./net-rules.ts";
+import { grantsSomeAddress, hasPort, isSocketFile, parsePlace, UDP } from "./net-rules.ts";
 import {
   apply,
   getOwnPropertyDescriptor,
@@ -22,7 +23,7 @@ import { details, table } from "./table.ts";
 export const NativeRequest = Request;
 export const hostnameOf = urlGetter("hostname");
 export const hrefOf = urlGetter("href");
-const hostOf = urlGetter("host");
+export const hostOf = urlGetter("host");
 const portOf = urlGetter("port");
 export const protocolOf = urlGetter("protocol");
 const readRequestUrl = getOwnPropertyDescriptor(NativeRequest.prototype, "url")!.get!;
@@ -38,7 +39,7 @@ const PROXY_VARIABLES = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY
 
 /** Whether a connection to `host:port` is granted, or can lead nowhere else than to the program itself. */
 export function mayConnect(address: string): boolean {
-  if (decideAddress(details().policy.net, address).allowed) return true;
+  if (decideConnection(details().policy, address).allowed) return true;
   if (!hasNetwork) return false;
   const place = parsePlace(address);
   // A port that is none: the API says so itself.
@@ -74,19 +75,15 @@ function staysInside(address: string): boolean {
 
 /** Checks a socket described by an options object. */
 export function checkSocket(args: unknown[], site: Site): SecurityError | null {
-  return site.api === "Bun.connect"
-    ? refusedConnection(addressOf(args[0], "localhost", 0), site)
-    : checkDatagrams(args, site);
+  return refusedConnection(addressOf(args[0], "localhost", 0), site);
 }
 
-/** In a network of its own, only where datagrams go is of interest. */
-function checkDatagrams(args: unknown[], site: Site): SecurityError | null {
-  const options = (args[0] ?? {}) as { connect?: unknown };
-  if (!hasNetwork) return refusal("net", addressOf(options, "0.0.0.0", 0), site);
-  const { connect } = options;
+/** The error for a socket for datagrams where there is no network. */
+export function refuseDatagrams(args: unknown[], site: Site): SecurityError | null {
+  const { connect } = (args[0] ?? {}) as { connect?: unknown };
   return typeof connect === "object" && connect !== null
-    ? refusedConnection(addressOf(connect, "localhost", 0), site)
-    : null;
+    ? refusal("net", UDP + addressOf(connect, "localhost", 0), site)
+    : refusal("net", addressOf(args[0], "0.0.0.0", 0), site);
 }
 
 /** Checks a server described by an options object. */
@@ -112,10 +109,13 @@ export function checkWebSocket(args: unknown[], site: Site): undefined {
 }
 
 /** Whether a URL begins with that origin, as it is written in full: then no parser finds another one. */
-function isAtLastOrigin(target: unknown): boolean {
-  return (
-    typeof target === "string" && target[lastOrigin.length] === "/" && startsWith(target, lastOrigin + "/")
-  );
+export function isAt(target: unknown, origin: string): boolean {
+  return typeof target === "string" && target[origin.length] === "/" && startsWith(target, origin + "/");
+}
+
+/** Whether a request with these arguments goes where the last one was allowed to. */
+export function isAllowedAgain(target: unknown, options: unknown): boolean {
+  return isAt(target, lastOrigin) && (options === undefined || !goesElsewhere(options));
 }
 
 /** Whether options of a request say where to connect to. */
@@ -156,8 +156,7 @@ let lastOrigin = "";
 export function checkFetch(args: unknown[], site: Site): SecurityError | null {
   const target = args[0];
   const options = args[1];
-  const isDirect = options === undefined || !goesElsewhere(options);
-  if (isDirect && isAtLastOrigin(target)) return null;
+  if (isAllowedAgain(target, options)) return null;
   const url = parse(target);
   // Not a URL: fetch rejects with its own error.
   if (url === null) return null;
@@ -168,7 +167,7 @@ export function checkFetch(args: unknown[], site: Site): SecurityError | null {
     const isWeb = protocol === "http:" || protocol === "https:";
     if (hasNetwork && !isWeb) return null;
     const error = refusedUrl(url, options, site);
-    if (error === null && isDirect && isWeb) lastOrigin = `${protocol}//${hostOf(url)}`;
+    if (error === null && isWeb && !goesElsewhere(options)) lastOrigin = `${protocol}//${hostOf(url)}`;
     return error;
   }
   const path = pathIn(url);

@@ -1,15 +1,18 @@
 // Modules and members of `process` that few programs use. They are guarded when one asks for the module by `import` or
 // `process.getBuiltinModule`, or mentions it in its text; other routes lead to the kernel's own refusals.
+import { tameDgram } from "./datagrams.ts";
 import type { Site } from "./error.ts";
 import { denialOf, refusal } from "./error.ts";
 import { checkPath, pathIn, refusedAccess } from "./file-access.ts";
 import { guard, guardClass, replace } from "./guard.ts";
 import { callLater } from "./late-primordials.ts";
 import { handOn } from "./narrow.ts";
+import { UDP } from "./net-rules.ts";
 import { addressOf, checkUrl, checkWebSocket, refusedConnection, refusedListening } from "./network.ts";
 import { absolute } from "./paths.ts";
 import { apply, enumerableKeys, isArray } from "./primordials.ts";
 import type { SecurityError } from "./security-error.ts";
+import { request } from "./requests.ts";
 import { refuseCommand } from "./system.ts";
 import { table } from "./table.ts";
 
@@ -31,6 +34,7 @@ const TAMES: Readonly<Record<string, (load: Load) => void>> = {
   "node:wasi": (load) => guardClass(load("wasi"), "WASI", "wasi.", checkPreopens),
   "node:child_process": tameChildProcesses,
   "node:cluster": tameChildProcesses,
+  "node:dgram": (load) => tameDgram(load("dgram")),
   "bun:jsc": (load) => {
     const jsc = load("bun:jsc");
     guard(jsc, "startSamplingProfiler", "jsc.", "throw", (args, site) => checkPath("write", args, 0, site));
@@ -44,7 +48,8 @@ const TAMES: Readonly<Record<string, (load: Load) => void>> = {
   },
   "node:undici": (load) => {
     const undici = load("undici");
-    guard(undici, "fetch", "undici.", "reject", checkUrl);
+    if (table.grants.fetch) tameUndici(undici);
+    else guard(undici, "fetch", "undici.", "reject", checkUrl);
     guard(undici, "request", "undici.", "reject", checkUrl);
     guardClass(undici, "WebSocket", "undici.", checkWebSocket);
   },
@@ -60,6 +65,19 @@ export function tameRare(name: string): void {
   if (done[id]) return;
   done[id] = true;
   TAMES[id]?.(load);
+}
+
+/** Its `fetch` is that of Bun under another name. */
+function tameUndici(undici: object): void {
+  replace(undici, "fetch", (native) => {
+    const { fetch } = {
+      fetch(this: unknown, ...args: unknown[]): unknown {
+        return request(native as never, args, site);
+      },
+    };
+    const site: Site = { api: "undici.fetch", entry: fetch };
+    return fetch;
+  });
 }
 
 function tameProcess(): void {
@@ -122,7 +140,7 @@ function refuseDebugger(args: unknown[], site: Site): SecurityError | null {
 
 function refuseQuic(args: unknown[], site: Site): SecurityError | null {
   const address = typeof args[0] === "string" ? args[0] : addressOf(args[0], "localhost", 443);
-  return refusedConnection(address, site);
+  return refusedConnection(UDP + address, site);
 }
 
 /** The folders that a WebAssembly program is to see. */

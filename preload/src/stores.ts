@@ -36,11 +36,14 @@ interface Client extends Class {
 /** Guards the commands of `Bun.RedisClient`, which `Bun.redis` has too. */
 export function tameRedis(owner: { RedisClient: Class }, fallback: object): void {
   const { prototype } = owner.RedisClient;
+  // Bun asks for its variables as they were when it started.
+  const { REDIS_URL, VALKEY_URL } = process.env;
+  const usual = redisAddress(REDIS_URL ?? VALKEY_URL ?? "redis://localhost");
   guardClass(owner, "RedisClient", "Bun.", (args) => {
-    const address = redisAddress(args[0]);
+    const address = typeof args[0] === "string" ? redisAddress(args[0]) : usual;
     return (client) => weakMapSet(addresses, client, address);
   });
-  weakMapSet(addresses, fallback, redisAddress(undefined));
+  weakMapSet(addresses, fallback, usual);
   const names = ownKeys(prototype);
   for (let index = 0; index < names.length; index++) {
     const name = names[index]!;
@@ -52,10 +55,8 @@ export function tameRedis(owner: { RedisClient: Class }, fallback: object): void
   }
 }
 
-function redisAddress(url: unknown): string {
-  const { REDIS_URL, VALKEY_URL } = process.env;
-  const text = typeof url === "string" ? url : (REDIS_URL ?? VALKEY_URL ?? "redis://localhost");
-  return destinationOfUrl(text, REDIS_PORT) ?? `localhost:${REDIS_PORT}`;
+function redisAddress(url: string): string {
+  return destinationOfUrl(url, REDIS_PORT) ?? `localhost:${REDIS_PORT}`;
 }
 
 function addressOfClient(client: unknown): string | null {

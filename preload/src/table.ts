@@ -9,8 +9,10 @@ export interface CallRequest {
   export: string;
   /** Whether it is an error that the export is missing or is not a function. */
   required: boolean;
-  /** The only argument as JSON text; `null`: no argument. */
-  input: string | null;
+  /** Whether the rest of it, a `Call`, comes through standard input, and when it does the program begins. */
+  waits: boolean;
+  /** The arguments as the text of a JSON array; `null`: no argument. */
+  args: string | null;
   /** What to print where the call begins: from there on standard output belongs to the call. */
   marker: string | null;
   /** Whether console output of the call becomes `log` frames. */
@@ -22,8 +24,20 @@ export interface ExecutionContext {
   functionID: string | null;
   userID: string | null;
   executionID: string | null;
+  /** As in W3C Trace Context. */
+  traceparent: string | null;
   /** Milliseconds since 1970. */
   startTime: number;
+  /** When the limit on wall time ends the call, in the same; `null` without one. */
+  deadline: number | null;
+}
+
+/** What a program that was started ahead of its call is told when that comes. */
+export interface Call {
+  args: string;
+  context: ExecutionContext;
+  /** Variables besides those that it was started with. */
+  env: [name: string, value: string][];
 }
 
 /** Groups of guards; the others are not even set. */
@@ -78,6 +92,12 @@ export interface Details {
   /** What is loaded before the program. */
   preload: string[];
 }
+
+/**
+ * Beside `Bun.fetch`, which nobody can replace: where the policy grants requests, the launcher has Bun read these words as
+ * `Bun.fetch.brokered` (`launcher/sandbox/src/run.rs`).
+ */
+export const BROKERED = "brokered";
 
 const symbol = Symbol.for("secure-bun.table");
 const holder = globalThis as unknown as { [symbol]?: Table };

@@ -6,8 +6,8 @@ use secure_bun_tests::{Folder, str};
 fn commands() {
     let folder = Folder::with("main.ts", "console.log('it ran')");
     let later = [
-        "serve", "test", "install", "add", "remove", "update", "ci", "x", "build", "repl", "check", "sign", "verify",
-        "bundle", "shim", "learn",
+        "test", "install", "add", "remove", "update", "ci", "x", "build", "repl", "check", "sign", "verify", "bundle",
+        "shim", "learn",
     ];
     for command in later {
         let ended = folder.secure_bun([command, "main.ts", "--watch"]).end();

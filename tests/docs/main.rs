@@ -100,7 +100,8 @@ fn no_page_is_forgotten() {
             "packages.md",
             "performance.md",
             "policy-tools.md",
-            "programs.md"
+            "programs.md",
+            "protocol.md"
         ]
     );
 }

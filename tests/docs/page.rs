@@ -36,7 +36,7 @@ pub(crate) enum Block {
 }
 
 /// Every page but those of the error codes.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "docs/apis.md",
     "docs/deployment.md",
@@ -45,6 +45,7 @@ const PAGES: [&str; 8] = [
     "docs/limits.md",
     "docs/policy-tools.md",
     "docs/programs.md",
+    "docs/protocol.md",
 ];
 
 impl Page {

@@ -47,7 +47,8 @@ fn room_beyond_the_end_of_a_file() {
 #[test]
 fn files_in_a_folder_that_cannot_be_listed() {
     let make = "(raw.mkdirSync('out/hidden'), raw.chmodSync('out/hidden', 0o300),
-        Array.from({ length: 25000 }, (_, i) => raw.closeSync(raw.openSync('out/hidden/' + i, 'w'))), Bun.sleepSync(500), 1)";
+        Array.from({ length: 25000 }, (_, i) => raw.closeSync(raw.openSync('out/hidden/' + i, 'w'))),
+        raw.existsSync('out/wait') && Bun.sleepSync(20_000), 1)";
     let attack =
         Attack::new(Folder::new(), make).under(r#"{"write": ["./out"], "limits": {"tmp_mb": 1, "wall_ms": 25000}}"#);
     assert_eq!(attack.outside(), 1);
@@ -56,6 +57,8 @@ fn files_in_a_folder_that_cannot_be_listed() {
         std::fs::set_permissions(attack.folder.path("out/hidden"), open).unwrap();
         std::fs::remove_dir_all(attack.folder.path("out/hidden")).unwrap();
     });
+    // Where files were counted in between, the next time is a second later.
+    std::fs::write(attack.folder.path("out/wait"), "").unwrap();
     let folder = is_ended_by(attack, "tmp");
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(folder.path("out/hidden"), open).unwrap();

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Program, Server};
 
 /// A server that answers every connection with these bytes, and its port.
-fn answering(bytes: &'static [u8], then: fn(&mut std::net::TcpStream)) -> u16 {
+pub(super) fn answering(bytes: &'static [u8], then: fn(&mut std::net::TcpStream)) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("it is bound").port();
     std::thread::spawn(move || {

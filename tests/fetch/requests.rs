@@ -38,6 +38,50 @@ fn what_is_asked_and_what_is_answered() {
     Program::new(&server, ANY, body).same();
 }
 
+/// A URL with plain options goes another way to the launcher than all else does.
+#[test]
+fn options_of_any_kind() {
+    let server = Server::start();
+    let body = r#"
+        const U = "http://127.0.0.1:PORT/echo", form = new FormData();
+        form.set("a", "b");
+        const several = new Headers([["x-own", "1"], ["x-own", "2"]]);
+        const all = () => [
+            {},
+            { method: undefined, headers: undefined, body: undefined, signal: undefined, redirect: undefined },
+            { method: "put", body: form, headers: several },
+            { method: "POST", body: "text", headers: [["x-own", "1"]] },
+            { method: "POST", body: new Blob(["x"], { type: "text/x" }), headers: { "Content-Type": "text/y" } },
+            { method: "POST", body: new ReadableStream({ start(parts) { parts.enqueue("x"); parts.close(); } }) },
+            { method: "POST", body: null, signal: null },
+            { body: "x" },
+            { method: "NO T" },
+            { headers: null },
+            { headers: [["x-own"]] },
+            { redirect: "sometimes" },
+            { signal: "none" },
+            Object.create({ method: "POST", body: "inherited" }),
+            new (class { method = "POST"; get body() { return "of a class"; } })(),
+        ];
+        const tell = async (...args) => {
+            try {
+                const { method, body, headers } = await (await fetch(...args)).json();
+                delete headers.connection;
+                if (String(headers["content-type"]).includes("boundary=")) return [method, "a form"];
+                return [method, body, headers];
+            } catch (error) {
+                return [error.name, error.code];
+            }
+        };
+        const told = [];
+        for (const options of all()) told.push(await tell(U, options));
+        for (const options of all()) told.push(await tell(new URL(U), options));
+        told.push(await tell(U, null), await tell(U, undefined), await tell(U, new Request(U, { method: "POST", body: "x" })));
+        return told;
+    "#;
+    Program::new(&server, ANY, body).same();
+}
+
 #[test]
 fn errors_are_those_that_programs_know() {
     let server = Server::start();
@@ -146,6 +190,34 @@ fn a_host_of_fetch_is_not_connected_to() {
     let envelope = Program::new(&server, policy, body).inside();
     assert_eq!(*envelope.result(), json!([200, "ECONNREFUSED"]), "{}", envelope.json);
     assert!(envelope.text("/denials/0/fix").starts_with("remove allow.fetch"), "{}", envelope.json);
+}
+
+#[test]
+fn who_connects_is_told_to_fetch() {
+    let server = Server::start();
+    let policy = r#"{ "fetch": ["http://127.0.0.1:PORT/*"] }"#;
+    let with_net = r#"{ "fetch": ["http://127.0.0.1:PORT/*"], "net": ["127.0.0.1:PORT", "other.example:443"] }"#;
+    let rule = format!("allow.fetch \"http://127.0.0.1:{}/*\"", server.port);
+    let fix = format!("remove {rule} (policy.json:1:13)");
+    for act in [
+        "return await new Promise((good, bad) => require('node:http').get('http://127.0.0.1:PORT/', good).on('error', bad)).then((answer) => { answer.destroy(); return answer.statusCode; });",
+        "return (await (await import('undici')).request('http://127.0.0.1:PORT/')).statusCode;",
+        "return (await (await import('node-fetch')).default('http://127.0.0.1:PORT/')).status;",
+        "const { fetch } = Bun; return (await fetch('http://127.0.0.1:PORT/')).status;",
+        "return (await new Bun.FetchSession().fetch('http://127.0.0.1:PORT/')).status;",
+    ] {
+        for policy in [policy, with_net] {
+            let program = Program::new(&server, policy, act);
+            assert_eq!(program.outside(), json!(200), "{act}");
+            let envelope = program.inside();
+            assert_eq!(envelope.text("/error/fix"), fix, "{act} {}", envelope.json);
+            let message = envelope.text("/error/message");
+            assert!(message.contains("which fetch() and WebSocket alone reach then"), "{act} {message}");
+            assert_eq!(envelope.text("/denials/0/fix"), fix, "{act} {}", envelope.json);
+        }
+    }
+    let body = "return (await (await import('undici')).fetch('http://127.0.0.1:PORT/')).status;";
+    assert_eq!(Program::new(&server, policy, body).same(), json!(200));
 }
 
 #[test]

@@ -292,3 +292,17 @@ fn granted_unix_sockets_and_urls() {
         assert_eq!(within(folder.secure_bun(words), &way).prints(), "hello from outside\nconnected\n", "{way:?}");
     }
 }
+
+#[test]
+fn granted_datagrams_need_a_namespace() {
+    let folder = Folder::with("main.mjs", "console.log('ran')").file("p.json", POLICY).open_to_all();
+    let words = ["run", "--quiet", "--policy", "p.json", "--allow-net=udp://a.example:53", "main.mjs"];
+    assert_eq!(folder.secure_bun(words).prints(), "ran\n");
+    for way in containers() {
+        let ended = within(folder.secure_bun(words), &way).end();
+        assert_eq!(ended.code(), 125, "{way:?}: {ended}");
+        assert_eq!(ended.stdout(), "");
+        let reason = "allow.net \"udp://a.example:53\" (--allow-net=udp://a.example:53) needs namespaces, which this host does not give";
+        assert!(ended.stderr().contains(reason), "{way:?}: {ended}");
+    }
+}

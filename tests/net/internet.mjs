@@ -1,7 +1,8 @@
 // An internet: names with changing answers, and servers on all of its addresses. Runs a command in it.
 //   bun internet.mjs ZONE QUESTIONS COMMAND…
 // ZONE is JSON: each name's answers, one list of addresses after the other; the last one stays. `*.` begins a name
-// that stands for all below it. With `key.pem` and `cert.pem` in the working directory, there is HTTPS as well. QUESTIONS is the file that gets a line for each question: its name.
+// that stands for all below it. At port 8125, datagrams are sent back after the address; the file `datagrams` gets a line
+// for each. With `key.pem` and `cert.pem` in the working directory, there is HTTPS as well. QUESTIONS is the file that gets a line for each question: its name.
 import dgram from "node:dgram";
 import fs from "node:fs";
 import http from "node:http";
@@ -11,6 +12,7 @@ import { spawn } from "node:child_process";
 const [zoneFile, questionsFile, ...command] = process.argv.slice(2);
 const zone = JSON.parse(fs.readFileSync(zoneFile, "utf8"));
 fs.writeFileSync(questionsFile, "");
+fs.writeFileSync("datagrams", "");
 
 const HOSTS = ["93.184.216.34", "93.184.216.35", "10.0.0.5", "169.254.169.254", "2606:4700::1", "fd00::5", "127.0.0.1"];
 const A = 1;
@@ -76,6 +78,13 @@ const tls = fs.existsSync("cert.pem") && { key: fs.readFileSync("key.pem"), cert
 for (const host of HOSTS) {
   await listen(http.createServer(respond(host)), 80, host);
   if (tls) await listen(https.createServer(tls, respond(host)), 443, host);
+  // Some have closed their socket before the answer.
+  const echo = dgram.createSocket(host.includes(":") ? "udp6" : "udp4").on("error", () => {});
+  echo.on("message", (message, from) => {
+    fs.appendFileSync("datagrams", `${host} ${message.length > 100 ? message.length : message}\n`);
+    echo.send(`${host} ${message}`, from.port, from.address);
+  });
+  await new Promise((ready) => echo.bind(8125, host, ready));
 }
 
 const child = spawn(command[0], command.slice(1), { stdio: "inherit" });

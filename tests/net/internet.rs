@@ -81,6 +81,11 @@ impl Internet {
         Inside { envelope, questions: self.questions() }
     }
 
+    /// The datagrams that arrived in the last run, each after the address where it did.
+    pub(crate) fn datagrams(&self) -> Vec<String> {
+        self.folder.read("datagrams").lines().map(str::to_owned).collect()
+    }
+
     /// The names that were asked for, each once.
     pub(crate) fn questions(&self) -> Vec<String> {
         let mut names: Vec<String> = self.folder.read("questions").lines().map(str::to_owned).collect();

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod clients;
+mod datagrams;
 mod fetched;
 mod host_network;
 mod internet;

@@ -26,12 +26,12 @@ fn compiled(source: &str) -> Folder {
 }
 
 /// `python3 attack.py WORDS…`, outside.
-fn outside(folder: &Folder, words: &[&str]) -> secure_bun_tests::Command {
+pub(crate) fn outside(folder: &Folder, words: &[&str]) -> secure_bun_tests::Command {
     folder.program("/usr/bin/env".as_ref()).words(["python3", "attack.py"]).words(words)
 }
 
 /// The same inside, under these flags.
-fn inside(folder: &Folder, flags: &[&str], words: &[&str]) -> secure_bun_tests::Command {
+pub(crate) fn inside(folder: &Folder, flags: &[&str], words: &[&str]) -> secure_bun_tests::Command {
     let command = folder.secure_bun(["spawn", "--allow-read=."]).words(flags);
     command.words(["--", "python3", "attack.py"]).words(words)
 }
@@ -255,7 +255,7 @@ for port in map(int, sys.argv[1:]):
 }
 
 /// How many descriptors a launcher has.
-fn descriptors(launcher: &Running) -> usize {
+pub(crate) fn descriptors(launcher: &Running) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", launcher.pid)).expect("it runs").count()
 }
 
@@ -297,4 +297,25 @@ fn a_caller_that_is_killed_is_waited_for_no_longer() {
     let now = descriptors(&running);
     assert!(now < before + 600, "{before} descriptors, then {now}");
     assert_eq!(running.end().code(), 0);
+}
+
+/// What another program gets of a connection is for the program to say, as it did before it connected.
+#[test]
+fn a_connection_passes_to_another_program_as_it_would_outside() {
+    let server = Server::new();
+    let source = "
+import socket, subprocess, sys
+for inheritable in [True, False]:
+    connected = socket.socket()
+    connected.set_inheritable(inheritable)
+    connected.connect(('127.0.0.1', int(sys.argv[1])))
+    look = f'import os; os.fstat({connected.fileno()})'
+    child = subprocess.run(['python3', '-c', look], close_fds=False, stderr=subprocess.DEVNULL)
+    print('passed on' if child.returncode == 0 else 'closed')";
+    let folder = Folder::with("attack.py", source);
+    let port = server.port().to_string();
+    let expected = "passed on\nclosed\n";
+    assert_eq!(outside(&folder, &[&port]).prints(), expected);
+    let flags = [&format!("--allow-net=127.0.0.1:{port}"), "--allow-run=python3"];
+    assert_eq!(inside(&folder, &flags, &[&port]).prints(), expected);
 }

@@ -99,3 +99,63 @@ fn what_nobody_catches_is_explained_beside_the_error() {
         assert_eq!(ended.code(), 1, "{ended}");
     }
 }
+
+#[test]
+fn what_the_program_catches_is_among_the_denials() {
+    let acts = [
+        ("Bun.fetch('http://other.example/')", "other.example:443", "ENOTFOUND"),
+        ("require('dns').promises['lookup'].call(null, 'other.example')", "other.example:443", "ERR_ACCESS_DENIED"),
+        ("Bun.fetch('http://192.0.2.1:81/')", "192.0.2.1:81", "EACCES"),
+        ("fetch('http://127.0.0.1:1/')", "127.0.0.1:1", "ECONNREFUSED"),
+    ];
+    for (act, resource, code) in acts {
+        let expression = format!(
+            "(async () => {{ for (let i = 0; i < 3; i++) try {{ await {act} }} catch (error) {{ var code = error.code }} return code; }})()"
+        );
+        let envelope = call(&expression, &["granted.example:443"], &[]);
+        assert_eq!(*envelope.result(), code, "{act} {}", envelope.json);
+        let denials = envelope.json["denials"].as_array().expect("a list");
+        assert_eq!(denials.len(), 1, "{act} {}", envelope.json);
+        assert_eq!(envelope.text("/denials/0/resource"), resource);
+        assert_eq!(envelope.text("/denials/0/fix"), format!("allow.net: [\"{resource}\"]"));
+    }
+}
+
+#[test]
+fn a_name_that_a_guard_refused_as_well_is_one_denial() {
+    let expression = "(async () => { const failed = []; for (const act of [() => fetch('http://other.example:8080/'), () => Bun.fetch('http://other.example:8080/')]) await act().catch((error) => failed.push(error.code)); return failed; })()";
+    let envelope = call(expression, &["granted.example:443"], &[]);
+    assert_eq!(*envelope.result(), serde_json::json!(["ERR_ACCESS_DENIED", "ENOTFOUND"]), "{}", envelope.json);
+    assert_eq!(envelope.json["denials"].as_array().map(Vec::len), Some(1), "{}", envelope.json);
+    assert_eq!(envelope.text("/denials/0/resource"), "other.example:8080");
+    assert_eq!(envelope.text("/denials/0/reported_by"), "broker");
+}
+
+#[test]
+fn variables_count_when_a_client_is_used() {
+    let expression = "(async () => {
+        const refused = async (act) => { try { await act(); } catch (error) { return error.resource ?? error.code; } };
+        process.env.DATABASE_URL = 'postgres://u:p@db.example:5555/d';
+        process.env.REDIS_URL = 'redis://later.example:7777';
+        return [
+            await refused(() => Bun.sql`select 1`), await refused(() => Bun.postgres.begin(() => 1)),
+            await refused(() => new Bun.SQL()`select 1`), Bun.sql === Bun.postgres, Bun.sql instanceof Bun.SQL,
+            await refused(() => new Bun.RedisClient('redis://other.example').get('x')),
+        ];
+    })()";
+    let address = "db.example:5555";
+    let told = |rest: &[&str]| result(expression, &[&["granted.example:443"], rest].concat(), &[]);
+    let refused = serde_json::json!([address, address, address, true, true, "other.example:6379"]);
+    assert_eq!(told(&[]), refused);
+    // Where it is granted, the guard is out of the way: nobody has that name.
+    let code = "ERR_POSTGRES_CONNECTION_REFUSED";
+    assert_eq!(told(&[address]), serde_json::json!([code, code, code, true, true, "other.example:6379"]));
+}
+
+#[test]
+fn nobody_listens_at_a_path() {
+    let envelope = call("Bun.listen({ unix: '/tmp/x.sock', socket: { data() {} } })", &[], &["3000"]);
+    let words = "listening on \"unix:/tmp/x.sock\" is not allowed: in a sandbox nobody listens at a path: use a port of a loopback address";
+    assert_eq!(envelope.text("/error/message"), words);
+    assert_eq!((envelope.text("/error/rule"), envelope.json.pointer("/denials/0/fix")), ("absent", None));
+}

@@ -352,10 +352,46 @@ Error undefined
 /// What the launcher does for a program it does for that one alone.
 #[test]
 fn what_reaches_the_network_is_refused_by_name() {
-    for (key, value) in [("net", "'example.com:443'"), ("listen", "3000"), ("secrets", "'A'"), ("host", "'a.b'")] {
+    for (key, value) in [("secrets", "'A'"), ("host", "'a.b'")] {
         let said = answers(&[&format!("{{ {key}: {value} }}")]);
         assert!(said.contains(&format!("allow.{key} is not available yet")), "{said}");
     }
+}
+
+/// The launcher answers for the whole tree: a child has what its program has, or the kernel gives it no sockets.
+#[test]
+fn the_network_of_its_program_or_none() {
+    let [granted, other] = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let [granted_at, other_at] = [&granted, &other].map(|server| server.local_addr().unwrap().to_string());
+    let child = format!(
+        "import net from 'node:net';
+        const reach = (address: string) => new Promise((resolve) => {{
+            const [host, port] = address.split(':');
+            const socket = net.connect(Number(port), host, () => {{ socket.destroy(); resolve('reached'); }});
+            socket.on('error', (error: any) => resolve(error.code));
+        }});
+        console.log(await reach('{granted_at}'), await reach('{other_at}'));"
+    );
+    let act = |sandbox: &str| {
+        let main = format!(
+            "try {{
+                console.log(Bun.spawnSync(['bun', 'child.ts'], {{ sandbox: {sandbox}, stderr: 'inherit' }}).stdout.toString().trim());
+            }} catch (error) {{ console.log(error.name, error.message); }}"
+        );
+        let policy = format!(r#"{{"extends": "script", "run": "bun", "net": "{granted_at}", "listen": 3000}}"#);
+        let folder =
+            Folder::with("main.ts", main).package().file("policy.json", policy).file("child.ts", child.clone());
+        folder.secure_bun(["run", "--policy", "policy.json", "main.ts"]).prints()
+    };
+    assert_eq!(act("undefined"), "reached ECONNREFUSED\n");
+    assert_eq!(act(&format!("{{ net: '{granted_at}', listen: 3000 }}")), "reached ECONNREFUSED\n");
+    assert_eq!(act("{}"), "ERR_ACCESS_DENIED ERR_ACCESS_DENIED\n");
+    let part = act(&format!("{{ net: '{granted_at}' }}"));
+    let words =
+        "the network of a child is all that its program has, or nothing: allow.listen \"*:3000\" makes a difference";
+    assert!(part.starts_with("TypeError") && part.contains(words), "{part}");
+    let wider = act(&format!("{{ net: ['{granted_at}', '{other_at}'], listen: 3000 }}"));
+    assert!(wider.starts_with("SecurityError") && wider.contains(&other_at), "{wider}");
 }
 
 #[test]

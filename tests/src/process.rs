@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{ChildStdin, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -187,7 +188,7 @@ impl Command {
             let status = child.wait().expect("a child can be waited for");
             let _ = sender.send((status, began.elapsed()));
         });
-        Running { pid, stdout, stderr, stdin, exit, folder: self.folder, files: self.files }
+        Running { pid, stdout, stderr, stdin, exit, folder: self.folder, files: self.files, taken: 0 }
     }
 }
 
@@ -202,6 +203,8 @@ pub struct Running {
     exit: Receiver<(ExitStatus, Duration)>,
     folder: String,
     files: Option<Folder>,
+    /// Bytes of standard output that [`Running::next_line`] has given.
+    taken: usize,
 }
 
 impl Running {
@@ -216,6 +219,24 @@ impl Running {
     pub fn line(&self) -> String {
         self.says("\n");
         self.stdout.text().lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// The next line that it prints on standard output; `None` where there will be none.
+    #[track_caller]
+    pub fn next_line(&mut self) -> Option<String> {
+        let line = self.stdout.line_from(self.taken)?;
+        self.taken += line.len() + 1;
+        Some(String::from_utf8_lossy(&line).into_owned())
+    }
+
+    /// Gives it bytes of standard input, as many of them as it reads.
+    pub fn give(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stdin.as_mut().expect("its input was kept open").write_all(bytes)
+    }
+
+    /// Ends its standard input.
+    pub fn hang_up(&mut self) {
+        drop(self.stdin.take());
     }
 
     /// Sends it a signal.
@@ -253,6 +274,7 @@ impl Running {
 #[derive(Debug)]
 struct Stream {
     shared: Arc<(Mutex<Vec<u8>>, Condvar)>,
+    has_ended: Arc<AtomicBool>,
     reader: JoinHandle<()>,
 }
 
@@ -260,6 +282,8 @@ impl Stream {
     fn follow(from: Option<impl Read + Send + 'static>) -> Self {
         let shared = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
         let ours = Arc::clone(&shared);
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&has_ended);
         let reader = std::thread::spawn(move || {
             let Some(mut from) = from else { return };
             let mut chunk = vec![0; 64 * 1024];
@@ -267,8 +291,22 @@ impl Stream {
                 ours.0.lock().expect("no reader panics").extend_from_slice(&chunk[..n]);
                 ours.1.notify_all();
             }
+            let _seen = ours.0.lock().expect("no reader panics");
+            ended.store(true, Ordering::SeqCst);
+            ours.1.notify_all();
         });
-        Self { shared, reader }
+        Self { shared, has_ended, reader }
+    }
+
+    /// The line that begins at `start`, without its line feed, once it is there.
+    #[track_caller]
+    fn line_from(&self, start: usize) -> Option<Vec<u8>> {
+        let end = |seen: &Vec<u8>| seen.iter().skip(start).position(|byte| *byte == b'\n');
+        let seen = self.shared.0.lock().expect("no reader panics");
+        let missing = |seen: &mut Vec<u8>| end(seen).is_none() && !self.has_ended.load(Ordering::SeqCst);
+        let (seen, waited) = self.shared.1.wait_timeout_while(seen, PATIENCE, missing).expect("no reader panics");
+        assert!(!waited.timed_out(), "no further line; so far: {}", String::from_utf8_lossy(&seen));
+        end(&seen).map(|length| seen[start..start + length].to_vec())
     }
 
     fn wait_for(&self, text: &str) -> bool {

@@ -8,9 +8,7 @@
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 mod args;
-mod cause;
 mod commands;
-mod explain;
 mod policy_source;
 mod report;
 
@@ -29,6 +27,7 @@ fn main() -> ExitCode {
     match command {
         Command::Run(run) => commands::run::run(*run),
         Command::Spawn(run) => commands::spawn::spawn(&run),
+        Command::Serve(serve) => commands::serve::serve(&serve),
         Command::Policy(policy) => commands::policy::policy(&policy),
         Command::Doctor(doctor) => commands::doctor::doctor(&doctor),
     }

@@ -2,8 +2,11 @@
 //! then does nothing but wait: it reaps what has lost its parent, passes on what the launcher signals, and ends when the
 //! program does. The kernel ends all others with it.
 //!
-//! It is a copy of the launcher, and what the launcher knows is in its memory. So nobody may look into it (it is not
-//! dumpable, and /proc does not show it), it holds no descriptor, and its filter leaves it five system calls.
+//! It is a copy of the launcher, and what the launcher knows is in its memory, but for secrets ([`OwnMemory`] and the
+//! variables, which it overwrites). So nobody may look into it (it is not dumpable, and /proc does not show it), it holds
+//! no descriptor, and its filter leaves it five system calls.
+//!
+//! [`OwnMemory`]: crate::OwnMemory
 
 use std::cell::Cell;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -99,6 +102,8 @@ fn establish(init: &Init<'_, '_>) -> Outcome<u32> {
     sys::let_go(program).at(Step::Hold)?;
     sys::write_all(init.ready, b"1").at(Step::Fork)?;
 
+    // Some may hold a secret.
+    sys::forget_environment();
     // The program alone decides when its pipes end.
     sys::close_from(Fd(0)).at(Step::CloseDescriptors)?;
     sys::load_filter(init.filter.program()).at(Step::LoadFilter)?;

@@ -29,4 +29,7 @@ pub use plan::{
 };
 pub use start::{Started, start};
 pub use status::Status;
-pub use sys::{Child, Ended, Errno, FileId, bind, connect, identity_of, network_of, watch};
+pub use sys::{
+    Child, Ended, Errno, FileId, OwnMemory, bind, bind_datagrams, connect, forget_address, identity_of, network_of,
+    watch,
+};

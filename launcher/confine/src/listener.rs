@@ -6,12 +6,15 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::PoisonError;
 
 use tokio::io::unix::AsyncFd;
 
 use crate::plan::Identity;
+use crate::start::ONE_AT_A_TIME;
 use crate::sys::{self, Errno, Fd};
 
 /// The longest address that the kernel reads (`sizeof(struct sockaddr_storage)`).
@@ -78,6 +81,13 @@ pub struct Unseen {
     pub nonblocking: bool,
     /// The number of its inode, by which /proc/net names it.
     pub inode: u64,
+}
+
+impl Request {
+    /// The number of the thread that waits, by which /proc knows it.
+    pub const fn thread(&self) -> u32 {
+        self.thread
+    }
 }
 
 impl Listener {
@@ -178,7 +188,11 @@ impl Listener {
     /// The flags of a descriptor (proc_pid_fdinfo(5)).
     fn flags(&self, request: &Request) -> Option<i32> {
         let path = format!("/proc/{}/fdinfo/{}", request.thread, request.socket);
-        let text = self.look(|| std::fs::read_to_string(&path).map_err(errno)).ok()?;
+        // They stand in the second line: one read has them.
+        let mut beginning = [0; 64];
+        let read = || File::open(&path).and_then(|mut file| file.read(&mut beginning)).map_err(errno);
+        let read = self.look(read).ok()?;
+        let text = str::from_utf8(beginning.get(..read)?).ok()?;
         let line = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
         i32::from_str_radix(line.trim(), 8).ok()
     }
@@ -187,7 +201,10 @@ impl Listener {
     /// CAP_SYS_PTRACE, as in containers, does it as that user.
     fn look<T>(&self, mut look: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
         match (look(), self.identity) {
-            (Err(Errno::EPERM | Errno::EACCES), Identity::Dropped { uid, gid }) => sys::as_user(uid, gid, look),
+            (Err(Errno::EPERM | Errno::EACCES), Identity::Dropped { uid, gid }) => {
+                let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+                sys::as_user(uid, gid, look)
+            }
             (looked, _) => looked,
         }
     }

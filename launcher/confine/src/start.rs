@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 
 use crate::child::{self, IdMaps, Parent, PrivateSetup, Setup};
 use crate::error::{Error, Step};
@@ -30,14 +31,20 @@ pub struct Started {
 pub(crate) const NAMESPACES: CloneFlags =
     CloneFlags(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS);
 
+/// Whether others may look into this process changes for all of its threads when root starts a program as another user
+/// (see [`clone`]), or acts as one.
+pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// Descriptors of the launcher's own that a child uses lie from here on, beyond those that it hands over.
 const LOWEST_ASIDE: Fd = Fd(seccomp::EXEC_FD - 50);
 
 /// Establishes the sandbox of `plan` and runs its program in it. On success every layer that the plan asks for is in
 /// force; on failure nothing has run and nothing is left behind.
 ///
-/// The caller should have one thread: the program dies with the thread that called this.
+/// The program dies with the thread that called this.
 pub fn start(plan: &Plan) -> Result<Started, Error> {
+    // Nothing is kept in it that could be left half changed.
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let at = |step: Step| move |errno| Error { step, errno, path: None };
     let rules = match &plan.view {
         View::Private(_) => Rules::new(plan.landlock)?,

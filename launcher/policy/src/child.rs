@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::grants::{Entry, Grants, Rules};
+use crate::diagnostic::Diagnostic;
+use crate::fetch::FetchRule;
+use crate::grants::{Entry, Grants, Rules, Statement};
 use crate::limits::{Limit, Limits, Setting, StatedLimits};
 use crate::path::SymbolicPath;
 use crate::pattern::Pattern;
@@ -41,6 +43,36 @@ pub fn child(stated: &Policy, places: &Places, outer: &ExpandedPolicy) -> Result
     deny(&mut child.grants, &outer.grants);
     found.extend(is_within(&child, outer).err().into_iter().flatten());
     if found.is_empty() { Ok(child) } else { Err(found) }
+}
+
+/// What is wrong with a child that is to reach a part of what `outer` reaches: the launcher answers whoever asks within the
+/// sandbox, and is not told for which child. All of it, or nothing, the kernel can keep.
+pub fn network_in_part(stated: &Policy, outer: &ExpandedPolicy) -> Option<Diagnostic> {
+    let (ours, theirs) = (&stated.grants, &outer.grants);
+    let statements = |grants: &Grants<SymbolicPath>| {
+        let net = grants.net.allow.first().map(|entry| entry.statement.clone());
+        let listen = || grants.listen.allow.first().map(|entry| entry.statement.clone());
+        net.or_else(listen).or_else(|| grants.fetch.allow.first().map(|entry| entry.statement.clone()))
+    };
+    let stated = statements(ours)?;
+    let less = less(&ours.net, &theirs.net)
+        .or_else(|| less(&ours.listen, &theirs.listen))
+        .or_else(|| less(&ours.fetch, &theirs.fetch))?;
+    let message = format!(
+        "the network of a child is all that its program has, or nothing: {} {} makes a difference",
+        less.key(),
+        less.origin.json()
+    );
+    let help = "state all that is granted of net, listen and fetch, or none of them";
+    Some(Diagnostic::error(stated.origin, message).with_help(help))
+}
+
+/// A grant that is left out, or a denial that is added.
+fn less<'a, T: Pattern>(ours: &'a Rules<T>, theirs: &'a Rules<T>) -> Option<&'a Statement> {
+    let left_out = |theirs: &&Entry<T>| !ours.allow.iter().any(|entry| entry.value.covers(&theirs.value));
+    let added = |ours: &&Entry<T>| !theirs.deny.iter().any(|entry| entry.value.covers(&ours.value));
+    let found = theirs.allow.iter().find(left_out).or_else(|| ours.deny.iter().find(added));
+    found.map(|entry| &entry.statement)
 }
 
 /// Whether a child states a limit that nobody would keep: the kernel keeps some for each process, the launcher counts
@@ -115,8 +147,8 @@ impl ExpandedPolicy {
         self
     }
 
-    /// The policy as JSON, for a program under it: what the launcher does for that program alone (`fetch`, `host`,
-    /// `secrets`) is not in it, nor a grant that is denied as a whole.
+    /// The policy as JSON, for a program under it: what the launcher does for that program alone (`host`, `secrets`, the
+    /// headers of `fetch`) is not in it, nor a grant that is denied as a whole.
     pub fn to_json(&self) -> String {
         let written = SourceText::new("policy", SourceKind::Builtin, "", None).whole();
         let path = |path: &PathBuf| SymbolicPath::Literal(path.clone());
@@ -127,6 +159,7 @@ impl ExpandedPolicy {
             import: mapped(&grants.import, path),
             net: mapped(&grants.net, Clone::clone),
             listen: mapped(&grants.listen, Clone::clone),
+            fetch: mapped(&grants.fetch, FetchRule::for_the_program),
             env: mapped(&grants.env, Clone::clone),
             run: mapped(&grants.run, |rule| match rule {
                 ProgramRule::Any => ProgramRule::Any,

@@ -7,7 +7,7 @@ use crate::explain;
 use crate::fetch::Url;
 use crate::grants::{Entry, Rules, Statement, Switch};
 use crate::guard::{includes, opens, protected_above, secret_above};
-use crate::net::{HostName, NetRule};
+use crate::net::{HostName, NetRule, Transport, UNIX};
 use crate::path::normalize;
 use crate::permission::Side;
 use crate::places::ExpandedPolicy;
@@ -27,7 +27,8 @@ pub struct Decision {
 
 /// The rule that decided.
 ///
-/// As text it is `default`, `secret`, `protected`, `reserved`, `ambiguous`, or a statement with its place: `deny.read "./x" (p.json:7:12)`.
+/// As text it is `default`, `secret`, `protected`, `reserved`, `ambiguous`, `absent`, or a statement with its place:
+/// `deny.read "./x" (p.json:7:12)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// No statement speaks of it.
@@ -44,6 +45,8 @@ pub enum Rule {
     Reserved,
     /// A URL that no rule can speak of, since two readers could understand it differently, and why.
     Ambiguous(&'static str),
+    /// What no sandbox has, so that no rule can grant it, and why.
+    Absent(&'static str),
 }
 
 impl fmt::Display for Rule {
@@ -56,6 +59,7 @@ impl fmt::Display for Rule {
             Self::Protected => out.write_str("protected"),
             Self::Reserved => out.write_str("reserved"),
             Self::Ambiguous(_) => out.write_str("ambiguous"),
+            Self::Absent(_) => out.write_str("absent"),
         }
     }
 }
@@ -71,8 +75,10 @@ pub fn decide(policy: &ExpandedPolicy, request: &Request) -> Decision {
         Request::Read(path) => read(policy, &absolute(path)),
         Request::Write(path) => write(policy, &absolute(path)),
         Request::Import(path) => import(policy, &absolute(path)),
-        Request::Net { host, port } => address(&grants.net, host, *port),
-        Request::Listen { host, port } => address(&grants.listen, host, *port),
+        Request::Net { host, port } => address(&grants.net, Transport::Tcp, host, *port),
+        Request::Udp { host, port } => address(&grants.net, Transport::Udp, host, *port),
+        Request::Listen { host, .. } if host.starts_with(UNIX) => Err(Rule::Absent(explain::reason::ABSENT)),
+        Request::Listen { host, port } => address(&grants.listen, Transport::Tcp, host, *port),
         Request::Fetch { url, method } => match Url::parse(url) {
             Ok(url) => listed(&grants.fetch, |rule, side| rule.speaks_of(&url, method, side)),
             Err(reason) => Err(Rule::Ambiguous(reason)),
@@ -102,7 +108,7 @@ pub fn decide(policy: &ExpandedPolicy, request: &Request) -> Decision {
         Ok(rule) => Decision { allowed: true, rule, fix: None },
         Err(rule) => {
             // What no rule can speak of cannot be granted.
-            let fix = (!matches!(rule, Rule::Ambiguous(_))).then(|| explain::fix(request, &rule));
+            let fix = (!matches!(rule, Rule::Ambiguous(_) | Rule::Absent(_))).then(|| explain::fix(request, &rule));
             Decision { allowed: false, rule, fix }
         }
     }
@@ -132,9 +138,9 @@ fn switch<T>(switch: &Switch<T>, grants: impl Fn(&T) -> bool, by_default: bool) 
     }
 }
 
-fn address(rules: &Rules<NetRule>, host: &str, port: u16) -> Verdict {
+fn address(rules: &Rules<NetRule>, transport: Transport, host: &str, port: u16) -> Verdict {
     match HostName::parse(host) {
-        Some(host) => listed(rules, |rule, side| rule.speaks_of(&host, port, side)),
+        Some(host) => listed(rules, |rule, side| rule.speaks_of(transport, &host, port, side)),
         None => Err(Rule::Default),
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::decide::{Decision, Rule};
 use crate::fetch::Url;
+use crate::grants::Statement;
 use crate::permission::{Permission, Side};
 use crate::request::{Request, json};
 
@@ -13,7 +14,9 @@ pub(crate) mod reason {
     pub(crate) const LIMIT: &str = "the policy grants fewer";
     pub(crate) const SECRET: &str = "the secrets of an import root are granted by name only";
     pub(crate) const RESERVED: &str = "the name leads to an address that is granted by itself only";
-    pub(crate) const FETCHED: &str = "a rule of fetch names this host and port, which requests alone reach then";
+    pub(crate) const FETCHED: &str =
+        "a rule of fetch names this host and port, which fetch() and WebSocket alone reach then";
+    pub(crate) const ABSENT: &str = "in a sandbox nobody listens at a path: use a port of a loopback address";
     pub(crate) const PROTECTED: &str = "a tool outside the sandbox would obey what is written there";
 }
 
@@ -54,10 +57,10 @@ fn reason(request: &Request, rule: &Rule) -> &'static str {
         Rule::Secret => reason::SECRET,
         Rule::Protected => reason::PROTECTED,
         Rule::Reserved => reason::RESERVED,
-        Rule::Ambiguous(reason) => reason,
+        Rule::Ambiguous(reason) | Rule::Absent(reason) => reason,
         Rule::Setting(..) => reason::DENIED,
         Rule::Stated(statement) => match (request, statement.side) {
-            (Request::Net { .. }, Side::Allow) if statement.permission == Permission::Fetch => reason::FETCHED,
+            _ if is_fetched(request, statement) => reason::FETCHED,
             // Granting none at all is a denial, granting some is a limit.
             (Request::Workers(_), Side::Allow) if !matches!(statement.origin.json().as_str(), "0" | "false") => {
                 reason::LIMIT
@@ -67,11 +70,18 @@ fn reason(request: &Request, rule: &Rule) -> &'static str {
     }
 }
 
+/// Whether a connection is refused because there are requests in its place.
+fn is_fetched(request: &Request, statement: &Statement) -> bool {
+    matches!(request, Request::Net { .. } | Request::Udp { .. }) && statement.permission == Permission::Fetch
+}
+
 /// What to write into the policy, or to remove from it.
 pub(crate) fn fix(request: &Request, rule: &Rule) -> String {
     match rule {
         Rule::Setting(..) => return format!("remove {rule}"),
-        Rule::Stated(statement) if statement.side == Side::Deny => return format!("remove {rule}"),
+        Rule::Stated(statement) if statement.side == Side::Deny || is_fetched(request, statement) => {
+            return format!("remove {rule}");
+        }
         _ => {}
     }
     let resource = request.resource().unwrap_or_default();

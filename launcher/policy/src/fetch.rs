@@ -129,6 +129,11 @@ impl FetchRule {
         self.max_response_kb.map(|kb| kb.saturating_mul(1024))
     }
 
+    /// What a program may know of the rule: which requests there are, and not what the launcher does with them.
+    pub(crate) fn for_the_program(&self) -> Self {
+        Self::of(self.url.clone(), self.methods.clone())
+    }
+
     /// A rule of a URL alone: granting covers reading methods, denying covers all.
     pub(crate) fn parse(url: &str, side: Side) -> Result<Self, Fault> {
         let methods = (side == Side::Allow).then(|| DEFAULT_METHODS.map(str::to_owned).to_vec());

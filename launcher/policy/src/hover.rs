@@ -9,7 +9,7 @@ const PERMISSIONS: [(&str, &str, &str); 16] = [
     ("read", "nothing", r#"["./data", "/etc/hosts"]"#),
     ("write", "nothing", r#"["./out", "${TMP}"]"#),
     ("import", r#"["${PROJECT}"]"#, r#"["${PROJECT}", "../shared"]"#),
-    ("net", "nothing", r#"["api.example.com:443", "10.1.0.0/16:5432"]"#),
+    ("net", "nothing", r#"["api.example.com:443", "10.1.0.0/16:5432", "udp://stats.example.com:8125"]"#),
     ("listen", "nothing", r#"[3000, "127.0.0.1:8000-8010"]"#),
     ("fetch", "nothing", r#"["https://api.example.com/v1/*"]"#),
     ("env", "none", r#"["NODE_ENV", "APP_*"]"#),

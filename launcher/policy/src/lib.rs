@@ -90,7 +90,7 @@ mod within;
 
 pub use ceiling::Ceiling;
 pub use chain::{Chain, MAX_EXTENDS_DEPTH};
-pub use child::child;
+pub use child::{child, network_in_part};
 pub use decide::{Decision, Rule, decide};
 pub use diagnostic::{Colour, Diagnostic};
 pub use diff::{Change, Diff, diff, ignored};
@@ -103,7 +103,7 @@ pub use grants::{Entry, Grants, Rules, SYS_NAMES, Statement, Switch};
 pub use guard::{PROTECTED_WRITES, SECRET_PATTERNS, is_protected};
 pub use layer::{Base, Extends, Layer};
 pub use limits::{Limit, Limits, Setting, StatedLimits};
-pub use net::NetRule;
+pub use net::{NetRule, Transport};
 pub use path::{SymbolicPath, Variable, normalize};
 pub use pattern::Pattern;
 pub use permission::{Permission, Side};
@@ -115,7 +115,7 @@ pub use preload_table::{
 };
 pub use preset::{POLICY_SCHEMA, Preset};
 pub use program::{LibraryRule, PROGRAM_FOLDERS, ProgramRule, SANDBOX_PROGRAMS};
-pub use reach::{granted_sockets, listening_addresses, reaches, resolves, unix_request};
+pub use reach::{carries, connects, granted_sockets, listening_addresses, reaches, resolves, unix_request};
 pub use request::Request;
 pub use requests::{Granted, fetch_reaches, fetches};
 pub use schema::{SCHEMA_FILE, json_schema};

@@ -204,7 +204,8 @@ impl StatedLimits {
         self.0[limit as usize] = Some(setting);
     }
 
-    pub(crate) fn merge(&mut self, later: &Self) {
+    /// Adds what is said later: the last one holds.
+    pub fn merge(&mut self, later: &Self) {
         for (ours, theirs) in self.0.iter_mut().zip(&later.0) {
             if theirs.is_some() {
                 ours.clone_from(theirs);

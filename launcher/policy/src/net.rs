@@ -11,10 +11,33 @@ use crate::path::normalize;
 use crate::pattern::Pattern;
 use crate::permission::{Permission, Side};
 use crate::reach::holds_apart;
+use crate::request::Request;
+
+/// What carries the data of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP, and streams of unix sockets.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl Transport {
+    /// The request to connect to `port` of `host`.
+    pub fn request(self, host: &str, port: u16) -> Request {
+        let host = host.to_owned();
+        match self {
+            Self::Tcp => Request::Net { host, port },
+            Self::Udp => Request::Udp { host, port },
+        }
+    }
+}
 
 /// Hosts and ports that a program may connect to, or listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetRule {
+    /// `None` is any: a denial that names none means both.
+    pub(crate) transport: Option<Transport>,
     pub(crate) host: HostRule,
     pub(crate) ports: Ports,
 }
@@ -33,7 +56,10 @@ pub(crate) enum HostRule {
 }
 
 /// Before the path of a unix socket.
-const UNIX: &str = "unix:";
+pub(crate) const UNIX: &str = "unix:";
+
+/// Before a host and port that datagrams go to.
+pub(crate) const UDP: &str = "udp://";
 
 /// Ports from `first` to `last`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,11 +101,19 @@ impl Ports {
 }
 
 impl NetRule {
-    pub(crate) const ANY: Self = Self { host: HostRule::Any, ports: Ports::ALL };
+    /// The value `true`.
+    pub(crate) fn any(permission: Permission, side: Side) -> Self {
+        Self { transport: unnamed(permission, side), host: HostRule::Any, ports: Ports::ALL }
+    }
+
+    /// Whether it is what `true` stands for.
+    pub(crate) fn is_any(&self) -> bool {
+        self.host == HostRule::Any && self.ports == Ports::ALL && self.transport != Some(Transport::Udp)
+    }
 
     /// A rule for one port of any host, the value `3000` of `listen`.
     pub(crate) fn port(port: u16) -> Self {
-        Self { host: HostRule::Any, ports: Ports { first: port, last: port } }
+        Self { transport: None, host: HostRule::Any, ports: Ports { first: port, last: port } }
     }
 
     /// Reads `host:port` and its kin. Denying needs no port, and `listen` needs no host.
@@ -89,14 +123,26 @@ impl NetRule {
             return Err(Fault::new("the address is empty"));
         }
         if let (Some(path), Permission::Net) = (text.strip_prefix(UNIX), permission) {
-            return Ok(Self { host: HostRule::Socket(socket(path)?), ports: Ports::ALL });
+            let transport = Some(Transport::Tcp);
+            return Ok(Self { transport, host: HostRule::Socket(socket(path)?), ports: Ports::ALL });
         }
+        let (transport, text) = match text.strip_prefix(UDP) {
+            Some(rest) if permission == Permission::Net => (Some(Transport::Udp), rest),
+            Some(_) => {
+                return Err(Fault::new(format!("{text:?}: datagrams are not listened for outside"))
+                    .with_help("allow.net grants them, to a host that the program connects to"));
+            }
+            None => (unnamed(permission, side), text),
+        };
         if let Some((scheme, rest)) = text.split_once("://") {
-            return Err(Fault::new(format!("{text:?} is a URL, not a host and port"))
-                .with_help(format!("write the host and port alone, or use fetch for {scheme}://{rest}")));
+            let help = match scheme {
+                "tcp" => format!("write {rest}"),
+                _ => format!("write the host and port alone, or use fetch for {scheme}://{rest}"),
+            };
+            return Err(Fault::new(format!("{text:?} is a URL, not a host and port")).with_help(help));
         }
         if permission == Permission::Listen && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
-            return Ok(Self { host: HostRule::Any, ports: Ports::parse(text, lowest)? });
+            return Ok(Self { transport, host: HostRule::Any, ports: Ports::parse(text, lowest)? });
         }
         let (host, ports) = split_host(text)?;
         let host = HostRule::parse(host)?;
@@ -109,17 +155,28 @@ impl NetRule {
                 } else {
                     text.to_owned()
                 };
+                let shown = if transport == Some(Transport::Udp) { format!("{UDP}{shown}") } else { shown };
                 return Err(Fault::new(format!("{text:?} has no port"))
                     .with_help(format!("write \"{shown}:443\", or \"{shown}:*\" for any port")));
             }
         };
-        Ok(Self { host, ports })
+        Ok(Self { transport, host, ports })
     }
 
     /// Whether the rule speaks of `host` and `port`.
-    pub(crate) fn speaks_of(&self, host: &HostName, port: u16, side: Side) -> bool {
-        self.ports.contains(port) && self.host.speaks_of(host, side)
+    pub(crate) fn speaks_of(&self, transport: Transport, host: &HostName, port: u16, side: Side) -> bool {
+        self.carries(transport) && self.ports.contains(port) && self.host.speaks_of(host, side)
     }
+
+    /// Whether the rule speaks of what is sent by this transport.
+    pub fn carries(&self, transport: Transport) -> bool {
+        self.transport.is_none_or(|own| own == transport)
+    }
+}
+
+/// What a rule means that names no transport: granting is about TCP, denying about any. Listening has no other.
+fn unnamed(permission: Permission, side: Side) -> Option<Transport> {
+    (permission == Permission::Net && side == Side::Allow).then_some(Transport::Tcp)
 }
 
 /// Splits `host:ports`, `[v6]:ports`, or a host alone.
@@ -312,10 +369,15 @@ impl Pattern for HostRule {
 
 impl Pattern for NetRule {
     fn covers(&self, other: &Self) -> bool {
-        self.ports.first <= other.ports.first && other.ports.last <= self.ports.last && self.host.covers(&other.host)
+        let carries = self.transport.is_none() || self.transport == other.transport;
+        let holds = self.ports.first <= other.ports.first && other.ports.last <= self.ports.last;
+        carries && holds && self.host.covers(&other.host)
     }
 
     fn meets(&self, other: &Self) -> bool {
+        if other.transport.is_some_and(|transport| !self.carries(transport)) {
+            return false;
+        }
         self.ports.first <= other.ports.last && other.ports.first <= self.ports.last && self.host.meets(&other.host)
     }
 }
@@ -342,6 +404,9 @@ impl fmt::Display for HostRule {
 
 impl fmt::Display for NetRule {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.transport == Some(Transport::Udp) {
+            out.write_str(UDP)?;
+        }
         self.host.fmt(out)?;
         if matches!(self.host, HostRule::Socket(_)) {
             return Ok(());

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::decide::{Decision, Rule, decide};
-use crate::net::{HostName, HostRule, LOCALHOST};
+use crate::decide::{Decision, Rule, Verdict, decide, listed};
+use crate::net::{HostName, HostRule, LOCALHOST, NetRule, Ports, Transport};
 use crate::permission::Side;
 use crate::places::ExpandedPolicy;
 use crate::request::Request;
@@ -14,38 +14,65 @@ use crate::requests::fetched;
 
 /// Whether `policy` grants any port of `host`, so that it may be asked where that is.
 pub fn resolves(policy: &ExpandedPolicy, host: &str) -> bool {
-    let Some(host @ HostName::Name(_)) = HostName::parse(host) else { return false };
+    let is_name = matches!(HostName::parse(host), Some(HostName::Name(_)));
+    is_name && [Transport::Tcp, Transport::Udp].into_iter().any(|transport| carries(policy, transport, host))
+}
+
+/// Whether `policy` grants any port of `host` by this transport.
+pub fn carries(policy: &ExpandedPolicy, transport: Transport, host: &str) -> bool {
+    let Some(host) = HostName::parse(host) else { return false };
     let rules = &policy.grants.net;
-    let is_denied = |entry: &crate::Entry<crate::NetRule>| {
-        entry.value.ports == crate::net::Ports::ALL && entry.value.host.speaks_of(&host, Side::Deny)
-    };
-    rules.allow.iter().any(|entry| entry.value.host.speaks_of(&host, Side::Allow)) && !rules.deny.iter().any(is_denied)
+    let speaks = |rule: &NetRule, side| rule.carries(transport) && rule.host.speaks_of(&host, side);
+    let is_denied = |rule: &NetRule| rule.ports == Ports::ALL && speaks(rule, Side::Deny);
+    rules.allow.iter().any(|entry| speaks(&entry.value, Side::Allow))
+        && !rules.deny.iter().any(|entry| is_denied(&entry.value))
+}
+
+/// Whether `policy` lets a program connect to `port` of `host`, as far as that goes by its name: what a rule of `fetch`
+/// names is requested, and not connected to, nor spoken to in datagrams (HTTP/3).
+pub fn connects(policy: &ExpandedPolicy, transport: Transport, host: &str, port: u16) -> Decision {
+    let request = transport.request(host, port);
+    let by_rules = decide(policy, &request);
+    match (&by_rules.rule, fetched(policy, host, port)) {
+        (Rule::Stated(statement), _) if statement.side == Side::Deny => by_rules,
+        (_, Some(statement)) => {
+            let rule = Rule::Stated(statement.clone());
+            Decision { allowed: false, fix: Some(crate::explain::fix(&request, &rule)), rule }
+        }
+        (_, None) => by_rules,
+    }
 }
 
 /// Whether `policy` lets a program connect to `port` of `host`, which stands for `address`.
 ///
 /// Addresses that lead to the machine itself, its neighbours, or what clouds tell machines about themselves are reached
 /// by a name only where a rule names that address, too (RFC 6890 lists them).
-pub fn reaches(policy: &ExpandedPolicy, host: &str, port: u16, address: IpAddr) -> Decision {
+pub fn reaches(policy: &ExpandedPolicy, transport: Transport, host: &str, port: u16, address: IpAddr) -> Decision {
+    let by_name = connects(policy, transport, host, port);
+    let (true, Some(name)) = (by_name.allowed, HostName::parse(host)) else { return by_name };
+    let at_address = HostName::Address(address.to_canonical());
+    let named = listed(&policy.grants.net, |rule, side| rule.speaks_of(transport, &at_address, port, side));
+    leads(by_name, &name, address, named, |address| transport.request(&address.to_string(), port))
+}
+
+/// What becomes of a decision by name, or by a URL with one, where the name stands for `address`: `named` is what the
+/// rules say of that address itself, which is asked for by `request`.
+pub(crate) fn leads(
+    by_name: Decision,
+    name: &HostName,
+    address: IpAddr,
+    named: Verdict,
+    request: impl FnOnce(IpAddr) -> Request,
+) -> Decision {
     let address = address.to_canonical();
-    let by_name = decide(policy, &Request::Net { host: host.to_owned(), port });
-    if !by_name.allowed {
-        return by_name;
-    }
-    if let Some(statement) = fetched(policy, host, port) {
-        let fix = Some(format!("remove {statement}"));
-        return Decision { allowed: false, rule: Rule::Stated(statement.clone()), fix };
-    }
-    let request = Request::Net { host: address.to_string(), port };
-    let by_address = decide(policy, &request);
-    let is_localhost = HostName::parse(host) == Some(HostName::Name(LOCALHOST.to_owned())) && address.is_loopback();
-    match by_address.rule {
-        Rule::Stated(ref statement) if statement.side == Side::Deny => by_address,
-        _ if by_address.allowed || is_localhost || is_public(address) => by_name,
-        _ => {
-            Decision { allowed: false, fix: Some(crate::explain::fix(&request, &Rule::Reserved)), rule: Rule::Reserved }
-        }
-    }
+    let is_localhost = matches!(name, HostName::Name(name) if name == LOCALHOST) && address.is_loopback();
+    let rule = match named {
+        Err(denial @ Rule::Stated(_)) => denial,
+        Err(_) if !is_localhost && !is_public(address) => Rule::Reserved,
+        _ => return by_name,
+    };
+    let fix = crate::explain::fix(&request(address), &rule);
+    Decision { allowed: false, rule, fix: Some(fix) }
 }
 
 /// The unix sockets that `policy` grants, by their paths, as far as it does not deny them.
@@ -174,7 +201,8 @@ pub(crate) mod tests {
     }
 
     fn answer(text: &str, host: &str, address: &str) -> String {
-        let Decision { allowed, rule, .. } = reaches(&policy(text), host, 443, address.parse().unwrap());
+        let Decision { allowed, rule, .. } =
+            reaches(&policy(text), Transport::Tcp, host, 443, address.parse().unwrap());
         if allowed { "allowed".to_owned() } else { rule.to_string() }
     }
 
@@ -229,7 +257,7 @@ pub(crate) mod tests {
         for address in inside {
             assert_eq!(answer(NAMED, "api.example.com", address), "reserved", "{address}");
         }
-        let decision = reaches(&policy(NAMED), "api.example.com", 443, "10.0.0.1".parse().unwrap());
+        let decision = reaches(&policy(NAMED), Transport::Tcp, "api.example.com", 443, "10.0.0.1".parse().unwrap());
         assert_eq!(decision.fix.as_deref(), Some(r#"allow.net: ["10.0.0.1:443"]"#));
     }
 
@@ -280,6 +308,24 @@ pub(crate) mod tests {
         }
         let decision = decide(&policy("{}"), &unix_request(Path::new("/run/db.sock")));
         assert_eq!(decision.fix.as_deref(), Some(r#"allow.net: ["unix:/run/db.sock"]"#));
+    }
+
+    #[test]
+    fn datagrams_and_connections_are_granted_apart() {
+        let policy =
+            policy(r#"{"net": ["udp://a.example:53", "b.example:443"], "deny": {"net": ["udp://c.example"]}}"#);
+        for name in ["a.example", "b.example"] {
+            assert!(resolves(&policy, name), "{name}");
+        }
+        for (transport, host, port) in [(Transport::Udp, "a.example", 53), (Transport::Tcp, "b.example", 443)] {
+            let other = if transport == Transport::Udp { Transport::Tcp } else { Transport::Udp };
+            assert!(carries(&policy, transport, host) && !carries(&policy, other, host), "{host}");
+            let answer = |transport| reaches(&policy, transport, host, port, "1.1.1.1".parse().unwrap());
+            assert!(answer(transport).allowed, "{host}");
+            assert_eq!(answer(other).rule, Rule::Default, "{host}");
+        }
+        let leads_home = reaches(&policy, Transport::Udp, "a.example", 53, "10.0.0.1".parse().unwrap());
+        assert_eq!(leads_home.fix.as_deref(), Some(r#"allow.net: ["udp://10.0.0.1:53"]"#));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::net::UDP;
 use crate::permission::Permission;
 
 /// One thing that a program wants to do. Paths are absolute, or relative to the run's working directory.
@@ -16,6 +17,8 @@ pub enum Request {
     Import(PathBuf),
     /// Connect to a port of a host, or to `unix:` and the path of a socket (then the port is 0).
     Net { host: String, port: u16 },
+    /// Send datagrams to a port of a host, and receive those from there.
+    Udp { host: String, port: u16 },
     /// Accept connections.
     Listen { host: String, port: u16 },
     /// Have the launcher request a URL.
@@ -47,7 +50,7 @@ impl Request {
             Self::Read(_) => Permission::Read,
             Self::Write(_) => Permission::Write,
             Self::Import(_) => Permission::Import,
-            Self::Net { .. } => Permission::Net,
+            Self::Net { .. } | Self::Udp { .. } => Permission::Net,
             Self::Listen { .. } => Permission::Listen,
             Self::Fetch { .. } => Permission::Fetch,
             Self::Env(_) => Permission::Env,
@@ -62,18 +65,15 @@ impl Request {
         }
     }
 
-    /// What it is about, as text: a path, `host:port`, `METHOD url`, a name, a count. None for `eval` and `wasm`.
+    /// What it is about, as text: a path, `host:port`, `udp://host:port`, `METHOD url`, a name, a count. None for `eval` and `wasm`.
     pub fn resource(&self) -> Option<String> {
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
         match self {
             Self::Read(file) | Self::Write(file) | Self::Import(file) | Self::Run(file) => Some(path(file)),
-            Self::Net { host, port } | Self::Listen { host, port } => Some(if host.starts_with("unix:") {
-                host.clone()
-            } else if host.contains(':') && !host.starts_with('[') {
-                format!("[{host}]:{port}")
-            } else {
-                format!("{host}:{port}")
-            }),
+            Self::Net { host, port } | Self::Listen { host, port } => {
+                Some(if host.starts_with("unix:") { host.clone() } else { address(host, *port) })
+            }
+            Self::Udp { host, port } => Some(format!("{UDP}{}", address(host, *port))),
             Self::Fetch { url, method } => Some(format!("{method} {url}")),
             Self::Env(name) | Self::Sys(name) | Self::Host(name) | Self::Secret(name) => Some(name.clone()),
             Self::Workers(count) => Some(count.to_string()),
@@ -91,7 +91,7 @@ impl Request {
             if resource?.starts_with("unix:") {
                 return Some((resource?.to_owned(), 0));
             }
-            let (host, port) = resource?.rsplit_once(':')?;
+            let (host, port) = resource?.strip_prefix(UDP).or(resource)?.rsplit_once(':')?;
             let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
             Some((bare.to_owned(), port.parse().ok()?))
         };
@@ -99,6 +99,7 @@ impl Request {
             Permission::Read => Self::Read(path()?),
             Permission::Write => Self::Write(path()?),
             Permission::Import => Self::Import(path()?),
+            Permission::Net if resource?.starts_with(UDP) => address().map(|(host, port)| Self::Udp { host, port })?,
             Permission::Net => address().map(|(host, port)| Self::Net { host, port })?,
             Permission::Listen => address().map(|(host, port)| Self::Listen { host, port })?,
             Permission::Fetch => {
@@ -116,6 +117,11 @@ impl Request {
             Permission::Secrets => Self::Secret(text()?),
         })
     }
+}
+
+/// Host and port as policies write them.
+fn address(host: &str, port: u16) -> String {
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// `text` as a JSON string.

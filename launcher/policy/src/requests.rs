@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use crate::decide::{Decision, Rule, decide, listed};
 use crate::fetch::{FetchRule, Scheme, Url, UrlRule};
 use crate::grants::Statement;
-use crate::net::{HostName, HostRule, LOCALHOST};
+use crate::net::{HostName, HostRule, Transport};
 use crate::permission::Side;
 use crate::places::ExpandedPolicy;
-use crate::reach::is_public;
+use crate::reach::leads;
 use crate::request::Request;
 
 /// A URL that a program may request.
@@ -48,29 +48,18 @@ pub fn fetches<'a>(policy: &'a ExpandedPolicy, url: &str, method: &str) -> Resul
 /// the Internet at large are reached by a name only where a rule names them, too.
 pub fn fetch_reaches(policy: &ExpandedPolicy, url: &str, method: &str, address: IpAddr) -> Decision {
     let by_name = decide(policy, &request(url, method));
-    let Ok(parsed) = Url::parse(url) else { return by_name };
-    if !by_name.allowed {
-        return by_name;
-    }
-    let address = address.to_canonical();
-    let at_address = parsed.at(HostName::Address(address));
-    let by_address = listed(&policy.grants.fetch, |rule, side| rule.speaks_of(&at_address, method, side));
+    let (true, Ok(parsed)) = (by_name.allowed, Url::parse(url)) else { return by_name };
+    let at = HostName::Address(address.to_canonical());
     let denied_range = policy.grants.net.deny.iter().find(|entry| {
         matches!(entry.value.host, HostRule::Block(_))
-            && entry.value.speaks_of(&HostName::Address(address), parsed.port, Side::Deny)
+            && entry.value.speaks_of(Transport::Tcp, &at, parsed.port, Side::Deny)
     });
-    let refused = |rule: Rule| {
-        let fix = crate::explain::fix(&request(&at_address.to_string(), method), &rule);
-        Decision { allowed: false, rule, fix: Some(fix) }
+    let at_address = parsed.at(at);
+    let named = match denied_range {
+        Some(entry) => Err(Rule::Stated(entry.statement.clone())),
+        None => listed(&policy.grants.fetch, |rule, side| rule.speaks_of(&at_address, method, side)),
     };
-    let is_localhost = parsed.host == HostName::Name(LOCALHOST.to_owned()) && address.is_loopback();
-    match (by_address, denied_range) {
-        (_, Some(entry)) => refused(Rule::Stated(entry.statement.clone())),
-        (Err(rule @ Rule::Stated(_)), None) => refused(rule),
-        (Ok(_), None) => by_name,
-        (Err(_), None) if is_localhost || is_public(address) => by_name,
-        (Err(_), None) => refused(Rule::Reserved),
-    }
+    leads(by_name, &parsed.host, address, named, |_| request(&at_address.to_string(), method))
 }
 
 /// The rule of `fetch` that names a host and port, which is not connected to then.
@@ -181,10 +170,26 @@ mod tests {
     #[test]
     fn what_requests_reach_is_not_connected_to() {
         let policy = policy(r#"{"net": ["a.example:*", "b.example:443"], "fetch": ["https://a.example/*"]}"#);
-        let reaches = |host: &str, port: u16| crate::reaches(&policy, host, port, "1.1.1.1".parse().unwrap());
+        let reaches =
+            |host: &str, port: u16| crate::reaches(&policy, Transport::Tcp, host, port, "1.1.1.1".parse().unwrap());
         let refusal = reaches("a.example", 443);
         assert_eq!(refusal.rule.to_string(), "allow.fetch \"https://a.example/*\" (p.json:1:53)");
         assert_eq!(refusal.fix.as_deref(), Some("remove allow.fetch \"https://a.example/*\" (p.json:1:53)"));
+        assert_eq!(
+            crate::explain(&Request::Net { host: "a.example".to_owned(), port: 443 }, &refusal),
+            "connecting to \"a.example:443\" is not allowed: a rule of fetch names this host and port, which fetch() and \
+             WebSocket alone reach then. To allow it: remove allow.fetch \"https://a.example/*\" (p.json:1:53)"
+        );
+        // Nothing of net would help here, either.
+        let other = crate::reach::tests::policy(r#"{"fetch": ["https://a.example/*"]}"#);
+        assert_eq!(
+            crate::connects(&other, Transport::Tcp, "a.example", 443).rule.to_string(),
+            "allow.fetch \"https://a.example/*\" (p.json:1:12)"
+        );
+        assert_eq!(crate::connects(&other, Transport::Tcp, "a.example", 80).rule, Rule::Default);
+        let denied =
+            crate::reach::tests::policy(r#"{"fetch": ["https://a.example/*"], "deny": {"net": ["a.example"]}}"#);
+        assert!(crate::connects(&denied, Transport::Tcp, "a.example", 443).rule.to_string().starts_with("deny.net"));
         assert!(reaches("a.example", 80).allowed);
         assert!(reaches("b.example", 443).allowed);
     }

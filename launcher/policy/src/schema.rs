@@ -96,7 +96,7 @@ struct Permissions {
     write: Option<List>,
     /// Files and folders that modules may be loaded from. Secrets at the top of such a folder (.env*, .git, .npmrc, .ssh, *.pem, *.key) are left out.
     import: Option<List>,
-    /// Hosts and ports to connect to: "api.example.com:443", "*.example.org:443", "10.1.0.0/16:5432", "[::1]:8000-8010".
+    /// Hosts and ports to connect to: "api.example.com:443", "*.example.org:443", "10.1.0.0/16:5432", "[::1]:8000-8010"; for datagrams "udp://stats.example.com:8125". Denying without udp:// denies both.
     net: Option<List>,
     /// Ports to accept connections on: 3000, "127.0.0.1:3000", "8000-8010".
     listen: Option<Ports>,

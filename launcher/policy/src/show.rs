@@ -77,7 +77,7 @@ impl Written for Glob {
 
 impl Written for NetRule {
     fn written(&self) -> Value {
-        if *self == Self::ANY { true.into() } else { self.to_string().into() }
+        if self.is_any() { true.into() } else { self.to_string().into() }
     }
 }
 

@@ -106,8 +106,8 @@ pub(crate) fn state(
             let everything = (side == Side::Deny).then(root);
             list.read(&mut grants.import, everything, |list, item| list.text(item, path));
         }
-        Permission::Net => list.read(&mut grants.net, Some(NetRule::ANY), List::net),
-        Permission::Listen => list.read(&mut grants.listen, Some(NetRule::ANY), List::net),
+        Permission::Net => list.read(&mut grants.net, Some(NetRule::any(permission, side)), List::net),
+        Permission::Listen => list.read(&mut grants.listen, Some(NetRule::any(permission, side)), List::net),
         Permission::Fetch => list.read(&mut grants.fetch, Some(FetchRule::ANY), List::fetch),
         Permission::Env => {
             list.read(&mut grants.env, Some(all_names()), |list, item| list.text(item, Glob::parse_name));

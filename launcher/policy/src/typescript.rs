@@ -109,6 +109,8 @@ pub fn typescript_module() -> String {
         ("secret", reason::SECRET),
         ("protected", reason::PROTECTED),
         ("limit", reason::LIMIT),
+        ("fetched", reason::FETCHED),
+        ("absent", reason::ABSENT),
         ("denied", reason::DENIED),
     ];
     for (rule, text) in reasons {

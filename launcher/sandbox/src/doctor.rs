@@ -17,7 +17,7 @@ use crate::layers::Layers;
 use crate::outcome::Ending;
 use crate::resolve::look::{Look, RealFiles};
 use crate::resolve::runtime;
-use crate::run::{Job, Output, run};
+use crate::run::{Entry, Input, Job, Output, run};
 use crate::supervise::CGROUP_REMEDY;
 use crate::surroundings::Surroundings;
 
@@ -301,16 +301,17 @@ fn call(search: &Search, policy: &str) -> Result<Called, Lack> {
     let besides = Layer::parse(&Source::file("doctor", "/doctor"), policy.as_bytes());
     let besides = besides.map_err(|_| lack("the doctor's own policy cannot be read".to_owned()))?;
     let job = Job {
-        program,
+        entry: Entry::File(program),
         arguments: Vec::new(),
         policy: Policy::merge(preset.iter().chain([&besides])),
         search: search.clone(),
         variables: Vec::new(),
         secrets: Vec::new(),
-        input: Some("[6,7]".to_owned()),
+        args: Some("[[6,7]]".to_owned()),
+        context: None,
         export: None,
         script: false,
-        input_is_taken: true,
+        input: Input::Empty,
         output: Output::Capture,
         launcher: None,
         denials: false,

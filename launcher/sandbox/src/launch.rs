@@ -1,7 +1,7 @@
 //! From a plan to how its run went.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use confine::{Layer, Plan, View};
 use policy::ExpandedPolicy;
@@ -10,8 +10,9 @@ use crate::error::{Error, Warning};
 use crate::outcome::{Exit, Outcome, Usage};
 use crate::pipes::Pipes;
 use crate::run::writable;
+use crate::scratch::Scratch;
 use crate::secrets::Secrets;
-use crate::supervise::{ControlGroup, Pipe, Running, Sample, Signals, supervise};
+use crate::supervise::{ControlGroup, Pipe, Report, Running, Sample, Signals, look_after, supervise};
 
 /// A plan, and what its run needs besides.
 pub(crate) struct Launch {
@@ -20,11 +21,12 @@ pub(crate) struct Launch {
     /// What its requests are made with.
     pub(crate) secrets: Secrets,
     pub(crate) pipes: Pipes,
-    pub(crate) signals: Signals,
+    /// Those to the launcher that the program is to get, if it is to get any.
+    pub(crate) signals: Option<Signals>,
     pub(crate) begun: Instant,
     pub(crate) warnings: Vec<Warning>,
-    /// Its temporary folder, where that lies on a file system of the host.
-    pub(crate) scratch_tmp: Option<PathBuf>,
+    /// Its folder on the host, where it sees the host's files. It goes away with this.
+    pub(crate) scratch: Option<Scratch>,
     /// Whether a preload speaks before the program does.
     pub(crate) announced: bool,
     /// Whether what it uses is told at the end.
@@ -34,8 +36,19 @@ pub(crate) struct Launch {
 impl Launch {
     /// Starts the program and looks after it to its end.
     pub(crate) fn through(self) -> Result<Outcome, Error> {
-        let Self { plan, policy, secrets, pipes, signals, begun, mut warnings, scratch_tmp, announced, reported } =
-            self;
+        let Started { running, rest, call: _ } = self.start()?;
+        let report = supervise(running).map_err(|error| Error::system("look after the program", &error))?;
+        Ok(rest.outcome(report))
+    }
+
+    /// The same within a runtime, among others; it is ended when `stop` is there.
+    pub(crate) async fn through_among_others(self, stop: impl Future<Output = ()>) -> Result<Outcome, Error> {
+        self.start()?.through(stop).await
+    }
+
+    /// Starts the program, which nobody looks after so far.
+    pub(crate) fn start(self) -> Result<Started, Error> {
+        let Self { plan, policy, secrets, pipes, signals, begun, mut warnings, scratch, announced, reported } = self;
         let group = ControlGroup::required(&policy)?;
         let started = confine::start(&plan)?;
         let group = group.map(|group| group.with(&started.child)).transpose()?;
@@ -49,7 +62,6 @@ impl Launch {
         let has_tmp = matches!(&plan.view, View::Private(root) if !root.tmpfs.is_empty());
         drop(plan);
         let counted = pipes.stdout.is_some() && pipes.stderr.is_some();
-
         let running = Running {
             child: started.child,
             started: Instant::now(),
@@ -57,7 +69,7 @@ impl Launch {
             network: started.network.map(|network| (network, policy.clone(), secrets)),
             group,
             writable: writable(&policy),
-            scratch_tmp,
+            scratch_tmp: scratch.as_ref().map(Scratch::tmp),
             stdout: pipes.stdout.map(|(reader, _, sink)| Pipe { reader, sink }),
             stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
             channel: pipes.channel.map(|(reader, _)| reader),
@@ -65,11 +77,67 @@ impl Launch {
             signals,
             sample: reported.then(|| Sample::new(has_tmp)),
         };
-        let report = supervise(running).map_err(|error| Error::system("look after the program", &error))?;
+        let rest = Rest { policy, status: started.status, warnings, start, announced, counted, _scratch: scratch };
+        Ok(Started { running, rest, call: pipes.call })
+    }
+}
+
+/// A program that runs.
+pub(crate) struct Started {
+    running: Running,
+    rest: Rest,
+    /// Where its call is written to, if it waits for one.
+    pub(crate) call: Option<OwnedFd>,
+}
+
+impl Started {
+    /// Looks after it to its end, within a runtime's local set; it is ended when `stop` is there.
+    pub(crate) async fn through(self, stop: impl Future<Output = ()>) -> Result<Outcome, Error> {
+        let Self { running, rest, call: _ } = self;
+        // It is large, and there may be many.
+        let report = Box::pin(look_after(running, stop)).await;
+        Ok(rest.outcome(report.map_err(|error| Error::system("look after the program", &error))?))
+    }
+
+    /// Counts its time from `begun` on.
+    pub(crate) fn begin(&mut self, begun: Instant) {
+        self.running.started = begun;
+        self.rest.start = begun.elapsed();
+    }
+
+    /// Whether it has ended already.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.running.child.has_ended()
+    }
+
+    /// Ends it, unlooked at.
+    pub(crate) fn end(&self) {
+        self.running.child.kill();
+        // Its end is all that is wanted.
+        let _ = self.running.child.reap();
+    }
+}
+
+/// What is known of a run besides how it went.
+struct Rest {
+    policy: ExpandedPolicy,
+    status: confine::Status,
+    warnings: Vec<Warning>,
+    start: Duration,
+    announced: bool,
+    /// Whether what it writes goes through the launcher.
+    counted: bool,
+    /// Goes away at the end.
+    _scratch: Option<Scratch>,
+}
+
+impl Rest {
+    fn outcome(self, report: Report) -> Outcome {
+        let Self { policy, status, warnings, start, announced, counted, _scratch } = self;
         let output_bytes = counted.then(|| report.streams.bytes());
         let (stdout, stderr, truncated) = report.streams.captured();
         let channel = report.channel;
-        Ok(Outcome {
+        Outcome {
             policy,
             is_mute: announced && channel.token().is_none(),
             ending: report.ending,
@@ -95,9 +163,9 @@ impl Launch {
                 output_bytes,
             },
             memory_control: report.memory_control,
-            status: started.status,
+            status,
             warnings,
-        })
+        }
     }
 }
 

@@ -58,6 +58,8 @@ pub enum Ending {
     Threw(Thrown),
     /// It reached a limit.
     Limit(Reached),
+    /// Whoever asked for it wanted it no longer.
+    Stopped,
     /// It spoiled the sandbox channel.
     BrokenChannel(String),
 }

@@ -7,12 +7,14 @@ use std::path::Path;
 use confine::Stdio;
 
 use crate::error::{Error, Kind};
-use crate::run::Output;
+use crate::run::{Input, Output};
 use crate::supervise::Sink;
 
 /// Of each: reading end, writing end, and where it goes.
 pub(crate) struct Pipes {
-    input: Option<std::fs::File>,
+    /// Where a call is written to, and what the program reads.
+    pub(crate) call: Option<OwnedFd>,
+    input: Option<OwnedFd>,
     pub(crate) stdout: Option<(OwnedFd, OwnedFd, Sink)>,
     pub(crate) stderr: Option<(OwnedFd, OwnedFd, Sink)>,
     pub(crate) channel: Option<(OwnedFd, OwnedFd)>,
@@ -27,8 +29,8 @@ pub(crate) struct Streams {
     pub(crate) mark: Option<&'static str>,
     /// There is a preload, which may report.
     pub(crate) channel: bool,
-    /// Standard input has been read already.
-    pub(crate) input_is_taken: bool,
+    /// What it reads.
+    pub(crate) input: Input,
 }
 
 impl Pipes {
@@ -40,7 +42,7 @@ impl Pipes {
         };
         let captured = streams.output == Output::Capture;
         let Streams { counted, mark, .. } = *streams;
-        let mut pipes = Self { input: None, stdout: None, stderr: None, channel: None };
+        let mut pipes = Self { call: None, input: None, stdout: None, stderr: None, channel: None };
         if captured || counted || mark.is_some() {
             let sink = if captured { Sink::Capture } else { Sink::Output { mark } };
             let (reader, writer) = pipe()?;
@@ -54,10 +56,18 @@ impl Pipes {
         if streams.channel {
             pipes.channel = Some(pipe()?);
         }
-        if streams.input_is_taken {
-            let null = Path::new("/dev/null");
-            pipes.input =
-                Some(std::fs::File::open(null).map_err(|error| Error::io(Kind::Sandbox, "open", null, &error))?);
+        match streams.input {
+            Input::Own => {}
+            Input::Empty => {
+                let null = Path::new("/dev/null");
+                let opened =
+                    std::fs::File::open(null).map_err(|error| Error::io(Kind::Sandbox, "open", null, &error))?;
+                pipes.input = Some(opened.into());
+            }
+            Input::Call => {
+                let (reader, writer) = pipe()?;
+                (pipes.input, pipes.call) = (Some(reader), Some(writer));
+            }
         }
         pipes.refuse_directories()?;
         Ok(pipes)

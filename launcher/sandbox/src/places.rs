@@ -57,6 +57,12 @@ pub fn places(program: &Path, cwd: &Path, home: Option<&Path>, tmp: &Path) -> Pl
     }
 }
 
+/// The places of a program that lies in no file.
+pub(crate) fn places_of_text(cwd: &Path, home: Option<&Path>, tmp: &Path) -> Places {
+    let home = home.map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
+    Places { program: cwd.to_path_buf(), project: Vec::new(), tmp: tmp.into(), home, cwd: cwd.to_path_buf() }
+}
+
 /// The places of a program that is not part of a project, such as an interpreter: the project is that of `cwd`, or `cwd`
 /// itself unless that holds far more than a project.
 pub fn places_of_folder(cwd: &Path, home: Option<&Path>) -> Places {

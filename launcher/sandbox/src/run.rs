@@ -1,7 +1,7 @@
 //! One program, from the request to its end.
 
 use std::ffi::{CString, OsString};
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -29,8 +29,8 @@ use crate::supervise::Signals;
 /// A program to run, and how.
 #[derive(Debug)]
 pub struct Job {
-    /// Its path, as the user named it.
-    pub program: PathBuf,
+    /// Where it is.
+    pub entry: Entry,
     /// Its arguments.
     pub arguments: Vec<OsString>,
     /// What it may do.
@@ -41,20 +41,42 @@ pub struct Job {
     pub variables: Vec<(OsString, OsString)>,
     /// Secrets that the launcher makes its requests with.
     pub secrets: Vec<Secret>,
-    /// The argument of its function as JSON text; with `Some`, it has to be a function file.
-    pub input: Option<String>,
+    /// The arguments of its function as the text of a JSON array; with `Some`, it has to be a function file.
+    pub args: Option<String>,
+    /// Who calls its function.
+    pub context: Option<wire::rpc::Context>,
     /// The export to call; with `Some`, it has to be a function.
     pub export: Option<String>,
     /// Never call anything.
     pub script: bool,
-    /// Standard input has been read already.
-    pub input_is_taken: bool,
+    /// What it reads on standard input.
+    pub input: Input,
     /// What becomes of its output.
     pub output: Output,
     /// Whether what the preload reports as refused is wanted.
     pub denials: bool,
     /// The launcher's own binary, which lets the program narrow what its children may do; without it, it cannot.
     pub launcher: Option<PathBuf>,
+}
+
+/// Where a program is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// At this path, as the user named it.
+    File(PathBuf),
+    /// TypeScript or JavaScript that lies in no file. It belongs to no project.
+    Text(String),
+}
+
+/// What a program reads on standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// What the launcher would.
+    Own,
+    /// Nothing.
+    Empty,
+    /// Its call, which comes later: its function has no arguments and no context before.
+    Call,
 }
 
 /// What becomes of a program's output.
@@ -66,24 +88,39 @@ pub enum Output {
     Capture,
 }
 
-/// Runs `job` to its end.
+/// Runs `job` to its end. Signals to the launcher reach it.
 pub fn run(job: &Job) -> Result<Outcome, Error> {
+    prepare(job, || Signals::block().map(Some))?.through()
+}
+
+/// Everything that comes before the start of `job`. `signals` are blocked once the program is known.
+pub(crate) fn prepare(job: &Job, signals: impl FnOnce() -> io::Result<Option<Signals>>) -> Result<Launch, Error> {
     let cwd = places::working_directory()?;
-    let program = places::program(&job.program, &cwd)?;
+    let file = match &job.entry {
+        Entry::File(path) => Some(places::program(path, &cwd)?),
+        Entry::Text(_) => None,
+    };
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let identity = host::identity();
     let layers = Layers::choose(&job.policy.kernel_in_force(), identity)?;
     let scratch = (layers.files == Files::Host).then(|| Scratch::make(identity)).transpose()?;
     let tmp = scratch.as_ref().map_or_else(|| places::TMP.into(), Scratch::tmp);
-    let places = places::places(&program, &cwd, home.as_deref(), &tmp);
+    let places = match &file {
+        Some(program) => places::places(program, &cwd, home.as_deref(), &tmp),
+        None => places::places_of_text(&cwd, home.as_deref(), &tmp),
+    };
     let policy = job.policy.expand(&places);
     let secrets = Secrets::read(&job.secrets, &policy)?;
     let search = Search { untrusted: writable(&policy), ..job.search.clone() };
     let host = Host::discover(&search, identity, layers)?;
 
-    let signals = Signals::block().map_err(|error| Error::system("block signals", &error))?;
+    let signals = signals().map_err(|error| Error::system("block signals", &error))?;
     let begun = Instant::now();
-    let source = Source::of(&program)?;
+    let program = file.unwrap_or_else(|| stage::path_of_text(scratch.as_ref()));
+    let source = match &job.entry {
+        Entry::File(_) => Source::of(&program)?,
+        Entry::Text(text) => Source::of_text(&program, text.clone().into_bytes()),
+    };
     let call = call_request(job, &source);
     let announced = is_announced(job, call.as_ref());
     let pipes = Pipes::open(&Streams {
@@ -91,14 +128,12 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
         counted: policy.limits.output_kb.is_some(),
         mark: call.as_ref().and_then(|call| call.marker),
         channel: true,
-        input_is_taken: job.input_is_taken,
+        input: job.input,
     })?;
     let target = Target { program: &program, cwd: &cwd, source: &source, scratch: scratch.as_ref() };
     let (plan, shown) = plan(job, &host, &policy, target, call.as_ref(), &pipes)?;
     let reported = job.denials || job.output == Output::Capture;
-    let scratch_tmp = scratch.as_ref().map(Scratch::tmp);
-    Launch { plan, policy, secrets, pipes, signals, begun, warnings: shown.warnings, scratch_tmp, announced, reported }
-        .through()
+    Ok(Launch { plan, policy, secrets, pipes, signals, begun, warnings: shown.warnings, scratch, announced, reported })
 }
 
 /// Folders of the host that the program may write to.
@@ -115,7 +150,7 @@ pub(crate) fn writable(policy: &ExpandedPolicy) -> Vec<PathBuf> {
 
 /// Whether and how the program may be called. What cannot export anything is a script, and costs a script's start.
 fn call_request(job: &Job, source: &Source) -> Option<CallRequest> {
-    let required = job.input.is_some() || job.export.is_some();
+    let required = job.args.is_some() || job.export.is_some();
     if job.script || !(required || source.exports) {
         return None;
     }
@@ -123,7 +158,8 @@ fn call_request(job: &Job, source: &Source) -> Option<CallRequest> {
     Some(CallRequest {
         export: job.export.clone().unwrap_or_else(|| "default".to_owned()),
         required,
-        input: job.input.clone(),
+        waits: job.input == Input::Call,
+        args: job.args.clone(),
         // A terminal shows both streams, so there is nothing to divide.
         marker: (!captured && !std::io::stdout().is_terminal()).then_some(CALL_MARKER),
         logs: captured,
@@ -167,12 +203,16 @@ fn plan(
     }
     let cwd = if seen.shown.has_directory(cwd) { cwd } else { folder };
     let channel = if is_announced(job, call) { stage::Channel::Announced } else { stage::Channel::OnDemand };
-    let told = stage::Told { cwd, channel, call, source, again };
-    let stage = scratch.map_or(Stage::Own(&mut seen.shown.root), Stage::Host);
+    let context = job.context.as_ref().map(|context| stage::Context::of(context, policy.limits.wall_ms));
+    let told = stage::Told { cwd, channel, call, context: context.as_ref(), source, again };
+    let mut stage = scratch.map_or(Stage::Own(&mut seen.shown.root), Stage::Host);
+    if let Entry::Text(text) = &job.entry {
+        stage.text(text)?;
+    }
     let flags = flags(&stage.preloads()?, policy);
     stage::stage(stage, host, policy, &engine, &told)?;
     let folders = environment::Folders { path: &seen.path, home: &seen.home, tmp: &seen.tmp };
-    let outside = std::env::vars_os().filter(|(name, _)| !secrets::is_in(&job.secrets, name));
+    let outside = secrets::other_variables(&job.secrets);
     let mut env = environment::environment(policy, outside, &job.variables, folders)?;
     env.extend(runtime::variables(&engine).map(String::into_bytes));
     let sockets = network::sockets(policy, host.layers.files);
@@ -211,11 +251,16 @@ fn plan(
     Ok((plan, seen.shown))
 }
 
+/// `Bun.fetch` cannot be replaced. Where the launcher makes requests, Bun reads those words as the name of what the preload
+/// has put beside it.
+const BROKERED_FETCH: &str = "--define=Bun.fetch=Bun.fetch.brokered";
+
 /// What makes Bun ours: its flags, and the preloads.
 pub(crate) fn flags(preloads: &[String], policy: &ExpandedPolicy) -> Vec<String> {
     let preloads = preloads.iter().map(|preload| format!("--preload={preload}"));
     let flags = runtime::flags(resolve::eval(policy), native::grants_any(policy));
-    flags.map(str::to_owned).chain(preloads).collect()
+    let fetch = (!policy.grants.fetch.allow.is_empty()).then(|| BROKERED_FETCH.to_owned());
+    flags.map(str::to_owned).chain(fetch).chain(preloads).collect()
 }
 
 /// Bun's command line. The program's path is absolute: `bun run fn.ts` would run the package.json script `fn.ts`.

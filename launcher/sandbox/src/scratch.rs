@@ -15,7 +15,7 @@ use crate::error::{Error, Kind};
 /// What our folders are called.
 const PREFIX: &str = "secure-bun-run-";
 /// How often a folder may be swept by somebody else between its making and its lock.
-const TRIES: usize = 5;
+const TRIES: usize = 20;
 /// The deepest folder that is opened up for removal; deeper than any path that a program can name at once.
 const MOST_DEPTH: usize = 4096;
 
@@ -45,7 +45,10 @@ impl Scratch {
     /// `None` where somebody took it for a left one.
     fn try_make(base: &Path) -> io::Result<Option<Self>> {
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(base)?.keep();
-        let opened = File::open(&folder)?;
+        let opened = match File::open(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
         let Ok(lock) = Flock::lock(opened, FlockArg::LockExclusiveNonblock) else { return Ok(None) };
         Ok(folder.exists().then_some(Self { folder, _lock: lock }))
     }
@@ -169,6 +172,23 @@ mod tests {
         let used = Scratch::try_make(base.path()).unwrap().unwrap();
         sweep(base.path());
         assert!(!left.exists() && used.folder.exists());
+    }
+
+    #[test]
+    fn launchers_that_start_at_the_same_time_do_not_sweep_each_other() {
+        let base = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        sweep(base.path());
+                        let made = (0..TRIES).find_map(|_| Scratch::try_make(base.path()).transpose());
+                        let scratch = made.expect("one of these is nobody else's").unwrap();
+                        assert!(scratch.folder.exists());
+                    }
+                });
+            }
+        });
     }
 
     #[test]

@@ -6,17 +6,21 @@ use std::fmt;
 use std::io::Read;
 use std::path::PathBuf;
 
+use confine::OwnMemory;
 use http::HeaderValue;
 use policy::ExpandedPolicy;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, Kind};
 
 /// The longest secret, in bytes. Servers accept no longer headers either.
 const MOST_BYTES: u64 = 8 << 10;
 
+/// Room for what is read of a file: what a vector grows out of would stay in memory.
+const MOST_BUFFER_BYTES: usize = 16 << 10;
+
 /// A secret by its name, and where its value is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     /// Its name in a policy.
     pub name: String,
@@ -24,18 +28,26 @@ pub struct Secret {
     pub from: Source,
 }
 
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Secret({})", self.name)
+    }
+}
+
 /// Where a secret is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Source {
     /// In a variable of the launcher.
     Variable(OsString),
     /// In a file, without the line break at its end.
     File(PathBuf),
+    /// Here.
+    Value(Zeroizing<String>),
 }
 
-/// The values of secrets.
+/// The values of secrets. The init of a sandbox, which is a copy of the launcher, has none of them.
 #[derive(Default)]
-pub(crate) struct Secrets(BTreeMap<String, Zeroizing<String>>);
+pub(crate) struct Secrets(BTreeMap<String, OwnMemory>);
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,7 +60,7 @@ impl Secrets {
     pub(crate) fn read(given: &[Secret], policy: &ExpandedPolicy) -> Result<Self, Error> {
         let mut values = BTreeMap::new();
         for secret in given {
-            if values.insert(secret.name.clone(), value(secret)?).is_some() {
+            if values.insert(secret.name.clone(), kept(&value(secret)?)?).is_some() {
                 return Err(refuse(&secret.name, "is given twice"));
             }
         }
@@ -69,7 +81,7 @@ impl Secrets {
         while let Some((before, after)) = rest.split_once("${secret:") {
             let (name, later) = after.split_once('}')?;
             text.push_str(before);
-            text.push_str(self.0.get(name)?);
+            text.push_str(std::str::from_utf8(self.0.get(name)?.bytes()).ok()?);
             rest = later;
         }
         text.push_str(rest);
@@ -79,9 +91,21 @@ impl Secrets {
     }
 }
 
-/// Whether a variable of the launcher holds a secret: the program gets it under no grant.
-pub(crate) fn is_in(given: &[Secret], variable: &OsString) -> bool {
-    given.iter().any(|secret| matches!(&secret.from, Source::Variable(name) if name == variable))
+/// The launcher's variables without those that hold a secret, which the program gets under no grant.
+pub(crate) fn other_variables(given: &[Secret]) -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter_map(|(name, value)| {
+        let holds_secret = given.iter().any(|secret| matches!(&secret.from, Source::Variable(own) if *own == name));
+        if holds_secret {
+            value.into_encoded_bytes().zeroize();
+            return None;
+        }
+        Some((name, value))
+    })
+}
+
+fn kept(value: &str) -> Result<OwnMemory, Error> {
+    OwnMemory::holding(value.as_bytes())
+        .map_err(|error| Error::new(Kind::Sandbox, format!("there is no memory for a secret: {error}")))
 }
 
 fn value(secret: &Secret) -> Result<Zeroizing<String>, Error> {
@@ -93,12 +117,13 @@ fn value(secret: &Secret) -> Result<Zeroizing<String>, Error> {
             })?;
             Zeroizing::new(found.into_string().map_err(|_| refuse(name, "is not UTF-8"))?)
         }
+        Source::Value(value) => value.clone(),
         Source::File(path) => {
             let failed = |error: std::io::Error| {
                 refuse(name, &format!("is not there: {} cannot be read: {error}", path.display()))
             };
             let file = std::fs::File::open(path).map_err(failed)?;
-            let mut bytes = Zeroizing::new(Vec::new());
+            let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BUFFER_BYTES));
             file.take(MOST_BYTES + 2).read_to_end(&mut bytes).map_err(failed)?;
             let text = std::str::from_utf8(&bytes).map_err(|_| refuse(name, "is not UTF-8"))?;
             let text = text.strip_suffix('\n').unwrap_or(text);
@@ -136,7 +161,7 @@ mod tests {
     #[test]
     fn values_are_filled_in_and_shown_to_nobody() {
         let (_file, secret) = file(b"s3cret\n");
-        let secrets = Secrets(BTreeMap::from([("KEY".to_owned(), value(&secret).unwrap())]));
+        let secrets = Secrets(BTreeMap::from([("KEY".to_owned(), kept(&value(&secret).unwrap()).unwrap())]));
         assert_eq!(secrets.fill("Bearer ${secret:KEY}, ${secret:KEY}").unwrap(), "Bearer s3cret, s3cret");
         assert_eq!(secrets.fill("plain").unwrap(), "plain");
         assert_eq!(secrets.fill("${secret:OTHER}"), None);

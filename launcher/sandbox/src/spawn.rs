@@ -20,7 +20,7 @@ use crate::pipes::{Pipes, Streams};
 use crate::places;
 use crate::resolve::programs::{self, Programs};
 use crate::resolve::{self, Shown, environment, network, runtime};
-use crate::run::{Output, flags, writable};
+use crate::run::{Input, Output, flags, writable};
 use crate::secrets::{self, Secret, Secrets};
 use crate::stage::{self, Source, Stage};
 use crate::supervise::Signals;
@@ -65,18 +65,18 @@ pub fn spawn(job: &Spawn) -> Result<Outcome, Error> {
     let secrets = Secrets::read(&job.secrets, &policy)?;
     let command = find(&job.command, &cwd, job.search.path.as_ref())?;
 
-    let signals = Signals::block().map_err(|error| Error::system("block signals", &error))?;
+    let signals = Some(Signals::block().map_err(|error| Error::system("block signals", &error))?);
     let begun = Instant::now();
     let pipes = Pipes::open(&Streams {
         output: job.output,
         counted: policy.limits.output_kb.is_some(),
         mark: None,
         channel: false,
-        input_is_taken: false,
+        input: Input::Own,
     })?;
     let (plan, warnings) = plan(job, &policy, (identity, layers), Target { command: &command, cwd: &cwd }, &pipes)?;
     let reported = job.reported || job.output == Output::Capture;
-    Launch { plan, policy, secrets, pipes, signals, begun, warnings, scratch_tmp: None, announced: false, reported }
+    Launch { plan, policy, secrets, pipes, signals, begun, warnings, scratch: None, announced: false, reported }
         .through()
 }
 
@@ -121,7 +121,7 @@ fn plan(
 
     let engine = resolve::engine(policy);
     let folders = environment::Folders { path: &path, home: Path::new(places::HOME), tmp: Path::new(places::TMP) };
-    let outside = std::env::vars_os().filter(|(name, _)| !secrets::is_in(&job.secrets, name));
+    let outside = secrets::other_variables(&job.secrets);
     let mut env = environment::environment(policy, outside, &job.variables, folders)?;
     let mut root = Root::default();
     let bun = decide(policy, &Request::Run(Path::new(SANDBOX_PROGRAMS).join("bun"))).allowed;
@@ -139,8 +139,9 @@ fn plan(
     }
     let cwd = if shown.has_directory(cwd) { cwd } else { Path::new("/") };
     if let Some(host) = bun {
-        let told =
-            stage::Told { cwd, channel: stage::Channel::Closed, call: None, source: &Source::unknown(), again: true };
+        let source = Source::unknown();
+        let closed = stage::Channel::Closed;
+        let told = stage::Told { cwd, channel: closed, call: None, context: None, source: &source, again: true };
         let stage = Stage::Own(&mut shown.root);
         let flags = flags(&stage.preloads()?, policy);
         stage::stage(stage, &host, policy, &engine, &told)?;

@@ -177,7 +177,8 @@ impl<'n> Asking<'n> {
             "Bun.file" => self.path(Permission::Read, argument(0), span),
             "Bun.write" => self.bun_write(argument(0), span),
             "Bun.serve" => self.served(argument(0), Some(BUN_PORT), span),
-            "Bun.listen" | "Bun.udpSocket" => self.served(argument(0), None, span),
+            "Bun.listen" => self.served(argument(0), None, span),
+            "Bun.udpSocket" => self.datagrams(argument(0), span),
             "fetch" | "Bun.fetch" => self.url(argument(0), span),
             "node:http.get" | "node:http.request" => self.connect(arguments, Some(80), span),
             "node:https.get" | "node:https.request" => self.connect(arguments, Some(443), span),
@@ -249,6 +250,19 @@ impl<'n> Asking<'n> {
 
     fn is_bun_file(&self, call: &CallExpression<'_>) -> bool {
         self.names.full(&call.callee).is_some_and(|full| full == "Bun.file")
+    }
+
+    /// Only a socket that is connected sends anything out of a sandbox.
+    fn datagrams(&mut self, options: Option<&Expression<'_>>, span: Span) {
+        let Some(Expression::ObjectExpression(options)) = options.map(Expression::get_inner_expression) else { return };
+        let Some(peer) = member(options, "connect").map(Expression::get_inner_expression) else { return };
+        let Expression::ObjectExpression(peer) = peer else {
+            return self.ask(Permission::Net, Resource::Computed, span);
+        };
+        let host = member(peer, "hostname").and_then(literal);
+        let address = host.zip(member(peer, "port").and_then(port));
+        let address = address.map(|(host, port)| format!("udp://{}", address::joined(&host, port)));
+        self.ask(Permission::Net, address.map_or(Resource::Computed, Resource::Named), span);
     }
 
     fn served(&mut self, options: Option<&Expression<'_>>, by_default: Option<u16>, span: Span) {

@@ -87,6 +87,9 @@ fn the_network() {
         ("import https from 'https'; https.get({ hostname: 'x.test' })", &["net x.test:443"]),
         ("import net from 'net'; net.connect(5432, 'db.test')", &["net db.test:5432"]),
         ("Bun.connect({ hostname: 'db.test', port: 6379, socket: {} })", &["net db.test:6379"]),
+        ("Bun.udpSocket({ connect: { hostname: 'stats.test', port: 8125 } })", &["net udp://stats.test:8125"]),
+        ("Bun.udpSocket({ connect: { hostname, port: 8125 } })", &["net ?"]),
+        ("Bun.udpSocket({ port: 8125 })", &[]),
     ]);
 }
 

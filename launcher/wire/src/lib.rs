@@ -1,8 +1,10 @@
 //! Messages: every one that crosses a boundary of secure-bun, defined once. The sandbox channel carries [`frame`]s from
-//! the preload to the launcher; the [`envelope`] is what the launcher tells whoever started it.
+//! the preload to the launcher; the [`envelope`] is what the launcher tells whoever started it; [`rpc`] is how a service
+//! and `secure-bun serve` speak.
 //!
 //! Pure: no I/O, no clock, no environment (clippy.toml keeps it so).
 #![forbid(unsafe_code)]
 
 pub mod envelope;
 pub mod frame;
+pub mod rpc;

@@ -34,6 +34,8 @@ export const REASONS = {
   secret: "the secrets of an import root are granted by name only",
   protected: "a tool outside the sandbox would obey what is written there",
   limit: "the policy grants fewer",
+  fetched: "a rule of fetch names this host and port, which fetch() and WebSocket alone reach then",
+  absent: "in a sandbox nobody listens at a path: use a port of a loopback address",
   denied: "the policy denies it",
 } as const;
 

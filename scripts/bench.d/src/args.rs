@@ -12,6 +12,8 @@ pub(crate) enum Bench {
     Overhead,
     /// The same over the network.
     Net,
+    /// Calls of functions.
+    Serve,
 }
 
 /// The arguments of a bench, checked.
@@ -38,18 +40,21 @@ const ROUNDS: std::ops::RangeInclusive<usize> = 10..=10_000;
 const SPAN_MS: std::ops::RangeInclusive<u64> = 10..=10_000;
 
 /// Parses `cold --bun PATH --launcher PATH [--rounds N] [--warmup N] [--pause-ms N]`, and `overhead` or
-/// `net` with `[--rounds N] [--warmup N] [--span-ms N] [--only NAME]`.
+/// `net` with `[--rounds N] [--warmup N] [--span-ms N] [--only NAME]`, `serve` with all of these but `--only`.
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
     let (bench, rounds, warmup) = match words.next().as_deref() {
         Some("cold") => (Bench::Cold, 100, 10),
         Some("overhead") => (Bench::Overhead, 10, 1),
         Some("net") => (Bench::Net, 10, 1),
+        Some("serve") => (Bench::Serve, 100, 10),
         other => {
-            return Err(format!("no such bench: {}; there are: cold, overhead, net", other.unwrap_or("(none given)")));
+            let other = other.unwrap_or("(none given)");
+            return Err(format!("no such bench: {other}; there are: cold, overhead, net, serve"));
         }
     };
     let (mut bun, mut launcher, mut only) = (None, None, None);
-    let (mut rounds, mut warmup, mut pause_ms, mut span_ms) = (rounds, warmup, 5, 600);
+    let (mut rounds, mut warmup) = (rounds, warmup);
+    let (mut pause_ms, mut span_ms) = if bench == Bench::Serve { (20, 3000) } else { (5, 600) };
     while let Some(flag) = words.next() {
         let value = words.next().ok_or_else(|| format!("{flag} needs a value"))?;
         match (flag.as_str(), bench) {
@@ -57,10 +62,13 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
             ("--launcher", _) => launcher = Some(PathBuf::from(value)),
             ("--rounds", _) => rounds = number(&flag, &value)?,
             ("--warmup", _) => warmup = number(&flag, &value)?,
-            ("--pause-ms", Bench::Cold) => pause_ms = number(&flag, &value)?,
-            ("--span-ms", Bench::Overhead | Bench::Net) => span_ms = number(&flag, &value)?,
+            ("--pause-ms", Bench::Cold | Bench::Serve) => pause_ms = number(&flag, &value)?,
+            ("--span-ms", Bench::Overhead | Bench::Net | Bench::Serve) => span_ms = number(&flag, &value)?,
             ("--only", Bench::Overhead | Bench::Net) => only = Some(value),
             (_, Bench::Cold) => return Err(format!("no such flag: {flag}; there are: --rounds, --warmup, --pause-ms")),
+            (_, Bench::Serve) => {
+                return Err(format!("no such flag: {flag}; there are: --rounds, --warmup, --pause-ms, --span-ms"));
+            }
             (_, Bench::Overhead | Bench::Net) => {
                 return Err(format!("no such flag: {flag}; there are: --rounds, --warmup, --span-ms, --only"));
             }
@@ -125,7 +133,7 @@ mod tests {
 
     #[test]
     fn unknown_words_are_refused() {
-        assert_eq!(parse_words("warm").unwrap_err(), "no such bench: warm; there are: cold, overhead, net");
+        assert_eq!(parse_words("warm").unwrap_err(), "no such bench: warm; there are: cold, overhead, net, serve");
         assert!(parse_words("cold --span-ms 3").unwrap_err().starts_with("no such flag: --span-ms"));
         assert!(parse_words("cold --loops 3").unwrap_err().starts_with("no such flag: --loops"));
         assert_eq!(parse_words("cold --rounds ten").unwrap_err(), "--rounds takes a whole number, not \"ten\"");

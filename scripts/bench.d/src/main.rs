@@ -8,6 +8,7 @@ mod host;
 mod measure;
 mod overhead;
 mod report;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         Bench::Cold => cold::run(&args),
         Bench::Overhead => overhead::run(&args),
         Bench::Net => overhead::run_net(&args),
+        Bench::Serve => serve::run(&args),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

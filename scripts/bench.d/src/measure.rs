@@ -27,6 +27,11 @@ pub(crate) fn interleaved(contenders: &[Contender], args: &Args, scratch: &Path)
     Ok(times)
 }
 
+/// The time of one run.
+pub(crate) fn once(contender: &Contender, scratch: &Path) -> Result<Duration, String> {
+    spawn_to_exit(&mut silent(contender, scratch)).map_err(|problem| format!("{}: {problem}", contender.name))
+}
+
 fn silent(contender: &Contender, scratch: &Path) -> Command {
     let mut command = contender.command(scratch);
     command.stdout(Stdio::null()).stderr(Stdio::null());

@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 
 pub(crate) use policy::{Policy, Trust};
-pub(crate) use run::{GrantFlag, Run, take_call_flags};
+pub(crate) use run::{GrantFlag, Run, Serve, take_call_flags};
 
 /// What to do.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Run(Box<Run>),
     /// `secure-bun spawn`: the same without what belongs to functions.
     Spawn(Box<Run>),
+    /// `secure-bun serve`.
+    Serve(Box<Serve>),
     /// `secure-bun policy …`.
     Policy(Policy),
     /// `secure-bun doctor`.
@@ -55,9 +57,9 @@ impl Stop {
 }
 
 /// Commands of the design that are still to come.
-const LATER: [&str; 16] = [
-    "serve", "test", "install", "add", "remove", "update", "ci", "x", "build", "repl", "check", "sign", "verify",
-    "bundle", "shim", "learn",
+const LATER: [&str; 15] = [
+    "test", "install", "add", "remove", "update", "ci", "x", "build", "repl", "check", "sign", "verify", "bundle",
+    "shim", "learn",
 ];
 
 /// Reads the command line.
@@ -68,6 +70,7 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Command, St
     match matches.subcommand() {
         Some(("run", matches)) => run::read(matches).map(|run| Command::Run(Box::new(run))),
         Some(("spawn", matches)) => run::read_spawn(matches).map(|run| Command::Spawn(Box::new(run))),
+        Some(("serve", matches)) => run::read_serve(matches).map(|serve| Command::Serve(Box::new(serve))),
         Some(("policy", matches)) => policy::read(matches).map(Command::Policy),
         Some(("doctor", matches)) => {
             Ok(Command::Doctor(Doctor { bun: path(matches, "bun"), json: matches.get_flag("json") }))
@@ -95,6 +98,11 @@ fn grammar(command: Option<&str>) -> Clap {
         .disable_help_subcommand(true)
         .subcommand(detailed("run", "Run a program, or call the function that a file exports", run::grammar))
         .subcommand(detailed("spawn", "Run any other program in a sandbox", run::spawn_grammar))
+        .subcommand(detailed(
+            "serve",
+            "Carry out calls, each in a fresh Bun, asked for on standard input",
+            run::serve_grammar,
+        ))
         .subcommand(detailed("policy", "Check and explain policies", policy::grammar))
         .subcommand(detailed("doctor", "Try each layer of the sandbox and say what works here", doctor_grammar));
     for name in LATER {
@@ -226,7 +234,7 @@ mod tests {
 
     #[test]
     fn what_is_still_to_come_says_so() {
-        assert_eq!(message("serve"), "secure-bun serve is not available yet");
+        assert_eq!(message("test"), "secure-bun test is not available yet");
         assert_eq!(message("test --watch x"), "secure-bun test is not available yet");
     }
 

@@ -1,4 +1,4 @@
-//! `secure-bun run` and `secure-bun spawn`.
+//! `secure-bun run`, `secure-bun spawn` and `secure-bun serve`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -8,6 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 use policy::{Permission, Side};
 
 use secure_bun::secrets::{Secret, Source};
+use secure_bun::service::Engine;
 
 use super::{Stop, flag, os, path, switch, text, utf8};
 
@@ -97,9 +98,7 @@ pub(super) fn spawn_grammar(command: Clap) -> Clap {
 
 /// What every command takes that runs a program, and the program.
 fn sandbox_grammar(command: Clap, program: &'static str) -> Clap {
-    let mut command = command
-        .arg(flag("policy", "FILE|PRESET", "What the program may do [default: the preset `script`]").alias("sandbox"))
-        .arg(flag("limit", "NAME=VALUE,…", "Limits, such as wall=5s,memory=128mb").action(ArgAction::Append))
+    let command = policy_grammar(command)
         .arg(switch("json", "Print one line of JSON that tells how the run went, with all output in it"))
         .arg(flag("env", "NAME=VALUE", "Set a variable for the program").action(ArgAction::Append))
         .arg(
@@ -107,9 +106,24 @@ fn sandbox_grammar(command: Clap, program: &'static str) -> Clap {
                 .action(ArgAction::Append),
         )
         .arg(flag("report-fd", "N", "Write the JSON line to this descriptor as well"))
-        .arg(flag("bun", "PATH", "The Bun to use"))
-        .arg(switch("quiet", "No warnings"))
         .arg(switch("verbose", "Say what is done"));
+    let program = Arg::new("program")
+        .value_name(program)
+        .required(true)
+        .num_args(1..)
+        .allow_hyphen_values(false)
+        .trailing_var_arg(true)
+        .value_parser(clap::value_parser!(OsString));
+    command.arg(program)
+}
+
+/// What says what programs may do, and which Bun runs them.
+fn policy_grammar(command: Clap) -> Clap {
+    let mut command = command
+        .arg(flag("policy", "FILE|PRESET", "What the program may do [default: the preset `script`]").alias("sandbox"))
+        .arg(flag("limit", "NAME=VALUE,…", "Limits, such as wall=5s,memory=128mb").action(ArgAction::Append))
+        .arg(flag("bun", "PATH", "The Bun to use"))
+        .arg(switch("quiet", "No warnings"));
     for (_, letter, name) in GRANTABLE {
         for (side, help) in [("allow", "Allow"), ("deny", "Deny")] {
             let id = format!("{side}-{name}");
@@ -129,14 +143,7 @@ fn sandbox_grammar(command: Clap, program: &'static str) -> Clap {
             command = command.arg(arg);
         }
     }
-    let program = Arg::new("program")
-        .value_name(program)
-        .required(true)
-        .num_args(1..)
-        .allow_hyphen_values(false)
-        .trailing_var_arg(true)
-        .value_parser(clap::value_parser!(OsString));
-    command.arg(program)
+    command
 }
 
 pub(super) fn read(matches: &ArgMatches) -> Result<Run, Stop> {
@@ -149,27 +156,77 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Run, Stop> {
     })
 }
 
+pub(super) fn serve_grammar(command: Clap) -> Clap {
+    policy_grammar(command.override_usage("secure-bun serve [FLAGS]"))
+        .arg(flag("concurrency", "N", "Calls that run at a time [default: four for each processor]"))
+        .arg(flag("engine", "ENGINE", "How calls are run: pool, spawn, or auto [default: auto]"))
+        .arg(flag("queue", "N", "Calls that may wait [default: 256]"))
+}
+
+/// `secure-bun serve [FLAGS]`.
+#[derive(Debug)]
+pub(crate) struct Serve {
+    /// What it has in common with `run`: the policy, and Bun.
+    pub(crate) run: Run,
+    /// `--concurrency`.
+    pub(crate) concurrency: Option<usize>,
+    /// `--queue`.
+    pub(crate) queue: Option<usize>,
+    /// `--engine`.
+    pub(crate) engine: Engine,
+}
+
+pub(super) fn read_serve(matches: &ArgMatches) -> Result<Serve, Stop> {
+    let number = |name: &str, most: usize| {
+        let typed = text(matches, name)?;
+        let parse = |typed: String| typed.parse().ok().filter(|number| *number <= most);
+        let wrong = || Stop::usage(format!("--{name}: a number up to {most}"));
+        typed.map(|typed| parse(typed).ok_or_else(wrong)).transpose()
+    };
+    let concurrency = number("concurrency", MOST_CALLS)?;
+    if concurrency == Some(0) {
+        return Err(Stop::usage("--concurrency: at least one call has to run"));
+    }
+    let engine = match text(matches, "engine")?.as_deref() {
+        None | Some("auto") => Engine::default(),
+        Some("pool") => Engine::Pool,
+        Some("spawn") => Engine::Spawn,
+        Some("fork") => return Err(super::not_yet("--engine fork")),
+        Some(other) => return Err(Stop::usage(format!("--engine {other}: there are auto, pool and spawn"))),
+    };
+    Ok(Serve { run: read_policy(matches)?, concurrency, queue: number("queue", MOST_CALLS)?, engine })
+}
+
+/// Calls at a time, or in the queue, for which there would ever be descriptors.
+const MOST_CALLS: usize = 10_000;
+
+fn read_policy(matches: &ArgMatches) -> Result<Run, Stop> {
+    let limits = matches.get_many::<OsString>("limit").into_iter().flatten();
+    Ok(Run {
+        policy: os(matches, "policy"),
+        grants: grants(matches),
+        limits: limits.map(|limit| utf8("limit", limit)).collect::<Result<_, _>>()?,
+        bun: path(matches, "bun"),
+        quiet: matches.get_flag("quiet"),
+        ..Run::default()
+    })
+}
+
 pub(super) fn read_spawn(matches: &ArgMatches) -> Result<Run, Stop> {
     let mut words = matches.get_many::<OsString>("program").into_iter().flatten().cloned();
     let report_fd = text(matches, "report-fd")?;
     let report_fd = report_fd
         .map(|number| number.parse::<u32>().map_err(|_| Stop::usage("--report-fd: not the number of a descriptor")))
         .transpose()?;
-    let limits = matches.get_many::<OsString>("limit").into_iter().flatten();
     Ok(Run {
         program: words.next().unwrap_or_default().into(),
         arguments: words.collect(),
-        policy: os(matches, "policy"),
-        grants: grants(matches),
-        limits: limits.map(|limit| utf8("limit", limit)).collect::<Result<_, _>>()?,
         json: matches.get_flag("json"),
         variables: matches.get_many::<OsString>("env").into_iter().flatten().cloned().collect(),
         secrets: matches.get_many::<OsString>("secret").into_iter().flatten().map(secret).collect::<Result<_, _>>()?,
         report_fd,
-        bun: path(matches, "bun"),
-        quiet: matches.get_flag("quiet"),
         verbose: matches.get_flag("verbose"),
-        ..Run::default()
+        ..read_policy(matches)?
     })
 }
 

@@ -9,12 +9,12 @@ use std::process::ExitCode;
 use secure_bun::host::Search;
 use secure_bun::outcome::Exit;
 use secure_bun::places::working_directory;
-use secure_bun::{Ending, Error, Job, Outcome, Output};
+use secure_bun::{Ending, Entry, Error, Input, Job, Outcome, Output};
 
 use crate::args::{self, Run};
-use crate::explain::{self, Verdict};
 use crate::policy_source::{self, Added, Code, InForce};
 use crate::report;
+use secure_bun::explain::{self, Verdict};
 
 /// The longest input, in bytes.
 const MAX_INPUT_BYTES: u64 = 16 << 20;
@@ -35,7 +35,7 @@ pub(crate) fn run(mut run: Run) -> ExitCode {
         Err(error) => return report::refusal(&error),
     };
     match secure_bun::run(&job) {
-        Ok(outcome) => tell(&run, job.input.is_some() || job.export.is_some(), outcome),
+        Ok(outcome) => tell(&run, job.args.is_some() || job.export.is_some(), outcome),
         Err(error) => report::refusal(&error),
     }
 }
@@ -64,17 +64,18 @@ fn job(run: &Run, policy: policy::Policy) -> Result<Job, Error> {
         return Err(usage("--script never calls a function: it does not go with --input or --export"));
     }
     Ok(Job {
-        program: run.program.clone(),
+        entry: Entry::File(run.program.clone()),
         arguments: run.arguments.clone(),
         policy,
         search: search(run),
         launcher: std::env::current_exe().ok(),
         variables: variables(run)?,
         secrets: run.secrets.clone(),
-        input,
+        args: input.map(|input| format!("[{input}]")),
+        context: None,
         export: run.export.clone(),
         script: run.script,
-        input_is_taken,
+        input: if input_is_taken { Input::Empty } else { Input::Own },
         output: if run.json { Output::Capture } else { Output::Relay },
         denials: run.suggest || run.report_fd.is_some(),
     })

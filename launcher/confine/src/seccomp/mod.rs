@@ -203,6 +203,8 @@ fn rulings(options: &Options) -> impl Iterator<Item = Ruling> {
         let granted = (group.granted)(options);
         group.rules.iter().filter_map(move |rule| {
             let verdict = match group.ungranted {
+                // The filter of the program that starts it has the listener, and that verdict goes before this one.
+                _ if granted && matches!(rule.verdict, Verdict::Ask) && options.narrower.is_some() => Verdict::Allow,
                 _ if granted => rule.verdict,
                 Ungranted::Refuse(errno) => Verdict::Refuse(errno),
                 Ungranted::LeaveAsIs => return None,

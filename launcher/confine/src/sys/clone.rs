@@ -47,6 +47,11 @@ impl Child {
         self.signal(libc::SIGKILL);
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        super::process::has_ended(Fd(self.pidfd.as_raw_fd()))
+    }
+
     /// Whether it is the init of a tree, and the program below it.
     pub const fn is_init(&self) -> bool {
         self.program.is_some()
@@ -130,7 +135,8 @@ pub(super) fn last_errno() -> Errno {
 /// All signals are blocked meanwhile, so that no handler of the caller runs in the child; it begins with all blocked.
 ///
 /// `body` must not return normally, allocate, lock, panic or use `errno`: the child may share all memory, thread-local
-/// storage included, with the caller. The caller must be the only thread of its process, for the same reason.
+/// storage included, with the caller. Other threads of the process go on meanwhile; of what `body` uses nothing may be
+/// theirs to change.
 pub(crate) fn clone_in<T>(
     flags: CloneFlags,
     memory: Memory,

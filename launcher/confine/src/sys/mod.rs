@@ -15,11 +15,13 @@ mod limits;
 mod mount;
 mod network;
 mod notify;
+mod own_memory;
 mod process;
 mod readiness;
 mod seccomp;
 mod shared;
 mod trace;
+mod visit;
 
 pub use call::Errno;
 pub use clone::Child;
@@ -45,12 +47,14 @@ pub(crate) use network::{message_pair, name_server_sockets, raise_loopback, rece
 pub(crate) use notify::{
     copy_descriptor, is_waiting, open_thread, read_memory, receive, replace_descriptor, respond, wake_on_this_cpu,
 };
+pub use own_memory::OwnMemory;
 pub use process::Ended;
 pub(crate) use process::{
-    Change, Exec, change_directory, enter_directory, exec, exec_path, exit_now, has_ended, next_change, open_pidfd,
-    random,
+    Change, Exec, change_directory, enter_directory, exec, exec_path, exit_now, forget_environment, has_ended,
+    next_change, open_pidfd, random,
 };
 pub use readiness::watch;
 pub(crate) use seccomp::{load_asking_filter, load_filter};
 pub(crate) use shared::Shared;
 pub(crate) use trace::{go_on, let_go, trace_me};
+pub use visit::{bind_datagrams, forget_address};

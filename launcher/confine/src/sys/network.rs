@@ -16,7 +16,7 @@ const BACKLOG: i32 = 64;
 const MOST_SENT: usize = 2;
 
 /// A socket of the calling process's network namespace (socket(2)), close-on-exec.
-fn socket(family: i32, kind: i32) -> Result<Fd, Errno> {
+pub(super) fn socket(family: i32, kind: i32) -> Result<Fd, Errno> {
     // SAFETY: socket takes no pointer.
     as_fd(unsafe { raw(libc::SYS_socket, [int(family), int(kind | libc::SOCK_CLOEXEC), 0, 0, 0, 0]) })
 }

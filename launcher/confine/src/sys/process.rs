@@ -176,3 +176,29 @@ pub(crate) fn exec_path(path: &CStr, exec: &Exec<'_>, key: u64) -> Result<Infall
     unsafe { raw(libc::SYS_execve, [path.as_ptr() as usize, argv, envp, 0, 0, key]) }?;
     Err(Errno::EINVAL)
 }
+
+/// Overwrites the variables that the process was started with, where /proc shows them. Only for a process that was cloned,
+/// which has one thread, and that reads none of them any more.
+pub(crate) fn forget_environment() {
+    unsafe extern "C" {
+        static environ: *const *mut libc::c_char;
+    }
+    // SAFETY: the only thread is here, so that nobody changes the list meanwhile.
+    let mut entry = unsafe { environ };
+    if entry.is_null() {
+        return;
+    }
+    loop {
+        // SAFETY: the list ends with a null pointer (environ(7)), which has not been met yet.
+        let text = unsafe { *entry };
+        if text.is_null() {
+            return;
+        }
+        // SAFETY: each entry is a NUL-terminated string.
+        let length = unsafe { CStr::from_ptr(text) }.count_bytes();
+        // SAFETY: so many bytes are there, in memory that is the process's own to write to. The only thread is here, and
+        // holds no reference into them: the standard library copies what it reads.
+        unsafe { core::slice::from_raw_parts_mut(text, length) }.fill(0);
+        entry = entry.wrapping_add(1);
+    }
+}

@@ -1,6 +1,8 @@
 //! Policies of children: what a program states for another one that it starts.
 
-use policy::{Chain, ExpandedPolicy, Layer, Places, Policy, Request, Source, child, decide, is_within};
+use policy::{
+    Chain, ExpandedPolicy, Layer, Places, Policy, Request, Source, child, decide, is_within, network_in_part,
+};
 
 use crate::{expanded, places};
 
@@ -94,6 +96,55 @@ fn it_can_be_written_down_and_read_again() {
         assert_eq!(is_within(&again, &policy), Ok(()), "{written}");
         assert_eq!(is_within(&policy, &again), Ok(()), "{written}");
     }
+}
+
+fn in_part(stated: &str, outer: &str) -> Option<String> {
+    let layer = Layer::parse(&Source::file("sandbox", "/project/sandbox"), stated.as_bytes()).unwrap();
+    let stated = Policy::merge(&Chain::new(layer).unwrap().into_layers());
+    network_in_part(&stated, &expanded(outer)).map(|problem| problem.message().to_owned())
+}
+
+#[test]
+fn the_network_is_all_that_the_program_has_or_nothing() {
+    let outer = r#"{"net": ["a.example:443", "b.example:*"], "listen": 3000, "fetch": "https://c.example/*",
+        "deny": {"net": ["10.0.0.0/8"]}}"#;
+    for whole in [
+        "{}",
+        r#"{"deny": {"net": "a.example"}}"#,
+        r#"{"net": ["b.example:*", "a.example:443"], "listen": 3000, "fetch": "https://c.example/*"}"#,
+        r#"{"net": ["b.example:*", "a.example:443"], "listen": 3000, "fetch": "https://c.example/*",
+            "deny": {"net": "10.0.0.0/8"}}"#,
+    ] {
+        assert_eq!(in_part(whole, outer), None, "{whole}");
+    }
+    for (part, difference) in [
+        (r#"{"net": "a.example:443", "listen": 3000, "fetch": "https://c.example/*"}"#, r#"allow.net "b.example:*""#),
+        (
+            r#"{"net": ["a.example:443", "b.example:443"], "listen": 3000, "fetch": "https://c.example/*"}"#,
+            r#"allow.net "b.example:*""#,
+        ),
+        (r#"{"net": ["a.example:443", "b.example:*"], "fetch": "https://c.example/*"}"#, "allow.listen 3000"),
+        (r#"{"net": ["a.example:443", "b.example:*"], "listen": 3000}"#, r#"allow.fetch "https://c.example/*""#),
+        (r#"{"fetch": "https://c.example/*"}"#, r#"allow.net "a.example:443""#),
+        (
+            r#"{"net": ["b.example:*", "a.example:443"], "listen": 3000, "fetch": "https://c.example/*",
+                "deny": {"net": "b.example:80"}}"#,
+            r#"deny.net "b.example:80""#,
+        ),
+    ] {
+        let told =
+            format!("the network of a child is all that its program has, or nothing: {difference} makes a difference");
+        assert_eq!(in_part(part, outer).as_deref(), Some(told.as_str()), "{part}");
+    }
+}
+
+#[test]
+fn what_the_launcher_adds_to_requests_is_not_written_down() {
+    let policy = expanded(
+        r#"{"fetch": {"url": "https://a.example/*", "headers": {"x-key": "topsecret ${secret:KEY}"}, "max_request_kb": 1}}"#,
+    );
+    let written = policy.to_json();
+    assert!(written.contains("https://a.example/*") && !written.contains("topsecret") && !written.contains("KEY"));
 }
 
 /// A flag may deny all that a file grants, which no single text may do.

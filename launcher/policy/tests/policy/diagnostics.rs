@@ -195,6 +195,20 @@ fn hosts_and_ports_are_unambiguous() {
     };
     bad("example.com", "\"example.com\" has no port (write \"example.com:443\", or \"example.com:*\" for any port)");
     bad("::1", "\"::1\" has no port (write \"[::1]:443\", or \"[::1]:*\" for any port)");
+    bad("udp://x", "\"x\" has no port (write \"udp://x:443\", or \"udp://x:*\" for any port)");
+    bad("udp://x:0", "\"0\" is not a port (write a number from 1 to 65535, or a range like 8000-8010)");
+    bad("udp://unix:/x", "\"/x\" is not a port (write a number from 1 to 65535, or a range like 8000-8010)");
+    bad("tcp://x:1", "\"tcp://x:1\" is a URL, not a host and port (write x:1)");
+    bad(
+        "https://x/",
+        "\"https://x/\" is a URL, not a host and port (write the host and port alone, or use fetch for https://x/)",
+    );
+    assert_eq!(
+        problems(br#"{"listen": "udp://x:1"}"#),
+        [
+            "p.json:1:12: \"udp://x:1\": datagrams are not listened for outside (allow.net grants them, to a host that the program connects to)"
+        ]
+    );
     bad("x:9-1", "the port range 9-1 is reversed (write 1-9)");
     bad("x:0", "\"0\" is not a port (write a number from 1 to 65535, or a range like 8000-8010)");
     bad("x:+80", "\"+80\" is not a port (write a number from 1 to 65535, or a range like 8000-8010)");

@@ -23,6 +23,11 @@ fn a_policy_is_within_another_that_grants_the_same_or_more() {
         (r#"{"read": "./a", "deny": {"read": "./a/x"}}"#, r#"{"read": "./a", "deny": {"read": "./a/x/y"}}"#),
         (r#"{"env": ["APP_ONE", "APP_T*"]}"#, r#"{"env": "APP_*"}"#),
         (r#"{"net": ["a.example.com:443", "10.1.2.0/24:80"]}"#, r#"{"net": ["*.example.com:*", "10.0.0.0/8:1-1000"]}"#),
+        (r#"{"net": "udp://a.example.com:53"}"#, r#"{"net": ["udp://*.example.com:*", "a.example.com:53"]}"#),
+        (
+            r#"{"net": "a.b:1", "deny": {"net": "10.0.0.0/8"}}"#,
+            r#"{"net": "a.b:1", "deny": {"net": "udp://10.0.0.0/8"}}"#,
+        ),
         (r#"{"limits": {"wall_ms": 5}}"#, r#"{"limits": {"wall_ms": 6}}"#),
         (r#"{"workers": 2}"#, r#"{"workers": true}"#),
         (r#"{"write": "./.git/hooks/x"}"#, r#"{"write": ["./.git/hooks"]}"#),
@@ -61,6 +66,16 @@ fn an_excess_says_what_goes_too_far() {
             r#"{"env": "A*"}"#,
             r#"{"env": "A*", "deny": {"env": "*KEY"}}"#,
             r#"allow.env "A*" (p.json:1:9) grants what is denied there by deny.env "*KEY" (p.json:1:31)"#,
+        ),
+        (
+            r#"{"net": "udp://a.example:53"}"#,
+            r#"{"net": true}"#,
+            r#"allow.net "udp://a.example:53" (p.json:1:9) is not granted there"#,
+        ),
+        (
+            r#"{"net": "a.example:53"}"#,
+            r#"{"net": "udp://*:*"}"#,
+            r#"allow.net "a.example:53" (p.json:1:9) is not granted there"#,
         ),
         (r#"{"eval": true}"#, "{}", "allow.eval true (p.json:1:10) is not granted there"),
         ("{}", r#"{"wasm": false}"#, "allow.wasm is not granted there"),
@@ -175,7 +190,9 @@ fn net_rule() -> impl Strategy<Value = String> {
         "*",
     ];
     let ports = prop::sample::select(vec!["80", "81", "80-81", "*"]);
-    (prop::sample::select(hosts), ports).prop_map(|(host, ports)| format!("{host}:{ports}"))
+    let transports = prop::sample::select(vec!["", "udp://"]);
+    (transports, prop::sample::select(hosts), ports)
+        .prop_map(|(transport, host, ports)| format!("{transport}{host}:{ports}"))
 }
 
 fn program() -> impl Strategy<Value = &'static str> {
@@ -271,6 +288,7 @@ fn request() -> impl Strategy<Value = Request> {
         prop::option::of(below()).prop_map(|path| Request::Ffi(path.map(Into::into))),
         name().prop_map(Request::Env),
         (host(), 79..83_u16).prop_map(|(host, port)| Request::Net { host: host.to_owned(), port }),
+        (host(), 79..83_u16).prop_map(|(host, port)| Request::Udp { host: host.to_owned(), port }),
         program().prop_map(|program| Request::Run(program.into())),
         (
             prop::sample::select(vec!["https://x.test/", "https://x.test/a", "https://a.x.test/ab", "http://x.test/"]),

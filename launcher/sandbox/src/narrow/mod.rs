@@ -22,6 +22,7 @@ use policy::{
 
 use crate::error::{Error, Kind, c_path};
 use crate::host::libraries::Libraries;
+use crate::network;
 use crate::places;
 use crate::plain_file::{self, Links};
 use crate::resolve;
@@ -117,6 +118,9 @@ pub fn prepare(wanted: &Wanted) -> Result<Narrower, Refusal> {
     let policy = policy::child(&stated, &places, &own).map_err(Refusal::Wider)?;
     // A child has its own policy from its environment, which may say what it likes.
     policy::child(&stated, &places, &tree).map_err(Refusal::Wider)?;
+    if let Some(problem) = policy::network_in_part(&stated, &tree) {
+        return Err(Refusal::Invalid(vec![problem]));
+    }
 
     let command = find(&wanted.program, &cwd, Some(&variable_or("PATH", &PROGRAM_FOLDERS.join(":"))))?;
     // A grant by path lets a program be asked for by its name, wherever that is found.
@@ -169,10 +173,8 @@ fn stated(text: &str, cwd: &Path) -> Result<Policy, Refusal> {
     let policy = Policy::merge(&chain.into_layers());
     let mut problems = policy::unavailable(&policy);
     let grants = &policy.grants;
-    let reached = grants.net.allow.iter().chain(&grants.listen.allow).map(|entry| &entry.statement);
-    let asked = grants.host.allow.iter().chain(&grants.secrets.allow).map(|entry| &entry.statement);
-    let outside = reached.chain(asked).chain(grants.fetch.allow.iter().map(|entry| &entry.statement));
-    if let (true, Some(statement)) = (problems.is_empty(), outside.into_iter().next()) {
+    let mut asked = grants.host.allow.iter().chain(&grants.secrets.allow).map(|entry| &entry.statement);
+    if let (true, Some(statement)) = (problems.is_empty(), asked.next()) {
         let message = format!("{} is not available yet for a child", statement.key());
         problems.push(Diagnostic::error(statement.origin.clone(), message).with_help("leave it out"));
     }
@@ -244,8 +246,8 @@ fn plan(
             tty: true,
             deny_new_executable_memory: !engine.jit,
             run: starts_others,
-            // The launcher decides for the whole tree: what one child may reach, nobody could tell it.
-            sockets: false,
+            // All that the launcher decides about for the whole tree, or nothing.
+            sockets: network::is_granted(policy),
             files: Files::Own,
             narrower: Some(fewer(policy, tree)),
         },

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,13 +11,14 @@ use std::time::Duration;
 
 use confine::{Act, Errno, Listener};
 use nix::libc;
-use policy::{ExpandedPolicy, decide, reaches, resolves};
+use policy::{ExpandedPolicy, Transport, carries, decide, reaches, resolves};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::unix::AsyncFd;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::coop::consume_budget;
 
 use super::address::Address;
+use super::datagrams::{Datagrams, Table};
 use super::ground::{self, Ground};
 use super::listening::{Listening, errno};
 use super::name_server::{self, Stand};
@@ -28,9 +28,8 @@ use super::refusals::Refusals;
 use super::unix::UnixSockets;
 use crate::count::Count;
 use crate::requests::{self, Requests};
-
-/// Names that are looked up at a time: each takes a thread while the host's resolver waits.
-const MOST_LOOK_UPS: usize = 32;
+use crate::resolve::programs;
+use crate::resolver::Resolver;
 
 /// Callers that wait for a connection at a time: each takes a descriptor of the launcher's, which needs some of them to
 /// see what the program has.
@@ -56,11 +55,14 @@ pub(crate) struct Broker {
     /// What answers for the host's name servers, where the sandbox has no network in which that could listen.
     name_server: Option<Stand>,
     pub(super) names: RefCell<Names>,
-    pub(super) look_ups: Semaphore,
+    pub(super) resolver: Resolver,
     listening: RefCell<Listening>,
     /// What carries out requests by URL, where some are granted.
     requests: Option<Rc<Requests>>,
     unix: UnixSockets,
+    datagrams: Rc<Datagrams>,
+    /// Whether the sandbox's filter lets a program run another one.
+    runs_programs: bool,
     pub(crate) refusals: Refusals,
 }
 
@@ -102,6 +104,8 @@ pub(crate) async fn serve(broker: Rc<Broker>, readiness: AsyncFd<OwnedFd>) {
             Ok(None) => {}
             Err(_) => return,
         }
+        // Whoever asks without end keeps the launcher from nothing else that it looks after, such as limits.
+        consume_budget().await;
     }
 }
 
@@ -142,18 +146,20 @@ impl Broker {
         listener: Listener,
         policy: ExpandedPolicy,
         requests: Option<Rc<Requests>>,
-        name_server: Option<Stand>,
+        (name_server, resolver): (Option<Stand>, Resolver),
         refusals: Refusals,
     ) -> io::Result<Self> {
         Ok(Self {
             unix: UnixSockets::of(&policy),
+            runs_programs: programs::grants_any(&policy),
             listener,
             policy,
             ground: if name_server.is_some() { Ground::Shared } else { Ground::own()? },
             name_server,
             names: RefCell::default(),
-            look_ups: Semaphore::new(MOST_LOOK_UPS),
+            resolver,
             listening: RefCell::default(),
+            datagrams: Rc::default(),
             requests,
             refusals,
         })
@@ -166,6 +172,11 @@ impl Broker {
     /// Whether a name may be asked for.
     pub(super) fn resolves(&self, name: &str) -> bool {
         resolves(&self.policy, name)
+    }
+
+    /// Notes that a name was asked for which may not be.
+    pub(super) fn note_name(&self, name: &str) {
+        self.refusals.note_name(&self.policy, name);
     }
 
     /// Waits until the caller does not wait any more.
@@ -252,7 +263,7 @@ impl Broker {
                     };
                 };
                 let bound: OwnedFd = self.listening.borrow_mut().bind(socket, place)?.into();
-                self.listener.replace(request, &bound, self.listener.closes_on_exec(request))?;
+                self.replace(request, &bound)?;
                 Ok(Some(bound))
             }
             Address::Path(_) | Address::Other => Err(Errno::EACCES),
@@ -274,8 +285,10 @@ impl Broker {
             return Ok(Err(self.asked_again(&socket)));
         }
         match (address, is_stream(&socket)) {
-            // Datagrams stay within the sandbox, wherever they are sent.
-            (Address::Internet(_) | Address::Unspecified, false) => Ok(confine::connect(socket.as_fd(), &bytes)),
+            (Address::Internet(to), false) => Ok(self.connect_datagrams(request, &socket, &bytes, to)),
+            (Address::Unspecified, false) => {
+                Ok(self.datagrams.end(&socket).and_then(|()| confine::connect(socket.as_fd(), &bytes)))
+            }
             (Address::Internet(to), true) => self.connect_stream(request, socket, bytes, to),
             (Address::Path(path), true) if path == Path::new(requests::PLACE) => {
                 Ok(self.connect_requests(request, &socket))
@@ -303,7 +316,7 @@ impl Broker {
         // Relative paths start in a folder that the program can change meanwhile.
         let path = policy::normalize(path);
         if let Some(connected) = self.unix.connect(like, &path) {
-            return self.listener.replace(request, &connected?, self.listener.closes_on_exec(request));
+            return self.replace(request, &connected?);
         }
         if path == Path::new(NAME_CACHE) {
             return Err(Errno::ENOENT);
@@ -335,10 +348,60 @@ impl Broker {
         }
     }
 
+    /// Connects a socket for datagrams: by way of the launcher where a rule grants the peer; within the sandbox
+    /// otherwise, where other addresses than its own lead nowhere.
+    fn connect_datagrams(
+        &self,
+        request: &confine::Request,
+        socket: &OwnedFd,
+        bytes: &[u8],
+        to: SocketAddr,
+    ) -> Result<(), Errno> {
+        if self.ground == Ground::Shared {
+            // There are no such sockets; an address of the machine itself would be made of `to`.
+            return Err(Errno::EACCES);
+        }
+        let asked = SocketAddr::new(loopback(to.ip()), to.port());
+        let stays_inside = || self.datagrams.end(socket).and_then(|()| confine::connect(socket.as_fd(), bytes));
+        if asked.port() == 0 {
+            // Nobody is there: a C library that looks for a way.
+            return stays_inside();
+        }
+        let (host, address) = self.host(asked.ip())?;
+        let decision = reaches(&self.policy, Transport::Udp, &host, asked.port(), address);
+        if decision.allowed {
+            let table = Table::read(request.thread());
+            let is_own = asked == NAME_SERVER || table.is_open(asked.port());
+            if asked.ip().is_loopback() && is_own {
+                return stays_inside();
+            }
+            let real = SocketAddr::new(address, asked.port());
+            return self.datagrams.connect(socket, (bytes, asked), real, &table);
+        }
+        // C libraries connect sockets to each address of a name to learn which of them there is a way to, at the port
+        // that is to be connected to later, or at this one. That is nothing to report.
+        let looks_for_a_way = asked.port() == u16::MAX || carries(&self.policy, Transport::Tcp, &host);
+        if asked.ip().is_loopback() || looks_for_a_way {
+            return stays_inside();
+        }
+        self.refusals.note(Transport::Udp.request(&host, asked.port()), decision);
+        Err(Errno::EACCES)
+    }
+
+    /// The name by which a program knows an address, and the real address behind it.
+    fn host(&self, address: IpAddr) -> Result<(String, IpAddr), Errno> {
+        match self.names.borrow().host(address) {
+            Ok(Some(host)) => Ok((host.name.clone(), host.address)),
+            // Nobody was given this one.
+            Ok(None) => Err(Errno(libc::EHOSTUNREACH)),
+            Err(address) => Ok((address.to_string(), address)),
+        }
+    }
+
     /// Where on the host a connection to a loopback address goes that nobody inside takes.
     fn outside(&self, to: SocketAddr) -> Option<SocketAddr> {
         let host = to.ip().to_string();
-        let decision = reaches(&self.policy, &host, to.port(), to.ip());
+        let decision = reaches(&self.policy, Transport::Tcp, &host, to.port(), to.ip());
         if decision.allowed || self.listening.borrow().is_own(to) {
             return Some(to);
         }
@@ -349,14 +412,8 @@ impl Broker {
     /// The real address behind one that a program was given, or granted as such.
     fn destination(&self, to: SocketAddr) -> Result<SocketAddr, Errno> {
         let port = to.port();
-        let names = self.names.borrow();
-        let (name, address) = match names.host(to.ip()) {
-            Ok(Some(host)) => (host.name.clone(), host.address),
-            // Nobody was given this one.
-            Ok(None) => return Err(Errno(libc::EHOSTUNREACH)),
-            Err(address) => (address.to_string(), address),
-        };
-        let decision = reaches(&self.policy, &name, port, address);
+        let (name, address) = self.host(to.ip())?;
+        let decision = reaches(&self.policy, Transport::Tcp, &name, port, address);
         if decision.allowed {
             return Ok(SocketAddr::new(address, port));
         }
@@ -367,16 +424,16 @@ impl Broker {
     /// Connects a socket of the host and puts it in the place of the program's.
     fn connect_host(&self, request: &confine::Request, like: &OwnedFd, to: SocketAddr) -> Answer {
         let model = SockRef::from(like);
-        let made = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP)).and_then(|socket| {
-            socket.set_nonblocking(true)?;
-            if model.keepalive().unwrap_or(false) {
-                socket.set_keepalive(true)?;
-            }
-            if model.tcp_nodelay().unwrap_or(false) {
-                socket.set_tcp_nodelay(true)?;
-            }
-            Ok(socket)
-        });
+        let made =
+            Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), Some(Protocol::TCP)).and_then(|socket| {
+                if model.keepalive().unwrap_or(false) {
+                    socket.set_keepalive(true)?;
+                }
+                if model.tcp_nodelay().unwrap_or(false) {
+                    socket.set_tcp_nodelay(true)?;
+                }
+                Ok(socket)
+            });
         let socket = match made {
             Ok(socket) => socket,
             Err(error) => return Ok(Err(errno(error))),
@@ -388,19 +445,22 @@ impl Broker {
         if !matches!(answer, Ok(()) | Err(IN_PROGRESS)) {
             return Ok(answer);
         }
-        let close_on_exec = self.listener.closes_on_exec(request);
-        Ok(self.listener.replace(request, &socket.into(), close_on_exec).and(answer))
+        Ok(self.replace(request, &socket.into()).and(answer))
+    }
+
+    /// Puts `socket` in the place of the one that a request is about.
+    fn replace(&self, request: &confine::Request, socket: &OwnedFd) -> Result<(), Errno> {
+        // Where no other program can run, none inherits it. To ask takes a fifth of the time that an answer takes.
+        let close_on_exec = !self.runs_programs || self.listener.closes_on_exec(request);
+        self.listener.replace(request, socket, close_on_exec)
     }
 
     /// Puts a connection to the launcher in the place of the program's socket.
     fn connect_requests(&self, request: &confine::Request, like: &OwnedFd) -> Result<(), Errno> {
         let requests = self.requests.as_ref().ok_or(Errno::EACCES)?;
-        let (ours, theirs) = UnixStream::pair().map_err(errno)?;
+        let theirs = requests.connect().map_err(errno)?;
         theirs.set_nonblocking(SockRef::from(like).nonblocking().unwrap_or(true)).map_err(errno)?;
-        ours.set_nonblocking(true).map_err(errno)?;
-        let ours = tokio::net::UnixStream::from_std(ours).map_err(errno)?;
-        requests.serve(ours).ok_or(Errno(libc::EAGAIN))?;
-        self.listener.replace(request, &theirs.into(), self.listener.closes_on_exec(request))
+        self.replace(request, &theirs.into())
     }
 
     fn connect_name_server(&self, request: &confine::Request, like: &OwnedFd, taker: &Stand) -> Result<(), Errno> {
@@ -408,7 +468,7 @@ impl Broker {
         theirs.set_nonblocking(SockRef::from(like).nonblocking().unwrap_or(true)).map_err(errno)?;
         ours.set_nonblocking(true).map_err(errno)?;
         taker.take(TcpStream::from_std(ours).map_err(errno)?)?;
-        self.listener.replace(request, &theirs.into(), self.listener.closes_on_exec(request))
+        self.replace(request, &theirs.into())
     }
 }
 
@@ -432,7 +492,7 @@ impl Later {
         let stream = TcpSocket::from_std_stream(socket.into()).connect(to).await.map_err(errno)?;
         let stream = stream.into_std().map_err(errno)?;
         stream.set_nonblocking(false).map_err(errno)?;
-        broker.listener.replace(request, &stream.into(), broker.listener.closes_on_exec(request))
+        broker.replace(request, &stream.into())
     }
 }
 

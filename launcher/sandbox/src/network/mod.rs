@@ -7,6 +7,7 @@
 
 mod address;
 mod broker;
+mod datagrams;
 mod ground;
 mod listening;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use std::rc::Rc;
 use policy::ExpandedPolicy;
 
 use crate::requests::Requests;
+use crate::resolver::Resolver;
 use crate::secrets::Secrets;
 use broker::Broker;
 pub use refusals::Refusal;
@@ -43,9 +45,9 @@ pub(crate) struct Running {
 /// Begins to answer for the sandbox's network. Must be called within a local set of the current thread.
 pub(crate) fn serve(network: confine::Network, policy: &ExpandedPolicy, secrets: Secrets) -> io::Result<Running> {
     let confine::Network { listener, name_server } = network;
-    let refusals = Refusals::default();
-    let requests = Requests::granted(policy, secrets, refusals.clone());
-    let broker = |stand| Broker::new(listener, policy.clone(), requests, stand, refusals).map(Rc::new);
+    let (refusals, resolver) = (Refusals::default(), Resolver::default());
+    let requests = Requests::granted(policy, secrets, resolver.clone(), refusals.clone());
+    let broker = |stand| Broker::new(listener, policy.clone(), requests, (stand, resolver), refusals).map(Rc::new);
     let broker = if let Some(confine::NameServer { datagrams, connections }) = name_server {
         let broker = broker(None)?;
         tokio::task::spawn_local(name_server::datagrams(Rc::clone(&broker), name_server::socket(datagrams)?));

@@ -159,7 +159,12 @@ async fn answer(broker: &Broker, question: &[u8]) -> Option<Vec<u8>> {
         None => Err(ResponseCode::NXDomain),
         // As name servers should, whatever the hosts file says, which may be out of sight (RFC 6761, 6.3).
         Some(name) if name == LOCALHOST && question.wants_addresses => Ok(vec![Ipv4Addr::LOCALHOST]),
-        Some(name) if !broker.resolves(name) => Err(ResponseCode::NXDomain),
+        Some(name) if !broker.resolves(name) => {
+            if !question.is_second {
+                broker.note_name(name);
+            }
+            Err(ResponseCode::NXDomain)
+        }
         Some(_) if !question.wants_addresses => Ok(Vec::new()),
         Some(name) => look_up(broker, name).await,
     };
@@ -168,12 +173,7 @@ async fn answer(broker: &Broker, question: &[u8]) -> Option<Vec<u8>> {
 
 /// The stand-ins of a granted name.
 async fn look_up(broker: &Broker, name: &str) -> Result<Vec<Ipv4Addr>, ResponseCode> {
-    let _permit = broker.look_ups.acquire().await.map_err(|_| ResponseCode::ServFail)?;
-    let found = tokio::net::lookup_host((name, 0)).await;
-    let mut addresses: Vec<IpAddr> = found.map_err(|_| ResponseCode::NXDomain)?.map(|found| found.ip()).collect();
-    // Those that any network reaches come first; each stands there once.
-    addresses.sort_by_key(IpAddr::is_ipv6);
-    addresses.dedup();
+    let mut addresses = broker.resolver.addresses(name).await.ok_or(ResponseCode::NXDomain)?;
     addresses.truncate(MOST_ADDRESSES);
     let stand_in = |address| {
         let host = Host { name: name.to_owned(), address };

@@ -17,6 +17,8 @@ pub(crate) struct Question {
     pub(crate) name: Option<String>,
     /// IPv4 addresses; of all else there is nothing.
     pub(crate) wants_addresses: bool,
+    /// IPv6 addresses: whoever wants these asks for the others as well.
+    pub(crate) is_second: bool,
 }
 
 impl Question {
@@ -44,7 +46,8 @@ impl Question {
         let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         let name = Some(name).filter(|name| is_name(name)).map(str::to_owned);
         let wants_addresses = query.query_type == RecordType::A;
-        Some(Ok(Self { id, query, name, wants_addresses }))
+        let is_second = query.query_type == RecordType::AAAA;
+        Some(Ok(Self { id, query, name, wants_addresses, is_second }))
     }
 
     /// The answer with these addresses, or why there are none.

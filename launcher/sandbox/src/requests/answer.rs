@@ -1,5 +1,7 @@
 //! Answers that are the launcher's own: why there is none of the server.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use http::{HeaderValue, Response, StatusCode};
@@ -33,19 +35,20 @@ impl Failure {
         Self::Failed { code, message: message.into() }
     }
 
-    /// As the preload reads it. What it says is marked by a header that no server's answer has.
-    pub(super) fn into_answer(self) -> Answer {
-        let status = match &self {
+    /// As the preload reads it.
+    pub(super) fn answer(&self) -> Answer {
+        let status = match self {
             Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Failed { .. } => StatusCode::BAD_GATEWAY,
         };
-        let mut answer = Response::new(Either::Left(Full::new(Bytes::from(ascii(&self.story().to_string())))));
-        *answer.status_mut() = status;
-        answer.headers_mut().insert(headers::FAILED, HeaderValue::from_static("1"));
-        answer.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        answer
+        telling(status, self.text())
+    }
+
+    /// What happened, as JSON.
+    fn text(&self) -> String {
+        ascii(&self.story().to_string())
     }
 
     fn story(&self) -> Value {
@@ -74,6 +77,46 @@ impl Failure {
     }
 }
 
+/// What an answer says is marked by a header that no server's answer has.
+fn telling(status: StatusCode, text: String) -> Answer {
+    let mut answer = Response::new(Either::Left(Full::new(Bytes::from(text))));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(headers::FAILED, HeaderValue::from_static("1"));
+    answer.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// The most failures that are kept; a program asks as soon as it hears of one.
+const MOST_KEPT: usize = 64;
+
+/// Why each `WebSocket` failed, until its program asks.
+#[derive(Debug, Default)]
+pub(super) struct Untold(RefCell<VecDeque<(String, String)>>);
+
+impl Untold {
+    pub(super) fn keep(&self, ticket: String, failure: &Failure) {
+        let mut kept = self.0.borrow_mut();
+        if kept.len() == MOST_KEPT {
+            kept.pop_front();
+        }
+        kept.push_back((ticket, failure.text()));
+    }
+
+    /// What is known of a ticket, once. Of a server that did not agree, nothing is.
+    pub(super) fn tell(&self, ticket: &str) -> Answer {
+        let mut kept = self.0.borrow_mut();
+        let found = kept.iter().position(|(known, _)| known == ticket).and_then(|at| kept.remove(at));
+        found.map_or_else(
+            || {
+                let mut nothing = Response::new(Either::Left(Full::new(Bytes::new())));
+                *nothing.status_mut() = StatusCode::NOT_FOUND;
+                nothing
+            },
+            |(_, text)| telling(StatusCode::OK, text),
+        )
+    }
+}
+
 /// JSON in ASCII alone.
 fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
@@ -85,4 +128,20 @@ fn ascii(json: &str) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_once_and_the_oldest_are_forgotten() {
+        let untold = Untold::default();
+        let failure = Failure::failed("ECONNREFUSED", "nobody listens");
+        for number in 0..=MOST_KEPT {
+            untold.keep(number.to_string(), &failure);
+        }
+        let told = |ticket: &str| untold.tell(ticket).headers().contains_key(headers::FAILED);
+        assert_eq!([told("0"), told("1"), told("1"), told("64")], [false, true, false, true]);
+    }
 }

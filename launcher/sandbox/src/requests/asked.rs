@@ -7,6 +7,9 @@ use url::Url;
 use super::answer::Failure;
 use super::headers;
 
+/// The longest ticket.
+const MOST_TICKET_BYTES: usize = 64;
+
 /// A request as it arrives, without its body.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -46,6 +49,13 @@ impl Asked {
         }
         Ok(Self { url, method, redirect, headers: headers::end_to_end(given), is_upgrade })
     }
+}
+
+/// The ticket of a `WebSocket`, with which the program asks why there is none; and whether it asks that now.
+pub(super) fn ticket<B>(request: &Request<B>) -> Option<(String, bool)> {
+    let ticket = one(request.headers(), headers::TICKET).ok().flatten()?;
+    let asks = !request.headers().contains_key(headers::URL);
+    (ticket.len() <= MOST_TICKET_BYTES).then(|| (ticket.to_owned(), asks))
 }
 
 /// A header that may be there once.

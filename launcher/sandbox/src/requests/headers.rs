@@ -11,14 +11,14 @@ use url::Url;
 use super::answer::Failure;
 use crate::secrets::Secrets;
 
-/// The URL that a program asks for, and in an answer the one that it comes from.
+/// The URL that a program asks for, and in an answer the one that redirects led to.
 pub(super) const URL: &str = "x-secure-bun-url";
 /// How it wants redirects.
 pub(super) const REDIRECT: &str = "x-secure-bun-redirect";
-/// In an answer: redirects were followed.
-pub(super) const REDIRECTED: &str = "x-secure-bun-redirected";
 /// In an answer: it is the launcher's own, and says why there is no other.
 pub(super) const FAILED: &str = "x-secure-bun-failed";
+/// By what name a program asks why a `WebSocket` failed, which hears of nothing but a status.
+pub(super) const TICKET: &str = "x-secure-bun-ticket";
 /// What the names of these begin with.
 const OURS: &str = "x-secure-bun-";
 
@@ -85,18 +85,15 @@ fn host(url: &Url) -> Result<HeaderValue, Failure> {
     HeaderValue::from_str(&text).map_err(|_| Failure::Malformed("the URL has no host"))
 }
 
-/// What is sent back: the server's headers, and where they are from.
+/// What is sent back: the server's headers, and where redirects led.
 pub(super) fn incoming(given: &HeaderMap, url: &Url, is_redirected: bool) -> HeaderMap {
     let mut headers = end_to_end(given);
     // With a transfer encoding the length is not the one of the body.
     if let (Some(length), None) = (given.get(CONTENT_LENGTH), given.get(TRANSFER_ENCODING)) {
         headers.insert(CONTENT_LENGTH, length.clone());
     }
-    if let Ok(url) = HeaderValue::from_str(url.as_str()) {
+    if let Some(Ok(url)) = is_redirected.then(|| HeaderValue::from_str(url.as_str())) {
         headers.insert(URL, url);
-    }
-    if is_redirected {
-        headers.insert(REDIRECTED, HeaderValue::from_static("1"));
     }
     headers
 }

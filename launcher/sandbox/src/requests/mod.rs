@@ -18,8 +18,9 @@ mod send;
 mod tunnel;
 
 use std::convert::Infallible;
+use std::io;
+use std::os::unix::net;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use http::{Request, Response};
 use http_body_util::{Either, Full};
@@ -27,13 +28,16 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use nix::libc;
 use policy::ExpandedPolicy;
+use socket2::SockRef;
 use tokio::net::UnixStream;
-use tokio::sync::Semaphore;
 
 use crate::count::Count;
 use crate::network::Refusals;
+use crate::resolver::Resolver;
 use crate::secrets::Secrets;
+use answer::Untold;
 use body::Received;
 use pool::Pool;
 use reach::Trust;
@@ -44,8 +48,10 @@ pub(crate) const PLACE: &str = "/run/secure-bun.fetch";
 /// Requests, and connections of `WebSocket`, at a time.
 const MOST_CONNECTIONS: usize = 256;
 
-/// Names that are looked up at a time: each takes a thread while the host's resolver waits.
-const MOST_LOOK_UPS: usize = 16;
+/// How much may be on its way through a connection, in bytes, where not many are open: the fewer wake-ups there are for a
+/// long body, the faster it is. What a program does not read stays in the kernel's memory.
+const WIDE_BYTES: usize = 1 << 20;
+const MOST_WIDE: usize = 16;
 
 /// The longest head of a request or an answer, in bytes, and the most headers in it.
 const MOST_HEAD_BYTES: usize = 64 << 10;
@@ -59,31 +65,49 @@ pub(crate) struct Requests {
     policy: ExpandedPolicy,
     secrets: Secrets,
     refusals: Refusals,
+    untold: Untold,
     connections: Count,
-    look_ups: Arc<Semaphore>,
+    wide: Count,
+    resolver: Resolver,
     trust: Trust,
     pool: Pool,
 }
 
 impl Requests {
     /// `None` where the policy grants none.
-    pub(crate) fn granted(policy: &ExpandedPolicy, secrets: Secrets, refusals: Refusals) -> Option<Rc<Self>> {
+    pub(crate) fn granted(
+        policy: &ExpandedPolicy,
+        secrets: Secrets,
+        resolver: Resolver,
+        refusals: Refusals,
+    ) -> Option<Rc<Self>> {
         (!policy.grants.fetch.allow.is_empty()).then(|| {
             Rc::new(Self {
                 policy: policy.clone(),
                 secrets,
                 refusals,
+                untold: Untold::default(),
                 connections: Count::default(),
-                look_ups: Arc::new(Semaphore::new(MOST_LOOK_UPS)),
+                wide: Count::default(),
+                resolver,
                 trust: Trust::default(),
                 pool: Pool::default(),
             })
         })
     }
 
-    /// Answers what comes through a connection, to its end. `None` where there are too many.
-    pub(crate) fn serve(self: &Rc<Self>, stream: UnixStream) -> Option<()> {
-        let one = self.connections.one(MOST_CONNECTIONS)?;
+    /// The program's end of a new connection. What comes through it is answered, to its end.
+    pub(crate) fn connect(self: &Rc<Self>) -> io::Result<net::UnixStream> {
+        let many = || io::Error::from_raw_os_error(libc::EAGAIN);
+        let one = self.connections.one(MOST_CONNECTIONS).ok_or_else(many)?;
+        let wide = self.wide.one(MOST_WIDE);
+        let (ours, theirs) = net::UnixStream::pair()?;
+        if wide.is_some() {
+            // The host may allow less, and it works with less.
+            let _ = [&ours, &theirs].map(|end| SockRef::from(end).set_send_buffer_size(WIDE_BYTES));
+        }
+        ours.set_nonblocking(true)?;
+        let stream = UnixStream::from_std(ours)?;
         let requests = Rc::clone(self);
         tokio::task::spawn_local(async move {
             let service = service_fn(|request| {
@@ -99,15 +123,22 @@ impl Requests {
                 .with_upgrades();
             // However it ends, it is the program's.
             let _ = connection.await;
-            drop(one);
+            drop((one, wide));
         });
-        Some(())
+        Ok(theirs)
     }
 
     async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Answer {
-        match hop::carry_out(&self, request).await {
-            Ok(answer) => answer,
-            Err(failure) => failure.into_answer(),
-        }
+        let ticket = match asked::ticket(&request) {
+            Some((ticket, true)) => return self.untold.tell(&ticket),
+            Some((ticket, false)) => Some(ticket),
+            None => None,
+        };
+        hop::carry_out(&self, request).await.unwrap_or_else(|failure| {
+            if let Some(ticket) = ticket {
+                self.untold.keep(ticket, &failure);
+            }
+            failure.answer()
+        })
     }
 }

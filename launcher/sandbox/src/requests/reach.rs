@@ -113,12 +113,13 @@ where
 /// The addresses of a server that the policy lets a request go to.
 async fn addresses(requests: &Requests, server: &Server, (url, method): (&str, &str)) -> Result<Vec<IpAddr>, Failure> {
     let bare = server.host.trim_matches(['[', ']']);
-    let mut found = match bare.parse::<IpAddr>() {
-        Ok(address) => vec![address],
-        Err(_) => look_up(requests, bare).await?,
+    let found = if let Ok(address) = bare.parse::<IpAddr>() {
+        vec![address]
+    } else {
+        let found = tokio::time::timeout(SERVER, requests.resolver.addresses(bare)).await;
+        let unknown = || Failure::failed("ENOTFOUND", format!("getaddrinfo ENOTFOUND {bare}"));
+        found.ok().flatten().ok_or_else(unknown)?
     };
-    // Those that any network reaches come first.
-    found.sort_by_key(IpAddr::is_ipv6);
     let mut refused = None;
     let mut allowed = Vec::new();
     for address in found {
@@ -137,21 +138,6 @@ async fn addresses(requests: &Requests, server: &Server, (url, method): (&str, &
         }
         _ => Ok(allowed),
     }
-}
-
-async fn look_up(requests: &Requests, name: &str) -> Result<Vec<IpAddr>, Failure> {
-    let unknown = || Failure::failed("ENOTFOUND", format!("getaddrinfo ENOTFOUND {name}"));
-    let permit = Arc::clone(&requests.look_ups).acquire_owned().await.map_err(|_| unknown())?;
-    let wanted = name.to_owned();
-    // It goes on if the request is given up: its thread waits for the host's resolver, and counts until then.
-    let asking = tokio::task::spawn_local(async move {
-        let found = tokio::net::lookup_host((wanted, 0)).await.map(|found| found.map(|found| found.ip()).collect());
-        drop(permit);
-        found
-    });
-    let asked = tokio::time::timeout(SERVER, asking).await.map_err(|_| unknown())?;
-    let found: Vec<IpAddr> = asked.map_err(|_| unknown())?.map_err(|_| unknown())?;
-    if found.is_empty() { Err(unknown()) } else { Ok(found) }
 }
 
 pub(super) fn timed_out(url: &str) -> Failure {

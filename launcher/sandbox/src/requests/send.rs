@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header};
 use hyper::body::{Body, Incoming};
 use policy::{Granted, fetch_reaches};
 use url::Url;
@@ -31,11 +31,16 @@ impl Outgoing<'_> {
             None => self.url.path().to_owned(),
         };
         let uri: Uri = target.parse().map_err(|_| Failure::Malformed("the URL has a path that cannot be sent"))?;
+        // Servers expect that of methods that come with a body (RFC 9110, 8.6).
+        let is_empty = body.is_end_stream() && [Method::POST, Method::PUT, Method::PATCH].contains(self.method);
         let mut request = Request::new(body);
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
         request.method_mut().clone_from(self.method);
         request.headers_mut().clone_from(&self.headers);
+        if is_empty {
+            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         Ok(request)
     }
 }

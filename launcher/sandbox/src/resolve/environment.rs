@@ -73,7 +73,8 @@ pub fn environment(
     Ok(variables.into_iter().map(|(name, value)| joined(&name, &value)).collect())
 }
 
-fn check(name: &OsStr) -> Result<(), Error> {
+/// Whether a user may give a program this variable.
+pub(crate) fn check(name: &OsStr) -> Result<(), Error> {
     let refuse = |why: &str| Err(Error::new(Kind::Usage, format!("--env {}: {why}", name.display())));
     if name.is_empty() || name.as_bytes().contains(&b'=') {
         return refuse("that is not the name of a variable");

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use confine::{Access, Bind, Grant, Identity, Kind, Root};
-use policy::{ExpandedPolicy, Request, decide};
+use policy::{ExpandedPolicy, Request, Transport, decide};
 
 use super::look::{Look, Object, RealFiles};
 use super::runtime::DEVICES;
@@ -61,9 +61,13 @@ pub(crate) fn grants(policy: &ExpandedPolicy, files: &impl Look, folder: &Path) 
     Ok((grants, shown))
 }
 
-/// The grant of other programs: without namespaces, they are not held to what the policy says.
+/// The grant of other programs: without namespaces, they are not held to what the policy says. And that of datagrams,
+/// which would be the host's, with a peer of the program's choice.
 fn needs_namespaces(policy: &ExpandedPolicy) -> Option<String> {
-    policy.grants.run.allow.iter().map(|rule| rule.statement.to_string()).next()
+    let programs = policy.grants.run.allow.iter().map(|rule| &rule.statement);
+    let net = policy.grants.net.allow.iter();
+    let datagrams = net.filter(|rule| rule.value.carries(Transport::Udp)).map(|rule| &rule.statement);
+    programs.chain(datagrams).next().map(ToString::to_string)
 }
 
 /// A bind as a grant; nothing where a grant around it says the same.

@@ -4,7 +4,8 @@
 mod compile;
 mod source;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use confine::{Access, File, Root};
 use policy::{ExpandedPolicy, Freeze, PreloadTable};
@@ -30,6 +31,14 @@ const POLICY: &str = "policy.js";
 const GUARDS_FOLDER: &str = "guards";
 const GUARDS_FILE: &str = "guards/preload.js";
 
+/// A program that lies in no file of the host, in a folder of its own: it finds nothing beside it.
+const TEXT: &str = "function/function.ts";
+
+/// Where that is for the program.
+pub(crate) fn path_of_text(scratch: Option<&Scratch>) -> PathBuf {
+    scratch.map_or_else(|| OWN_FOLDER.into(), Scratch::staged).join(TEXT)
+}
+
 /// Where the files are staged.
 #[derive(Debug)]
 pub(crate) enum Stage<'a> {
@@ -42,12 +51,20 @@ pub(crate) enum Stage<'a> {
 impl Stage<'_> {
     /// The modules that Bun loads before the program, in order.
     pub(crate) fn preloads(&self) -> Result<[String; 2], Error> {
-        let folder = match self {
-            Self::Own(_) => Path::new(OWN_FOLDER).to_path_buf(),
-            Self::Host(scratch) => scratch.staged(),
-        };
-        let folder = text(&folder)?;
-        Ok([format!("{folder}/{POLICY}"), format!("{folder}/{GUARDS_FILE}")])
+        Ok([text(&self.path(POLICY))?.to_owned(), text(&self.path(GUARDS_FILE))?.to_owned()])
+    }
+
+    /// A program that lies in no file of the host.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Error> {
+        self.file(TEXT, text.into())
+    }
+
+    /// Where a staged file is for the program.
+    fn path(&self, name: &str) -> PathBuf {
+        match self {
+            Self::Own(_) => Path::new(OWN_FOLDER).join(name),
+            Self::Host(scratch) => scratch.staged().join(name),
+        }
     }
 
     fn file(&mut self, name: &str, contents: Vec<u8>) -> Result<(), Error> {
@@ -76,12 +93,57 @@ pub(crate) struct CallRequest {
     pub(crate) export: String,
     /// Whether it is an error that the export is missing or is not a function.
     pub(crate) required: bool,
-    /// The only argument as JSON text.
-    pub(crate) input: Option<String>,
+    /// Whether the rest of it, a [`Call`], comes through standard input, and when it does the program begins.
+    pub(crate) waits: bool,
+    /// The arguments as the text of a JSON array.
+    pub(crate) args: Option<String>,
     /// What the preload prints on standard output where the call begins.
     pub(crate) marker: Option<&'static str>,
     /// Whether console output of the call is to be sent as frames.
     pub(crate) logs: bool,
+}
+
+/// What a program that was started ahead of its call is told when that comes.
+#[derive(Serialize)]
+pub(crate) struct Call<'a> {
+    pub(crate) args: &'a str,
+    pub(crate) context: Context,
+    /// Variables besides those that it was started with.
+    pub(crate) env: &'a [(String, String)],
+}
+
+/// What the program sees as the global `executionContext`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Context {
+    #[serde(rename = "functionID")]
+    pub(crate) function_id: Option<String>,
+    #[serde(rename = "userID")]
+    pub(crate) user_id: Option<String>,
+    #[serde(rename = "executionID")]
+    pub(crate) execution_id: Option<String>,
+    pub(crate) traceparent: Option<String>,
+    /// Milliseconds since 1970.
+    pub(crate) start_time: u64,
+    /// When the limit on wall time ends the call, in the same.
+    pub(crate) deadline: Option<u64>,
+}
+
+impl Call<'_> {
+    pub(crate) fn to_json(&self) -> Result<String, Error> {
+        json(self)
+    }
+}
+
+impl Context {
+    /// Of a call that begins now.
+    pub(crate) fn of(said: &wire::rpc::Context, wall_ms: Option<u64>) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let start_time = u64::try_from(now.as_millis()).unwrap_or(0);
+        let wire::rpc::Context { function_id, user_id, execution_id, traceparent } = said.clone();
+        let deadline = wall_ms.map(|wall| start_time.saturating_add(wall));
+        Self { function_id, user_id, execution_id, traceparent, start_time, deadline }
+    }
 }
 
 /// What the preload is told: what every start needs, and the rest as JSON text, which is read on demand.
@@ -92,7 +154,7 @@ struct Table<'a> {
     channel: Option<u8>,
     hello: bool,
     call: Option<&'a CallRequest>,
-    context: Option<()>,
+    context: Option<&'a Context>,
     mentions: &'a [&'static str],
     asks: Asks,
     freeze: bool,
@@ -132,6 +194,8 @@ pub(crate) struct Told<'a> {
     pub(crate) channel: Channel,
     /// How the function is to be called, if at all.
     pub(crate) call: Option<&'a CallRequest>,
+    /// Who calls it.
+    pub(crate) context: Option<&'a Context>,
     /// What the program's text can ask for.
     pub(crate) source: &'a Source,
     /// Whether the program may start Bun, which is then given the same preloads.
@@ -164,7 +228,7 @@ pub(crate) fn stage(
         // The program's process is the second of its tree, after init; a later one has no channel and no call, and runs
         // another text.
         let source = told.source.of_another();
-        let told = Told { channel: Channel::Closed, call: None, source: &source, ..*told };
+        let told = Told { channel: Channel::Closed, call: None, context: None, source: &source, ..*told };
         let other = table(&rows, policy, engine, &told, &staged)?;
         // One under a policy of its own is told by whoever narrowed its sandbox.
         let child = format!("process.env.{CHILD_TABLE}");
@@ -199,7 +263,8 @@ pub(crate) fn own_preloads() -> [String; 2] {
 
 /// The table for a Bun in a narrower sandbox than that of the program that starts it.
 pub(crate) fn table_of_child(policy: &ExpandedPolicy, engine: &Engine, cwd: &Path) -> Result<String, Error> {
-    let told = Told { cwd, channel: Channel::Closed, call: None, source: &Source::unknown(), again: true };
+    let source = Source::unknown();
+    let told = Told { cwd, channel: Channel::Closed, call: None, context: None, source: &source, again: true };
     let staged = Staged { preloads: own_preloads(), own_loopback: true };
     table(&policy::preload_table(policy), policy, engine, &told, &staged)
 }
@@ -220,14 +285,14 @@ fn table(
     told: &Told<'_>,
     Staged { preloads, own_loopback }: &Staged,
 ) -> Result<String, Error> {
-    let Told { cwd, channel, call, source, again } = *told;
+    let Told { cwd, channel, call, context, source, again } = *told;
     let announced = matches!(channel, Channel::Announced);
     json(&Table {
         v: 1,
         channel: (!matches!(channel, Channel::Closed)).then_some(3),
         hello: announced,
         call,
-        context: None,
+        context,
         mentions: &source.mentions,
         asks: source.asks,
         freeze: match policy.js.freeze() {

@@ -45,10 +45,11 @@ const POWERS: [&str; 16] = [
 const MEMBERS: [&str; 4] = ["chdir", "dlopen", "execve", "loadEnvFile"];
 
 /// Modules that are rarely used, by the names under which a plugin is not asked about them.
-const MODULES: [&str; 10] = [
+const MODULES: [&str; 11] = [
     "bun:jsc",
     "child_process",
     "cluster",
+    "dgram",
     "inspector",
     "inspector/promises",
     "module",
@@ -96,6 +97,11 @@ impl Source {
     /// Looks at a program.
     pub(crate) fn of(program: &Path) -> Result<Self, Error> {
         let source = fs::read(program).map_err(|error| Error::io(Kind::NotRunnable, "read", program, &error))?;
+        Ok(Self::of_text(program, source))
+    }
+
+    /// Looks at a program of this text, which is at this path or will be.
+    pub(crate) fn of_text(program: &Path, source: Vec<u8>) -> Self {
         let exports = holds(&source, "default") || holds(&source, "exports");
         let mut found = Self { exports, mentions: Vec::new(), asks: Asks::default() };
         let mut seen = vec![program.to_owned()];
@@ -110,7 +116,7 @@ impl Source {
                 None => found.asks = Asks::EVERYTHING,
             }
         }
-        Ok(found)
+        found
     }
 
     /// A text that nobody has seen: it can ask for everything.

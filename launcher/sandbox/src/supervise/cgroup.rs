@@ -133,7 +133,7 @@ impl Cgroup {
         // until there is nobody new.
         let mut inside = BTreeSet::from([pid]);
         loop {
-            let new: Vec<u32> = below(pid).into_iter().filter(|pid| inside.insert(*pid)).collect();
+            let new: Vec<u32> = below(pid)?.into_iter().filter(|pid| inside.insert(*pid)).collect();
             if new.is_empty() {
                 return Ok(());
             }

@@ -1,9 +1,11 @@
 //! How many files a program leaves in what it may write to. The kernel has no such limit for a directory, so the
-//! supervisor counts: cheaply, by the free inodes of the file system, and by looking only when those get fewer.
+//! supervisor counts: cheaply, by the free inodes of the file system, and by looking when those get fewer, or now and then.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::statvfs::statvfs;
@@ -15,45 +17,87 @@ const LEAST_FILES: u64 = 16_384;
 /// The clock of a file system may lag behind ours by a tick.
 const TICK: Duration = Duration::from_millis(20);
 
+/// How long there is between two counts that nothing gave a reason for: others who delete files hide new ones, and not
+/// every file system says how many inodes are free. At least this much, and so much longer than a count took.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_PER_COUNT: u32 = 100;
+
 /// Watches the directories that a program may write to.
 #[derive(Debug)]
 pub(super) struct Disk {
     roots: Vec<Root>,
     allowed_files: u64,
     started: SystemTime,
+    next: Instant,
+    /// Counts, for as long as somebody wants to know.
+    counting: Option<JoinHandle<Counted>>,
+    wanted: Arc<()>,
 }
 
 #[derive(Debug)]
 struct Root {
     path: PathBuf,
-    free_at_last_count: u64,
+    most_free: u64,
+}
+
+/// What a count came to.
+#[derive(Debug)]
+struct Counted {
+    files: u64,
+    took: Duration,
 }
 
 impl Disk {
     /// Watches `roots` for more new files than `tmp_mb` allows.
     pub(super) fn watch(roots: &[PathBuf], tmp_mb: u64) -> Self {
-        let root = |path: &PathBuf| Some(Root { path: path.clone(), free_at_last_count: free_inodes(path)? });
+        let root = |path: &PathBuf| Some(Root { path: path.clone(), most_free: free_inodes(path)? });
         Self {
             roots: roots.iter().filter_map(root).collect(),
             allowed_files: (tmp_mb * (1 << 20) / BYTES_PER_FILE).max(LEAST_FILES),
             started: SystemTime::now() - TICK,
+            next: Instant::now() + LEAST_PAUSE,
+            counting: None,
+            wanted: Arc::default(),
         }
     }
 
     /// How many new files there are, when that is more than is allowed.
     pub(super) fn look(&mut self) -> Option<u64> {
-        for root in &mut self.roots {
-            let free = free_inodes(&root.path)?;
-            // Others use the file system, too: fewer free inodes are a reason to count, no more.
-            if root.free_at_last_count.saturating_sub(free) > self.allowed_files {
-                let found = new_files(&root.path, self.started, self.allowed_files);
-                if found > self.allowed_files {
-                    return Some(found);
-                }
-                root.free_at_last_count = free;
+        if let Some(counting) = self.counting.take_if(|counting| counting.is_finished()) {
+            let counted = counting.join().ok()?;
+            self.next = Instant::now() + (counted.took * PAUSE_PER_COUNT).max(LEAST_PAUSE);
+            if counted.files > self.allowed_files {
+                return Some(counted.files);
             }
         }
+        if self.counting.is_none() && (self.are_fewer_free() || Instant::now() >= self.next) {
+            self.counting = Some(self.count());
+        }
         None
+    }
+
+    /// Whether so many inodes are taken that they could be the program's. Others use the file system, too: that is a
+    /// reason to count, no more.
+    fn are_fewer_free(&mut self) -> bool {
+        let mut fewer = false;
+        for root in &mut self.roots {
+            let Some(free) = free_inodes(&root.path) else { continue };
+            let are_fewer = root.most_free.saturating_sub(free) > self.allowed_files;
+            root.most_free = if are_fewer { free } else { root.most_free.max(free) };
+            fewer |= are_fewer;
+        }
+        fewer
+    }
+
+    /// Counts in a thread of its own: there may be a lot of old files, and others wait for the launcher meanwhile.
+    fn count(&self) -> JoinHandle<Counted> {
+        let roots: Vec<PathBuf> = self.roots.iter().map(|root| root.path.clone()).collect();
+        let (since, enough, wanted) = (self.started, self.allowed_files, Arc::downgrade(&self.wanted));
+        std::thread::spawn(move || {
+            let begun = Instant::now();
+            let files = roots.iter().map(|root| new_files(root, since, enough, &wanted)).max().unwrap_or(0);
+            Counted { files, took: begun.elapsed() }
+        })
     }
 
     /// How many are allowed.
@@ -126,11 +170,14 @@ fn free_inodes(path: &Path) -> Option<u64> {
     statvfs(path).ok().map(|stat| stat.files_free())
 }
 
-/// Objects below `root` that came after `since`, counted until there are more than `enough`.
-fn new_files(root: &Path, since: SystemTime, enough: u64) -> u64 {
+/// Objects below `root` that came after `since`, counted until there are more than `enough`, or nobody wants to know.
+fn new_files(root: &Path, since: SystemTime, enough: u64, wanted: &Weak<()>) -> u64 {
     let mut found = 0;
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
+        if wanted.strong_count() == 0 {
+            return found;
+        }
         let Ok(entries) = fs::read_dir(&folder) else {
             // Whoever makes a folder that cannot be listed, or takes the right to list it away, hides what is in it.
             let hidden = fs::symlink_metadata(&folder).is_ok_and(|metadata| status_changed(&metadata) >= since);
@@ -181,8 +228,52 @@ mod tests {
         fs::create_dir(root.path().join("a")).unwrap();
         let between = SystemTime::now() + Duration::from_hours(1);
         fs::write(root.path().join("a/b"), "").unwrap();
-        assert_eq!(new_files(root.path(), between, 10), 0);
-        assert_eq!(new_files(root.path(), SystemTime::UNIX_EPOCH, 10), 2);
-        assert_eq!(new_files(root.path(), SystemTime::UNIX_EPOCH, 1), 2, "it stops just beyond enough");
+        let wanted = Arc::new(());
+        let count = |since, enough| new_files(root.path(), since, enough, &Arc::downgrade(&wanted));
+        assert_eq!(count(between, 10), 0);
+        assert_eq!(count(SystemTime::UNIX_EPOCH, 10), 2);
+        assert_eq!(count(SystemTime::UNIX_EPOCH, 1), 2, "it stops just beyond enough");
+        assert_eq!(new_files(root.path(), SystemTime::UNIX_EPOCH, 10, &Weak::new()), 0, "nobody wants to know");
+    }
+
+    /// A watch that allows three files, whose next look without a reason is at `next`.
+    fn watch(root: &Path, next: Instant) -> Disk {
+        Disk { allowed_files: 3, next, ..Disk::watch(&[root.into()], 1) }
+    }
+
+    /// What the count comes to that has begun.
+    fn counted(disk: &mut Disk) -> Option<u64> {
+        while !disk.counting.as_ref()?.is_finished() {
+            std::thread::yield_now();
+        }
+        disk.look()
+    }
+
+    #[test]
+    fn files_are_counted_now_and_then_whatever_others_do() {
+        let root = tempfile::tempdir().unwrap();
+        let mut disk = watch(root.path(), Instant::now());
+        // As if others had deleted more than the program makes.
+        disk.roots[0].most_free = 0;
+        for name in ["a", "b", "c", "d"] {
+            fs::write(root.path().join(name), "").unwrap();
+        }
+        assert_eq!(disk.look(), None);
+        assert_eq!(counted(&mut disk), Some(4));
+    }
+
+    #[test]
+    fn fewer_free_inodes_are_a_reason_to_count() {
+        let root = tempfile::tempdir().unwrap();
+        let mut disk = watch(root.path(), Instant::now() + Duration::from_hours(1));
+        disk.roots[0].most_free = u64::MAX;
+        fs::write(root.path().join("a"), "").unwrap();
+        assert_eq!(disk.look(), None);
+        assert!(disk.counting.is_some(), "it has a reason");
+        assert_eq!(counted(&mut disk), None, "one is not too many");
+        // What became free in the meantime can be taken again.
+        disk.roots[0].most_free = 0;
+        disk.look();
+        assert!(disk.roots[0].most_free > 0);
     }
 }

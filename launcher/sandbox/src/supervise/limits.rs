@@ -1,5 +1,6 @@
 //! Limits that end a run: time on the clock, CPU time, memory, processes.
 
+use std::io;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -116,17 +117,25 @@ impl Watch {
         }
     }
 
-    /// Comes back when a limit is reached.
-    pub(super) async fn next(&mut self) -> Reached {
+    /// Comes back when a limit is reached, or when nobody could tell any more whether one is.
+    pub(super) async fn next(&mut self) -> io::Result<Reached> {
         loop {
             if let Some(reached) = self.look() {
-                return reached;
+                return Ok(reached);
+            }
+            if let Some(failure) = self.tree.failure().filter(|_| self.counts_processes()) {
+                return Err(failure);
             }
             match self.pause() {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => std::future::pending().await,
             }
         }
+    }
+
+    /// Whether a limit is kept by looking at each process.
+    const fn counts_processes(&self) -> bool {
+        self.limits.memory_mb.is_some() || self.limits.cpu_ms.is_some() || self.limits.processes.is_some()
     }
 
     fn pause(&self) -> Option<Duration> {

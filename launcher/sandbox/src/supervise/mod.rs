@@ -15,6 +15,7 @@ use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ pub(crate) use cgroup::{ControlGroup, REMEDY as CGROUP_REMEDY};
 pub(crate) use channel::Channel;
 use limits::Watch;
 pub(crate) use sample::Sample;
+use signals::Passing;
 pub(crate) use signals::Signals;
 pub(crate) use streams::{Pipe, Sink, Streams};
 
@@ -56,7 +58,8 @@ pub(crate) struct Running {
     pub(crate) channel: Option<OwnedFd>,
     /// Whether the preload speaks first.
     pub(crate) announced: bool,
-    pub(crate) signals: Signals,
+    /// Signals to the launcher that it is to get.
+    pub(crate) signals: Option<Signals>,
     /// Looks at what it uses, where its run is reported.
     pub(crate) sample: Option<Sample>,
 }
@@ -86,13 +89,14 @@ pub(crate) fn supervise(running: Running) -> io::Result<Report> {
     // Made after the clone, while Bun starts on another core: what it costs is not seen.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let local = tokio::task::LocalSet::new();
-    let report = local.block_on(&runtime, look_after(running));
+    let report = local.block_on(&runtime, look_after(running, std::future::pending()));
     // A look-up of a name may still wait for an answer, on a thread of its own.
     runtime.shutdown_background();
     report
 }
 
-async fn look_after(running: Running) -> io::Result<Report> {
+/// The same within a runtime's local set. It is ended when `stop` is there.
+pub(crate) async fn look_after(running: Running, stop: impl Future<Output = ()>) -> io::Result<Report> {
     let Running {
         child,
         started,
@@ -113,7 +117,8 @@ async fn look_after(running: Running) -> io::Result<Report> {
     let streams = Streams::start(stdout, stderr, limits.output_kb)?;
     let mut watch = Watch::new(&child, limits, group, &writable, scratch_tmp, started, sample);
     let end = confine::watch(child.pidfd.try_clone()?)?;
-    let signalled = confine::watch(signals.descriptor()?)?;
+    let signals = signals.map(Passing::on).transpose()?;
+    let mut stop = pin!(stop);
     let speaking = channel.borrow().readiness()?;
 
     let forced = loop {
@@ -129,12 +134,18 @@ async fn look_after(running: Running) -> io::Result<Report> {
                 break None;
             }
             () = streams.overflow() => break Some(Ending::Limit(streams.reached())),
-            reached = watch.next() => break Some(Ending::Limit(reached)),
-            ready = signalled.readable() => {
-                let mut ready = ready?;
-                signals.forward(&child);
-                ready.clear_ready();
-            }
+            reached = watch.next() => match reached {
+                Ok(reached) => break Some(Ending::Limit(reached)),
+                Err(error) => {
+                    child.kill();
+                    end.readable().await?.retain_ready();
+                    child.reap()?;
+                    streams.finish(Some(GRACE)).await;
+                    return Err(io::Error::new(error.kind(), format!("its processes cannot be counted: {error}")));
+                }
+            },
+            passed = signals::pass_on(signals.as_ref(), &child) => passed?,
+            () = &mut stop => break Some(Ending::Stopped),
         }
     };
     if forced.is_some() {
@@ -151,7 +162,7 @@ async fn look_after(running: Running) -> io::Result<Report> {
     let memory_control = watch.memory_control();
     let mut ended = child.reap()?;
     ended.cpu = ended.cpu.max(watch.cpu());
-    let by_force = matches!(forced, Some(Ending::Limit(_) | Ending::BrokenChannel(_)));
+    let by_force = matches!(forced, Some(Ending::Limit(_) | Ending::BrokenChannel(_) | Ending::Stopped));
     streams.finish(by_force.then_some(GRACE)).await;
     // What was said before the end counts, also when the end was seen first.
     let said = if forced.is_none() { channel.borrow_mut().drain() } else { None };

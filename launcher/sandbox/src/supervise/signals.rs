@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use confine::Child;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use tokio::io::unix::AsyncFd;
 
 /// Signals that are passed on. Job control is left alone: the terminal stops and continues both of us.
 const FORWARDED: [Signal; 6] =
@@ -26,17 +27,34 @@ impl Signals {
         Ok(Self(SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?))
     }
 
-    /// A descriptor that is readable when a signal has come.
-    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
-        self.0.as_fd().try_clone_to_owned()
-    }
-
     /// Passes on what has come. A key at the terminal reaches the program by itself: it is in the same group.
-    pub(crate) fn forward(&self, child: &Child) {
+    fn forward(&self, child: &Child) {
         while let Ok(Some(info)) = self.0.read_signal() {
             if info.ssi_code != FROM_KERNEL {
                 child.signal(i32::try_from(info.ssi_signo).unwrap_or(0));
             }
         }
     }
+}
+
+/// Signals on their way to a program.
+pub(crate) struct Passing {
+    signals: Signals,
+    arrival: AsyncFd<OwnedFd>,
+}
+
+impl Passing {
+    pub(crate) fn on(signals: Signals) -> io::Result<Self> {
+        let arrival = confine::watch(signals.0.as_fd().try_clone_to_owned()?)?;
+        Ok(Self { signals, arrival })
+    }
+}
+
+/// Waits for signals and passes them on; for ever, where none are to be.
+pub(crate) async fn pass_on(passing: Option<&Passing>, child: &Child) -> io::Result<()> {
+    let Some(Passing { signals, arrival }) = passing else { return std::future::pending().await };
+    let mut ready = arrival.readable().await?;
+    signals.forward(child);
+    ready.clear_ready();
+    Ok(())
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::time::{Duration, Instant};
 
 use confine::Child;
+use nix::libc;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
@@ -29,7 +31,12 @@ pub(super) struct Tree {
     used: Duration,
     peak_bytes: u64,
     most: u64,
+    open: Open,
+    failure: Option<io::Error>,
 }
+
+/// How the counters of a process are opened.
+type Open = fn(u32) -> io::Result<Memory>;
 
 /// One process.
 struct Member {
@@ -40,10 +47,10 @@ struct Member {
 
 impl Member {
     /// `None` when it has ended already.
-    fn of(pid: u32) -> Option<Self> {
-        let memory = Memory::of(pid).ok()?;
+    fn of(pid: u32, open: Open) -> io::Result<Option<Self>> {
+        let Some(memory) = unless_gone(open(pid))? else { return Ok(None) };
         let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(pid.cast_signed())).ok();
-        Some(Self { memory, clock, cpu: Duration::ZERO })
+        Ok(Some(Self { memory, clock, cpu: Duration::ZERO }))
     }
 
     fn look_at_cpu(&mut self) -> Duration {
@@ -56,12 +63,42 @@ impl Member {
 
 impl Tree {
     pub(super) fn of(child: &Child) -> Self {
-        let init = child.is_init().then_some(child.pid);
-        let members = match init {
-            Some(_) => BTreeMap::new(),
-            None => Member::of(child.pid).map(|member| (child.pid, member)).into_iter().collect(),
-        };
-        Self { init, members, last: None, gone: Duration::ZERO, used: Duration::ZERO, peak_bytes: 0, most: 0 }
+        let mut tree = Self::empty(child.is_init().then_some(child.pid), Memory::of);
+        if tree.init.is_none() {
+            tree.add(child.pid);
+        }
+        tree
+    }
+
+    fn empty(init: Option<u32>, open: Open) -> Self {
+        Self {
+            init,
+            members: BTreeMap::new(),
+            last: None,
+            gone: Duration::ZERO,
+            used: Duration::ZERO,
+            peak_bytes: 0,
+            most: 0,
+            open,
+            failure: None,
+        }
+    }
+
+    /// Why a process could not be looked at that is there: what cannot be counted cannot be limited.
+    pub(super) fn failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    /// A value that could be had, or `None` where it could not.
+    fn seen<T>(&mut self, found: io::Result<T>) -> Option<T> {
+        found.map_err(|error| self.failure = Some(error)).ok()
+    }
+
+    fn add(&mut self, pid: u32) {
+        let member = Member::of(pid, self.open);
+        if let Some(Some(member)) = self.seen(member) {
+            self.members.insert(pid, member);
+        }
     }
 
     /// Whether there may be more than one process.
@@ -85,7 +122,8 @@ impl Tree {
             return living;
         };
         // Whoever was waited for counts at its parent; whoever was not, as far as it was seen.
-        let waited: Duration = self.members.keys().chain([&init]).map(|pid| children_cpu(*pid)).sum();
+        let waited = self.members.keys().chain([&init]).map(|pid| children_cpu(*pid)).sum();
+        let waited: Duration = self.seen(waited).unwrap_or_default();
         self.used = self.used.max(living + waited.max(self.gone));
         self.used
     }
@@ -118,47 +156,56 @@ impl Tree {
             return;
         }
         self.last = Some(Instant::now());
-        let living = below(init);
+        let Some(living) = self.seen(below(init)) else { return };
         let (staying, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.members).into_iter().partition(|(pid, _)| living.contains(pid));
         self.members = staying;
         self.gone += gone.values().map(|member| member.cpu).sum::<Duration>();
         self.most = self.most.max(u64::try_from(living.len()).unwrap_or(u64::MAX));
         for pid in living {
-            if !self.members.contains_key(&pid)
-                && let Some(member) = Member::of(pid)
-            {
-                self.members.insert(pid, member);
+            if !self.members.contains_key(&pid) {
+                self.add(pid);
             }
         }
     }
 }
 
 /// Everything below the process `pid`, itself not included. Whoever loses its parent becomes a child of init.
-pub(super) fn below(pid: u32) -> Vec<u32> {
+pub(super) fn below(pid: u32) -> io::Result<Vec<u32>> {
     let mut found = Vec::new();
     let mut open = vec![pid];
     while let Some(pid) = open.pop() {
-        for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-            // Gone in the meantime: its children have another parent, and are found there the next time.
-            let Ok(children) = fs::read_to_string(task.path().join("children")) else { continue };
+        // Gone in the meantime: its children have another parent, and are found there the next time.
+        let Some(tasks) = unless_gone(fs::read_dir(format!("/proc/{pid}/task")))? else { continue };
+        for task in tasks {
+            let Some(task) = unless_gone(task)? else { continue };
+            let Some(children) = unless_gone(fs::read_to_string(task.path().join("children")))? else { continue };
             let children = children.split_ascii_whitespace().filter_map(|child| child.parse::<u32>().ok());
             for child in children {
                 if found.len() == MOST_PROCESSES {
-                    return found;
+                    return Ok(found);
                 }
                 found.push(child);
                 open.push(child);
             }
         }
     }
-    found
+    Ok(found)
+}
+
+/// `None` where the process that it is about has ended.
+fn unless_gone<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The CPU time of the children that process `pid` has waited for (proc_pid_stat(5), fields 16 and 17).
-fn children_cpu(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    waited_ticks(&stat).map_or(Duration::ZERO, |ticks| TICK.saturating_mul(ticks))
+fn children_cpu(pid: u32) -> io::Result<Duration> {
+    let stat = unless_gone(fs::read_to_string(format!("/proc/{pid}/stat")))?.unwrap_or_default();
+    Ok(waited_ticks(&stat).map_or(Duration::ZERO, |ticks| TICK.saturating_mul(ticks)))
 }
 
 fn waited_ticks(stat: &str) -> Option<u32> {
@@ -171,7 +218,7 @@ fn waited_ticks(stat: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
+    use std::process::{Command, Stdio};
 
     #[test]
     fn children_that_were_waited_for_are_found_in_the_line() {
@@ -180,14 +227,38 @@ mod tests {
         assert_eq!(waited_ticks("7 (gone"), None);
     }
 
+    /// A tree of which `child` is all.
+    fn tree_of(child: &std::process::Child, open: Open) -> Tree {
+        let mut tree = Tree::empty(None, open);
+        tree.add(child.id());
+        tree
+    }
+
+    #[test]
+    fn who_has_gone_is_no_failure_and_who_cannot_be_looked_at_is_one() {
+        let mut child = Command::new("/bin/sh").args(["-c", "read line"]).stdin(Stdio::piped()).spawn().unwrap();
+        let mut tree = tree_of(&child, Memory::of);
+        assert!(tree.failure().is_none() && tree.memory() > 0);
+        let mut tree = tree_of(&child, |_| Err(io::Error::from_raw_os_error(libc::EMFILE)));
+        assert_eq!(tree.memory(), 0);
+        let failure = tree.failure().map(|failure| failure.raw_os_error());
+        assert_eq!(failure, Some(Some(libc::EMFILE)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let mut tree = tree_of(&child, Memory::of);
+        assert!(tree.failure().is_none() && tree.members.is_empty());
+        assert!(below(child.id()).unwrap().is_empty());
+        assert_eq!(children_cpu(child.id()).unwrap(), Duration::ZERO);
+    }
+
     #[test]
     fn children_of_children_are_below() {
         let mut child = Command::new("/bin/sh").args(["-c", "sleep 100 & wait"]).spawn().unwrap();
-        let found = || below(std::process::id());
-        while !below(child.id()).iter().any(|pid| found().contains(pid)) {
+        let found = || below(std::process::id()).unwrap();
+        while !below(child.id()).unwrap().iter().any(|pid| found().contains(pid)) {
             std::thread::yield_now();
         }
-        let grandchildren = below(child.id());
+        let grandchildren = below(child.id()).unwrap();
         assert!(found().contains(&child.id()));
         child.kill().unwrap();
         child.wait().unwrap();

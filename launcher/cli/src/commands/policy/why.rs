@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use confine::Access;
-use policy::{ExpandedPolicy, Permission, Request};
+use policy::{ExpandedPolicy, Permission, Request, Transport};
 use secure_bun::resolve::look::RealFiles;
 use secure_bun::resolve::{self, Found};
 use secure_bun::{host, places};
@@ -41,7 +41,11 @@ pub(super) fn why(
         Err(fault) => return report::fault(&fault),
     };
     let expanded = policy.expand(&places_of(program.as_deref(), cwd));
-    let decision = policy::decide(&expanded, &request);
+    let decision = match &request {
+        Request::Net { host, port } => policy::connects(&expanded, Transport::Tcp, host, *port),
+        Request::Udp { host, port } => policy::connects(&expanded, Transport::Udp, host, *port),
+        _ => policy::decide(&expanded, &request),
+    };
     let mut text = if decision.allowed {
         format!("allowed by {}\n", decision.rule)
     } else {

@@ -76,6 +76,9 @@ fn what_gives_a_socket_a_peer_is_asked_or_does_not_exist() {
     for call in [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen] {
         assert_eq!(answer(call, &[]), Fails(EACCES), "{call}");
         assert_eq!(answer_under(SOCKETS, call, &[]), Asked, "{call}");
+        // Asked by the filter of its program, which the kernel heeds as well.
+        let child = Options { narrower: Some(Fewer::Read), ..SOCKETS };
+        assert_eq!(answer_under(child, call, &[]), Allowed, "{call}");
     }
     let fast_open = 0x2000_0000;
     for (call, flags) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {

@@ -1,10 +1,11 @@
 //! What the policy has to do with an error that the program was given: a permission that was missing, a limit that was
 //! reached, a call that the sandbox never lets through. The program says which; what is said of it comes from the policy.
 
-use policy::{Limit, Permission, Request};
-use secure_bun::Outcome;
+use policy::{Limit, Permission, Request, Transport};
 use wire::envelope::{LimitFailure, Refusal};
 use wire::frame::Error as Thrown;
+
+use crate::outcome::Outcome;
 
 /// The longest resource that is explained: a path that the kernel takes, in whatever letters.
 const MAX_RESOURCE_BYTES: usize = 16 << 10;
@@ -60,7 +61,11 @@ pub(crate) fn refusal(outcome: &Outcome, permission: Permission, resource: Optio
 fn refused(outcome: &Outcome, permission: Permission, resource: Option<&str>) -> Option<(Refusal, String)> {
     let bounded = resource.is_none_or(|resource| resource.len() <= MAX_RESOURCE_BYTES);
     let request = bounded.then(|| Request::from_parts(permission, resource))??;
-    let decision = policy::decide(&outcome.policy, &request);
+    let decision = match &request {
+        Request::Net { host, port } => policy::connects(&outcome.policy, Transport::Tcp, host, *port),
+        Request::Udp { host, port } => policy::connects(&outcome.policy, Transport::Udp, host, *port),
+        _ => policy::decide(&outcome.policy, &request),
+    };
     if decision.allowed {
         return None;
     }
@@ -72,7 +77,8 @@ fn refused(outcome: &Outcome, permission: Permission, resource: Option<&str>) ->
 fn refused_by_broker(outcome: &Outcome, thrown: &Thrown) -> Option<(Refusal, String)> {
     let asked = Request::from_parts(Permission::Net, thrown.resource.as_deref());
     let same = outcome.refusals.iter().find(|refused| Some(&refused.request) == asked.as_ref());
-    let refused = match (same, outcome.refusals.as_slice()) {
+    let connections: Vec<_> = outcome.refusals.iter().filter(|refused| !refused.is_look_up).collect();
+    let refused = match (same, connections.as_slice()) {
         (Some(same), _) => same,
         // The program does not know where it was led to. Of several refusals it could be any.
         (None, [only]) if thrown.code.as_deref() == Some("EACCES") => only,

@@ -1,15 +1,18 @@
 //! What a run came to: verdict, exit code and envelope of an outcome. The launcher's own knowledge decides; what the
 //! program reported only adds detail.
 
+mod cause;
+
 use policy::{Limit, Permission};
-use secure_bun::network::is_granted;
-use secure_bun::outcome::{Exit as ProcessExit, Reached};
-use secure_bun::package::package_at;
-use secure_bun::{Ending, Outcome};
-use wire::envelope::{Denial, Envelope, Exit, Failure, Layers, Reporter, Sandbox, Stats, Use, resembles_envelope};
+use wire::envelope::{
+    Denial, Envelope, Exit, Failure, Layers, Refusal, Reporter, Sandbox, Stats, Use, resembles_envelope,
+};
 use wire::frame::{Denial as Reported, Error as Thrown, Log};
 
-use crate::cause::{Cause, at_limit, described, refusal};
+use self::cause::{Cause, at_limit, described, refusal};
+use crate::network::is_granted;
+use crate::outcome::{Ending, Exit as ProcessExit, Outcome, Reached};
+use crate::package::package_at;
 
 /// Exit code of a program that was ended by its wall, CPU or output limit.
 const LIMIT: i32 = 124;
@@ -20,13 +23,13 @@ const MEMORY: i32 = 137;
 
 /// What a run came to.
 #[derive(Debug)]
-pub(crate) struct Verdict {
+pub struct Verdict {
     /// Why it is not ok; `None` when it is.
-    pub(crate) failure: Option<Failure>,
+    pub failure: Option<Failure>,
     /// What the launcher exits with.
-    pub(crate) code: i32,
+    pub code: i32,
     /// The signal that ended the program, for the launcher to end by as well.
-    pub(crate) signal: Option<i32>,
+    pub signal: Option<i32>,
 }
 
 impl Verdict {
@@ -40,7 +43,7 @@ impl Verdict {
 }
 
 /// Judges an outcome. `must_return`: the user asked for a function's result.
-pub(crate) fn verdict(outcome: &Outcome, must_return: bool) -> Verdict {
+pub fn verdict(outcome: &Outcome, must_return: bool) -> Verdict {
     let mut verdict = judge(outcome, must_return);
     if let Some(failure) = &mut verdict.failure {
         failure.docs = failure.code.as_deref().and_then(policy::error_page);
@@ -56,6 +59,7 @@ fn judge(outcome: &Outcome, must_return: bool) -> Verdict {
             let code = if reached.limit == Limit::Memory { MEMORY } else { LIMIT };
             Verdict::failed(code, limit_failure(*reached))
         }
+        Ending::Stopped => Verdict::failed(1, failure("SandboxError", "ERR_CANCELLED", "it was cancelled".to_owned())),
         Ending::BrokenChannel(what) => {
             let message = format!("the program wrote to the sandbox channel and was ended: {what}");
             Verdict::failed(1, failure("SandboxError", "ERR_CHANNEL_BROKEN", message))
@@ -103,7 +107,7 @@ fn uncaught(outcome: &Outcome, failure: Failure) -> Failure {
 }
 
 /// What Bun, which printed the error of a program, does not know about it.
-pub(crate) fn afterword(outcome: &Outcome) -> Option<String> {
+pub fn afterword(outcome: &Outcome) -> Option<String> {
     let thrown = match &outcome.ending {
         Ending::Threw(thrown) => Some(thrown),
         _ => outcome.uncaught.as_ref(),
@@ -123,7 +127,7 @@ fn ending_words(exit: ProcessExit) -> String {
 }
 
 fn signal_name(signal: i32) -> String {
-    secure_bun::outcome::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned)
+    crate::outcome::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned)
 }
 
 fn limit_failure(reached: Reached) -> Failure {
@@ -149,7 +153,7 @@ fn thrown_failure(outcome: &Outcome, thrown: &Thrown) -> Failure {
 }
 
 /// What was refused, each explained by the policy.
-pub(crate) fn denials(outcome: &Outcome) -> Vec<Denial> {
+pub fn denials(outcome: &Outcome) -> Vec<Denial> {
     let explained = outcome.denials.iter().filter_map(|reported| match reported {
         Reported::Act { permission, resource, at, count, .. } => {
             let permission = Permission::from_name(permission)?;
@@ -168,7 +172,9 @@ pub(crate) fn denials(outcome: &Outcome) -> Vec<Denial> {
         let refusal = described(&refused.request, &refused.decision);
         // The program says where it asked; that it was refused, the launcher knows better.
         let is_same = |known: &&mut Denial| {
-            known.refusal.permission == refusal.permission && known.refusal.resource == refusal.resource
+            let told = &known.refusal;
+            told.permission == refusal.permission
+                && (told.resource == refusal.resource || refused.is_look_up && host(told) == host(&refusal))
         };
         if let Some(known) = denials.iter_mut().find(is_same) {
             known.reported_by = Reporter::Broker;
@@ -181,8 +187,13 @@ pub(crate) fn denials(outcome: &Outcome) -> Vec<Denial> {
     denials
 }
 
+/// The host of a connection that was refused: a name is asked for without its port.
+fn host(refusal: &Refusal) -> Option<&str> {
+    refusal.resource.as_deref().and_then(|resource| resource.rsplit_once(':')).map(|(host, _)| host)
+}
+
 /// The whole story in one object.
-pub(crate) fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
+pub fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
     let (denials, limits) = (denials(&outcome), limits(&outcome));
     let usage = outcome.usage;
     Envelope {
@@ -264,7 +275,7 @@ fn millis(duration: std::time::Duration) -> f64 {
 }
 
 /// The lines of a policy under which nothing of this would have been refused.
-pub(crate) fn suggestions(denials: &[Denial]) -> Vec<String> {
+pub fn suggestions(denials: &[Denial]) -> Vec<String> {
     let mut lines: Vec<String> = denials.iter().filter_map(|denial| denial.refusal.fix.clone()).collect();
     lines.sort();
     lines.dedup();

@@ -1,0 +1,176 @@
+//! What is asked, and what is answered.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use secure_bun::service::Service;
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task;
+use wire::envelope::Envelope;
+use wire::rpc::{
+    Answer, Call, Code, Fault, Id, Initialized, Lines, MAX_LINE_BYTES, Message, Named, PROTOCOL, Request, Shutdown,
+    StatsFormat, Version,
+};
+
+use super::output::Output;
+
+/// A conversation with the service that has started us.
+pub(super) struct Conversation {
+    service: Service,
+    output: Rc<Output>,
+    is_initialized: Cell<bool>,
+    /// Calls that are not answered, each with what cancels it.
+    under_way: RefCell<HashMap<Id, oneshot::Sender<()>>>,
+    /// Set by `shutdown`.
+    is_closing: Cell<bool>,
+}
+
+type Answered = Result<Box<RawValue>, Fault>;
+
+impl Conversation {
+    pub(super) fn with(service: Service, output: Rc<Output>) -> Rc<Self> {
+        Rc::new(Self {
+            service,
+            output,
+            is_initialized: Cell::new(false),
+            under_way: RefCell::default(),
+            is_closing: Cell::new(false),
+        })
+    }
+
+    /// Goes on until the input ends or `shutdown` is answered.
+    pub(super) async fn go_on(self: Rc<Self>, mut input: mpsc::Receiver<Vec<u8>>) {
+        let (ended, mut end) = mpsc::channel(1);
+        let mut lines = Lines::default();
+        loop {
+            let chunk = tokio::select! {
+                biased;
+                _ = end.recv() => return,
+                chunk = input.recv() => chunk,
+            };
+            let Some(chunk) = chunk else { break };
+            lines.push(&chunk);
+            while let Some(line) = lines.next_line() {
+                self.output.room().await;
+                match wire::rpc::read(&line) {
+                    Ok(Message::Request(id, request)) => self.take(id, request, &ended),
+                    Ok(Message::Cancel(id)) => drop(self.under_way.borrow_mut().remove(&id)),
+                    Ok(Message::Ignored) => {}
+                    Err(refused) => self.answer(refused.id, Err(refused.fault)),
+                }
+            }
+        }
+        if self.is_closing.get() {
+            // A host may close its side once it has said the last.
+            let _ = end.recv().await;
+        }
+    }
+
+    fn answer(&self, id: Option<Id>, outcome: Answered) {
+        self.output.send(Answer { id, outcome }.to_line());
+    }
+
+    fn take(self: &Rc<Self>, id: Id, request: Request, ended: &mpsc::Sender<()>) {
+        if self.under_way.borrow().contains_key(&id) {
+            let fault = Fault::new(Code::NotARequest, "not a request: its id is in use");
+            return self.answer(None, Err(fault.with(json!({ "id": id }))));
+        }
+        let is_first = matches!(request, Request::Initialize(_));
+        if is_first == self.is_initialized.get() {
+            let message = if is_first { "there was an initialize already" } else { "initialize comes first" };
+            return self.answer(Some(id), Err(Fault::new(Code::NotInitialized, message)));
+        }
+        if self.is_closing.get() {
+            return self.answer(Some(id), Err(Fault::new(Code::ShuttingDown, "shutting down")));
+        }
+        let answer = match request {
+            Request::Initialize(_) => {
+                self.is_initialized.set(true);
+                result(&self.initialized())
+            }
+            Request::Register(register) => {
+                let name = register.name.clone();
+                self.service.register(*register).and_then(|()| result(&json!({ "name": name })))
+            }
+            Request::Remove(remove) => {
+                let name = remove.name;
+                if self.service.remove(&name) {
+                    result(&json!({ "name": name }))
+                } else {
+                    let message = format!("no function {} is registered", json!(name));
+                    Err(Fault::new(Code::NoFunction, message).with(json!({ "function": name })))
+                }
+            }
+            Request::Stats(format) => {
+                let stats = self.service.stats();
+                match format {
+                    StatsFormat::Json => result(&stats),
+                    StatsFormat::Prometheus => result(&json!({ "text": stats.to_prometheus() })),
+                }
+            }
+            Request::Call(call) => return self.call(id, *call),
+            Request::Shutdown(shutdown) => return self.shut_down(id, shutdown, ended.clone()),
+        };
+        self.answer(Some(id), answer);
+    }
+
+    fn initialized(&self) -> Initialized {
+        Initialized {
+            protocol: PROTOCOL,
+            server: Named { name: "secure-bun", version: env!("CARGO_PKG_VERSION") },
+            bun: Version { version: self.service.bun_version().to_owned() },
+            engine: self.service.engine().name().to_owned(),
+            limits: wire::rpc::Limits {
+                line_bytes: MAX_LINE_BYTES,
+                concurrency: self.service.concurrency(),
+                queue: self.service.queue(),
+            },
+        }
+    }
+
+    fn call(self: &Rc<Self>, id: Id, call: Call) {
+        let (cancel, cancelled) = oneshot::channel();
+        self.under_way.borrow_mut().insert(id.clone(), cancel);
+        let conversation = Rc::clone(self);
+        task::spawn_local(async move {
+            let answer = tokio::select! {
+                // Whoever cancels a call that has just ended learns how it ended.
+                biased;
+                envelope = conversation.service.call(call) => envelope.and_then(|envelope| raw(&envelope)),
+                _ = cancelled => Err(Fault::new(Code::Cancelled, "cancelled")),
+            };
+            conversation.under_way.borrow_mut().remove(&id);
+            conversation.answer(Some(id), answer);
+        });
+    }
+
+    fn shut_down(self: &Rc<Self>, id: Id, shutdown: Shutdown, ended: mpsc::Sender<()>) {
+        self.is_closing.set(true);
+        let conversation = Rc::clone(self);
+        task::spawn_local(async move {
+            let wait = shutdown.wait_ms.map(Duration::from_millis);
+            if !conversation.service.drain(wait).await {
+                conversation.under_way.borrow_mut().clear();
+                conversation.service.drain(None).await;
+            }
+            while !conversation.under_way.borrow().is_empty() {
+                task::yield_now().await;
+            }
+            conversation.answer(Some(id), result(&()));
+            let _ = ended.send(()).await;
+        });
+    }
+}
+
+fn result(value: &impl Serialize) -> Answered {
+    to_raw_value(value).map_err(|error| Fault::new(Code::Internal, error.to_string()))
+}
+
+fn raw(envelope: &Envelope) -> Answered {
+    RawValue::from_string(envelope.to_line()).map_err(|error| Fault::new(Code::Internal, error.to_string()))
+}

@@ -1,0 +1,168 @@
+//! From what a service asks for to a job.
+
+use std::path::PathBuf;
+
+use policy::{Chain, Diagnostic, Layer, Policy, Source};
+use serde_json::json;
+use serde_json::value::RawValue;
+use wire::rpc::{self, Call, Code, Fault, Register};
+use zeroize::Zeroizing;
+
+use super::functions::{Function, Functions};
+use super::pool::Called;
+use super::workers::Wanted;
+use crate::host::Search;
+use crate::places;
+use crate::resolve::environment;
+use crate::run::{Entry, Input, Job, Output};
+use crate::secrets::{self, Secret};
+
+/// What all calls have in common.
+pub(super) struct Calls {
+    pub(super) ceiling: Policy,
+    pub(super) search: Search,
+    pub(super) launcher: Option<PathBuf>,
+}
+
+impl Calls {
+    /// A function that can be called from now on.
+    pub(super) fn function(&self, register: Register) -> Result<Function, Fault> {
+        let Register { name, code, export, policy, limits } = register;
+        let policy = narrowed(&self.ceiling, "the policy of secure-bun serve", policy.as_deref(), limits.as_deref())?;
+        // A registered function is never named by another one.
+        let entry = entry(code).ok_or_else(|| no_function(&name))?;
+        Ok(Function::new(name, entry, export, policy))
+    }
+
+    /// What has to be run for `call`.
+    pub(super) fn wanted(&self, call: Call, functions: &Functions) -> Result<Wanted, Fault> {
+        let Call { function, export, args, policy, limits, context, secrets, env } = call;
+        let env: Vec<(String, String)> = env.into_iter().collect();
+        check(&env)?;
+        let is_narrowed = policy.is_some() || limits.is_some();
+        let narrowed = |ceiling: &Policy, above: &str| narrowed(ceiling, above, policy.as_deref(), limits.as_deref());
+        let (entry, export, policy, registered) = match function {
+            rpc::Function::Named(name) => {
+                let function = functions.get(&name).ok_or_else(|| no_function(&name))?;
+                let policy = narrowed(&function.policy, "the function's policy")?;
+                (function.entry.clone(), function.export.clone(), policy, Some(function))
+            }
+            code => {
+                let entry = entry(code).ok_or_else(|| no_function(""))?;
+                (entry, export, narrowed(&self.ceiling, "the policy of secure-bun serve")?, None)
+            }
+        };
+        // What the kernel enforces on a program is settled when it is started.
+        let ahead = registered.filter(|_| !is_narrowed && secrets.is_empty());
+        let called = ahead.map(|function| {
+            let (args, context, env) = (args.clone(), context.clone(), env.clone());
+            Called { function, args, context, env }
+        });
+        let secret = |(name, value): (String, String)| {
+            let from = secrets::Source::Value(Zeroizing::new(value));
+            Secret { name, from }
+        };
+        let job = Job {
+            variables: env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            secrets: secrets.into_iter().map(secret).collect(),
+            args: Some(args),
+            context: Some(context),
+            ..self.job(entry, export, policy, Input::Empty)
+        };
+        Ok(Wanted { job, called })
+    }
+
+    /// What has to be run ahead of a call of `function`.
+    pub(super) fn job_ahead(&self, function: &Function) -> Job {
+        self.job(function.entry.clone(), function.export.clone(), function.policy.clone(), Input::Call)
+    }
+
+    fn job(&self, entry: Entry, export: Option<String>, policy: Policy, input: Input) -> Job {
+        Job {
+            entry,
+            arguments: Vec::new(),
+            policy,
+            search: self.search.clone(),
+            variables: Vec::new(),
+            secrets: Vec::new(),
+            args: None,
+            context: None,
+            // Named, so that it has to be there.
+            export: Some(export.unwrap_or_else(|| "default".to_owned())),
+            script: false,
+            input,
+            output: Output::Capture,
+            denials: true,
+            launcher: self.launcher.clone(),
+        }
+    }
+}
+
+fn entry(code: rpc::Function) -> Option<Entry> {
+    match code {
+        rpc::Function::Named(_) => None,
+        rpc::Function::Source(text) => Some(Entry::Text(text)),
+        rpc::Function::File(path) => Some(Entry::File(path.into())),
+    }
+}
+
+fn no_function(name: &str) -> Fault {
+    let message = format!("no function {} is registered", serde_json::Value::from(name));
+    Fault::new(Code::NoFunction, message).with(json!({ "function": name }))
+}
+
+/// Whether these can be variables of a program.
+fn check(env: &[(String, String)]) -> Result<(), Fault> {
+    for (name, value) in env {
+        let wrong = |why: &str| Err(Fault::new(Code::Parameters, why).with(json!({ "path": format!("env.{name}") })));
+        if name.contains('\0') || value.contains('\0') {
+            return wrong("a variable has no NUL in it");
+        }
+        if let Err(error) = environment::check(name.as_ref()) {
+            return wrong(&error.message);
+        }
+    }
+    Ok(())
+}
+
+/// What a policy says that is to be within `ceiling`. Without one, that is the ceiling itself.
+fn narrowed(
+    ceiling: &Policy,
+    above: &str,
+    policy: Option<&RawValue>,
+    limits: Option<&RawValue>,
+) -> Result<Policy, Fault> {
+    let limits = limits.map(|limits| layer("limits", &format!(r#"{{"limits":{}}}"#, limits.get()))).transpose()?;
+    let own = match policy {
+        Some(policy) => layers(layer("policy", policy.get())?)?,
+        None if limits.is_none() => return Ok(ceiling.clone()),
+        None => Vec::new(),
+    };
+    let mut inner = if policy.is_some() { Policy::merge(&own) } else { ceiling.clone() };
+    if let Some(limits) = &limits {
+        inner.limits.merge(&limits.said().limits);
+    }
+    let narrowed = inner.bounded_by(above, ceiling.clone());
+    let unavailable = policy::unavailable(&narrowed);
+    if unavailable.is_empty() { Ok(narrowed) } else { Err(invalid("policy", &unavailable)) }
+}
+
+fn layer(path: &str, text: &str) -> Result<Layer, Fault> {
+    let cwd = places::working_directory().map_err(|error| Fault::new(Code::Internal, error.message))?;
+    Layer::parse(&Source::file(path, cwd.join(path)), text.as_bytes()).map_err(|found| invalid(path, &found))
+}
+
+/// The layer with the presets that it extends. Files would be the launcher's to read, at the word of whoever calls.
+fn layers(layer: Layer) -> Result<Vec<Layer>, Fault> {
+    let chain = Chain::new(layer).map_err(|found| invalid("policy", &[found]))?;
+    if chain.next_file().is_some() {
+        let problem = chain.problem("only presets can be extended here: send what the file says");
+        return Err(invalid("policy", problem.as_slice()));
+    }
+    Ok(chain.into_layers())
+}
+
+fn invalid(path: &str, found: &[Diagnostic]) -> Fault {
+    let first = found.first().map(ToString::to_string).unwrap_or_default();
+    Fault::new(Code::Parameters, first).with(json!({ "path": path }))
+}

@@ -1,0 +1,173 @@
+//! Many calls, each in a Bun and a sandbox of its own.
+//!
+//! A [`Service`] takes calls from any thread. As many as it was made for run at a time, some more wait, and all beyond
+//! that are refused at once. The programs are started and looked after by threads of the service's own, which live as
+//! long as it does: a program dies with the thread that started it.
+
+mod admission;
+mod calls;
+mod functions;
+mod pool;
+mod stats;
+mod workers;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use policy::Policy;
+use wire::envelope::Envelope;
+use wire::rpc::{Call, Fault, Register};
+
+use crate::error::Error;
+use crate::host::{self, Host, Search};
+use crate::layers::Layers;
+use admission::Admission;
+use calls::Calls;
+use functions::Functions;
+pub use stats::Stats;
+use stats::{Counters, End};
+use workers::Workers;
+
+/// What a service is made of.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What calls may do at most; what they say themselves narrows it.
+    pub policy: Policy,
+    /// Where to look for Bun.
+    pub search: Search,
+    /// The launcher's own binary, which lets programs narrow what their children may do; without it, they cannot.
+    pub launcher: Option<PathBuf>,
+    /// Calls that run at a time, at least 1.
+    pub concurrency: usize,
+    /// Calls that may wait.
+    pub queue: usize,
+    /// How calls are run.
+    pub engine: Engine,
+}
+
+/// How calls are run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Programs are started ahead of calls of registered functions, one for each call. What narrows a call further, and
+    /// what is not registered, is started when it is called.
+    #[default]
+    Pool,
+    /// Each call starts a program.
+    Spawn,
+}
+
+impl Engine {
+    /// As it is said and reported.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pool => "pool",
+            Self::Spawn => "spawn",
+        }
+    }
+}
+
+/// Carries out calls. Copies of it are the same service.
+#[derive(Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    calls: Arc<Calls>,
+    functions: Functions,
+    admission: Admission,
+    counters: Counters,
+    workers: Workers,
+    bun_version: String,
+    engine: Engine,
+}
+
+impl Service {
+    /// Makes a service.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        let Settings { policy, search, launcher, concurrency, queue, engine } = settings;
+        let identity = host::identity();
+        let layers = Layers::choose(&policy.kernel_in_force(), identity)?;
+        let bun_version = Host::discover(&search, identity, layers)?.bun.version;
+        let calls = Arc::new(Calls { ceiling: policy, search, launcher });
+        let shared = Shared {
+            workers: Workers::start(concurrency.max(1), &calls, engine)?,
+            engine,
+            calls,
+            functions: Functions::default(),
+            admission: Admission::of(concurrency.max(1), queue),
+            counters: Counters::default(),
+            bun_version,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The version of the Bun that runs programs.
+    pub fn bun_version(&self) -> &str {
+        &self.shared.bun_version
+    }
+
+    /// How calls are run.
+    pub fn engine(&self) -> Engine {
+        self.shared.engine
+    }
+
+    /// Calls that run at a time.
+    pub fn concurrency(&self) -> usize {
+        self.shared.admission.concurrency
+    }
+
+    /// Calls that may wait.
+    pub fn queue(&self) -> usize {
+        self.shared.admission.queue
+    }
+
+    /// Registers a function, in the place of one by the same name.
+    pub fn register(&self, register: Register) -> Result<(), Fault> {
+        let Shared { calls, functions, workers, .. } = &*self.shared;
+        let function = Arc::new(calls.function(register)?);
+        if let Some(before) = functions.register(Arc::clone(&function)) {
+            workers.forget(&before);
+        }
+        workers.expect(&function);
+        Ok(())
+    }
+
+    /// Removes a function; whether there was one.
+    pub fn remove(&self, name: &str) -> bool {
+        let Shared { functions, workers, .. } = &*self.shared;
+        let removed = functions.remove(name);
+        removed.inspect(|function| workers.forget(function)).is_some()
+    }
+
+    /// Carries out a call. An accepted call has an envelope, however it went; a fault is one that was never made. To
+    /// cancel it, drop the future.
+    pub async fn call(&self, call: Call) -> Result<Envelope, Fault> {
+        let Shared { calls, functions, admission, counters, workers, .. } = &*self.shared;
+        let mut counted = counters.arrived();
+        let wanted = calls.wanted(call, functions).inspect_err(|_| counted.ends(End::Refused))?;
+        let place = admission.enter().inspect_err(|_| counted.ends(End::Overloaded))?;
+        let _turn = place.turn().await;
+        counted.runs();
+        let envelope = workers.run(wanted).await.inspect_err(|_| counted.ends(End::Refused))?;
+        counted.ends(End::Answered(&envelope));
+        Ok(envelope)
+    }
+
+    /// Numbers since the start.
+    pub fn stats(&self) -> Stats {
+        let Shared { admission, counters, functions, workers, engine, .. } = &*self.shared;
+        counters.stats(*engine, admission.waiting(), functions.count(), workers.ahead())
+    }
+
+    /// Waits until no call is left, or until `wait` is over. Whether none is left.
+    pub async fn drain(&self, wait: Option<Duration>) -> bool {
+        let idle = self.shared.admission.idle();
+        let Some(wait) = wait else {
+            idle.await;
+            return true;
+        };
+        tokio::time::timeout(wait, idle).await.is_ok()
+    }
+}

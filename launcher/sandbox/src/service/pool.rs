@@ -1,0 +1,143 @@
+//! Programs that were started ahead of their call. Each is called once. Nothing of the function's code has run before.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use nix::fcntl::{FcntlArg, fcntl};
+
+use super::functions::Function;
+use crate::error::Error;
+use crate::launch::{Launch, Started};
+use crate::outcome::Outcome;
+use crate::run::{self, Job};
+use crate::stage;
+
+/// Programs that one thread has ahead, of one function and of all.
+const MOST_OF_ONE: usize = 2;
+const MOST: usize = 16;
+
+/// What is written to a pipe without waiting for its reader, once the pipe is that large: what ordinary users may have.
+const MOST_AT_ONCE: usize = 1 << 20;
+
+/// The call of a program that waits for one.
+pub(super) struct Called {
+    pub(super) function: Arc<Function>,
+    pub(super) args: String,
+    pub(super) context: wire::rpc::Context,
+    pub(super) env: Vec<(String, String)>,
+}
+
+/// The programs that one thread has ahead. Those that were called least of late make room for others.
+pub(super) struct Pool {
+    ahead: RefCell<VecDeque<Ahead>>,
+    /// How many all threads have.
+    count: Arc<AtomicUsize>,
+}
+
+struct Ahead {
+    function: Arc<Function>,
+    program: Waiting,
+}
+
+/// A program that waits; it ends with this.
+struct Waiting {
+    started: Option<Started>,
+    count: Arc<AtomicUsize>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        if let Some(started) = &self.started {
+            started.end();
+        }
+    }
+}
+
+impl Pool {
+    pub(super) fn new(count: Arc<AtomicUsize>) -> Self {
+        Self { ahead: RefCell::default(), count }
+    }
+
+    /// Takes a program of a function that waits.
+    pub(super) fn take(&self, function: &Arc<Function>) -> Option<Started> {
+        let mut ahead = self.ahead.borrow_mut();
+        while let Some(at) = ahead.iter().position(|one| Arc::ptr_eq(&one.function, function)) {
+            let found = ahead.remove(at)?.program.started.take()?;
+            if !found.has_ended() {
+                return Some(found);
+            }
+            found.end();
+        }
+        None
+    }
+
+    /// Starts programs of a function until there are as many as there should be. One that cannot be started will say
+    /// why when it is called.
+    pub(super) fn refill(&self, function: &Arc<Function>, job: &Job) {
+        let missing = || {
+            let ahead = self.ahead.borrow();
+            ahead.iter().filter(|one| Arc::ptr_eq(&one.function, function)).count() < MOST_OF_ONE
+        };
+        while missing() {
+            let started = run::prepare(job, || Ok(None)).and_then(Launch::start);
+            let Ok(started) = started else { return };
+            self.count.fetch_add(1, Ordering::Relaxed);
+            let program = Waiting { started: Some(started), count: Arc::clone(&self.count) };
+            let mut ahead = self.ahead.borrow_mut();
+            ahead.push_back(Ahead { function: Arc::clone(function), program });
+            if ahead.len() > MOST {
+                ahead.pop_front();
+            }
+        }
+    }
+
+    /// Ends the programs of a function that is no more.
+    pub(super) fn forget(&self, function: &Arc<Function>) {
+        self.ahead.borrow_mut().retain(|one| !Arc::ptr_eq(&one.function, function));
+    }
+}
+
+/// Calls a program that waits, and looks after it to its end; it is ended when `stop` is there.
+pub(super) async fn call(
+    mut started: Started,
+    called: &Called,
+    stop: impl Future<Output = ()>,
+) -> Result<Outcome, Error> {
+    let begun = Instant::now();
+    let Called { function, args, context, env } = called;
+    let context = stage::Context::of(context, function.wall_ms);
+    let text = stage::Call { args, context, env }.to_json()?;
+    if let Some(pipe) = started.call.take() {
+        tell(pipe, text).map_err(|error| Error::system("call the program", &error))?;
+    }
+    started.begin(begun);
+    started.through(stop).await
+}
+
+/// Writes all of a call, and ends the program's input with it.
+fn tell(pipe: OwnedFd, text: String) -> io::Result<()> {
+    let wanted = text.len().clamp(4096, MOST_AT_ONCE);
+    let room = fcntl(pipe.as_fd(), FcntlArg::F_SETPIPE_SZ(i32::try_from(wanted).unwrap_or(i32::MAX)));
+    let fits = room.is_ok_and(|room| usize::try_from(room).is_ok_and(|room| text.len() <= room));
+    let mut pipe = std::fs::File::from(pipe);
+    if fits {
+        // That it has ended shows soon enough.
+        return ignore_closed(pipe.write_all(text.as_bytes()));
+    }
+    // For as long as the program takes to read it, which has a limit.
+    tokio::task::spawn_blocking(move || ignore_closed(pipe.write_all(text.as_bytes())));
+    Ok(())
+}
+
+fn ignore_closed(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}

@@ -1,0 +1,77 @@
+//! What the launcher's own processes have of secrets in their memory.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+
+use secure_bun_tests::Folder;
+
+/// In two parts: this file's own memory would have it otherwise.
+fn secret(kind: &str) -> String {
+    ["topsecret", kind, "dGhlIHZhbHVl"].join("-")
+}
+
+fn holds(haystack: &[u8], needle: &str) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+/// Whether a process has `needle` in memory that can be written to; an error where nobody may look.
+fn has(pid: u32, needle: &str) -> io::Result<bool> {
+    let memory = File::open(format!("/proc/{pid}/mem"))?;
+    for line in fs::read_to_string(format!("/proc/{pid}/maps"))?.lines() {
+        let mut words = line.split_whitespace();
+        let (Some((from, to)), Some(rights)) = (words.next().and_then(|range| range.split_once('-')), words.next())
+        else {
+            continue;
+        };
+        if !rights.starts_with("rw") {
+            continue;
+        }
+        let address = |text: &str| u64::from_str_radix(text, 16).expect("an address");
+        let (from, to) = (address(from), address(to));
+        let mut bytes = vec![0; usize::try_from(to - from).expect("a length")];
+        // What is not there, like the page below a stack, holds nothing.
+        if memory.read_exact_at(&mut bytes, from).is_ok() && holds(&bytes, needle) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[test]
+fn init_knows_none() {
+    let (of_file, of_variable) = (secret("file"), secret("variable"));
+    let policy = r#"{ "run": ["sh"], "fetch": [{ "url": "http://127.0.0.1:1/*",
+        "headers": { "x-file": "${secret:FILE}", "x-variable": "${secret:VARIABLE}" } }] }"#;
+    let script = "console.log('runs'); for await (const _ of Bun.stdin.stream());";
+    let folder = Folder::with("script.ts", script).file("policy.json", policy).file("secret", &of_file);
+    let words = [
+        "run",
+        "--policy",
+        "policy.json",
+        "--secret",
+        "FILE=file:secret",
+        "--secret",
+        "VARIABLE=env:OF_ALL",
+        "script.ts",
+    ];
+    let running = folder.secure_bun(words).env("OF_ALL", of_variable.as_str()).open_input().start();
+    running.says("runs");
+    let launcher = running.pid.as_raw().cast_unsigned();
+    let children = fs::read_to_string(format!("/proc/{launcher}/task/{launcher}/children")).expect("it has some");
+    let init: u32 = children.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("there is an init");
+    for secret in [&of_file, &of_variable] {
+        assert!(has(launcher, secret).expect("it is ours to look into"), "the control: {secret}");
+        // Without the rights of root nobody may look.
+        assert!(!has(init, secret).unwrap_or(false), "{secret}");
+    }
+    let mut environ = Vec::new();
+    if File::open(format!("/proc/{init}/environ")).and_then(|mut file| file.read_to_end(&mut environ)).is_ok() {
+        assert!(!holds(&environ, &of_variable));
+    }
+    match has(init, "x-variable") {
+        Ok(has) => assert!(has, "the control: what else the launcher knows is there"),
+        Err(_) => assert!(!nix::unistd::geteuid().is_root(), "root may look"),
+    }
+    running.end();
+}

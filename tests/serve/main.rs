@@ -1,0 +1,9 @@
+//! `secure-bun serve` as a service sees it.
+#![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes the snapshots")]
+
+mod calls;
+mod client;
+mod hostile;
+mod isolation;
+mod pool;
+mod transcripts;
