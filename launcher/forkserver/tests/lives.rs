@@ -62,12 +62,14 @@ fn what_goes_wrong_in_a_call_is_its_answer() {
     let throws = server.module("throws.ts", "export default () => { throw new RangeError('no'); };");
     let empty = server.module("empty.ts", "export const other = 1;");
     let broken = server.module("broken.ts", "export default = ;");
+    let bigint = server.module("bigint.ts", "export default () => [1n];");
     let missing = empty.with_file_name("missing.ts");
     let answers = [
         (&throws, "RangeError", "no"),
         (&empty, "TypeError", "the module does not export a function \"default\""),
         (&broken, "BuildMessage", "Unexpected ="),
         (&missing, "ResolveMessage", "Cannot find module"),
+        (&bigint, "TypeError", "result[0] is a BigInt"),
     ];
     for (path, name, message) in answers {
         let mut called = server.child().call(&call(path, &json!([])));
@@ -78,6 +80,28 @@ fn what_goes_wrong_in_a_call_is_its_answer() {
     // What is no request at all.
     let mut called = server.child().call("{");
     assert_eq!(called.output().expect("an answer").1["name"], "SyntaxError");
+}
+
+#[test]
+fn a_program_that_replaces_the_language_changes_nothing_of_its_frames() {
+    let server = Server::start(&Settings::default());
+    let module = server.module(
+        "replaces.ts",
+        "const seen: unknown[] = [];
+        const spy = function (this: unknown, ...args: unknown[]) { seen.push(this, args); return seen; };
+        for (const it of [TextEncoder, Uint8Array, Object.getPrototypeOf(Uint8Array), Array, String, Number, Function])
+            for (const name of Object.getOwnPropertyNames(it.prototype))
+                if (name !== 'constructor' && name !== 'push')
+                    try { (it.prototype as any)[name] = spy; } catch {}
+        JSON.stringify = JSON.parse = Reflect.apply = Object.freeze = spy as never;
+        Object.defineProperty(Object.prototype, 'toJSON', { value: spy });
+        export default () => { console.log('x'); return { frames: seen.length }; };",
+    );
+    let mut called = server.child().call(&call(&module, &json!([])));
+    let frames: Vec<(String, Value)> = std::iter::from_fn(|| called.frame()).take(5).collect();
+    let kinds: Vec<&str> = frames.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["hello", "loaded", "call", "log", "result"]);
+    assert_eq!(frames[4].1, json!({ "frames": 0 }));
 }
 
 #[test]

@@ -1,4 +1,15 @@
 // One call of a tenant's function, in a child that was forked for it.
+import {
+  apply,
+  defineConstant,
+  freeze,
+  nanoseconds,
+  NativeError,
+  numberToString,
+  parseJson,
+} from "../primordials.ts";
+import { quote } from "../quote.ts";
+import { NotSerialisable, serialise } from "../serialise.ts";
 import type { Channel } from "./channel.ts";
 import { probe } from "./probe.ts";
 
@@ -11,7 +22,7 @@ export interface Call {
   readonly path: string;
   /** Which of its exports is called. */
   readonly export: string;
-  readonly args: readonly unknown[];
+  readonly args: unknown[];
   /** What the function sees as the global `executionContext`. */
   readonly context: Readonly<Record<string, unknown>> | null;
 }
@@ -19,11 +30,11 @@ export interface Call {
 type Module = Readonly<Record<string, unknown>>;
 
 /** Modules that the tenant has opted into loading before the fork. */
-export const loaded = new Map<string, Module>();
+export const loaded: Record<string, Module> = { __proto__: null } as never;
 
 const LEVELS = ["log", "info", "debug", "warn", "error", "trace"] as const;
-const { inspect, nanoseconds } = Bun;
-const { parse, stringify } = JSON;
+const NANOSECONDS_PER_MILLISECOND = 1e6;
+const { inspect } = Bun;
 
 /** When the request came. */
 let start = 0;
@@ -31,47 +42,61 @@ let start = 0;
 /** Does what one request asks, and answers. */
 export async function answer(text: string, channel: Channel): Promise<void> {
   start = nanoseconds();
+  let result: string;
   try {
-    const request = parse(text) as Request;
-    const result = request.kind === "probe" ? await probe() : await call(request, channel);
-    channel.send("result", stringify(result ?? null));
+    const request = parseJson(text) as Request;
+    result = serialise(request.kind === "probe" ? await probe() : await call(request, channel), "result");
   } catch (error) {
     channel.send("error", describe(error));
+    return;
   }
+  channel.send("result", result);
 }
 
 async function call(request: Call, channel: Channel): Promise<unknown> {
   const { context } = request;
-  if (context !== null)
-    Object.defineProperty(globalThis, "executionContext", {
-      value: Object.freeze(context),
-      enumerable: true,
-    });
-  const module = loaded.get(request.path) ?? ((await import(request.path)) as Module);
+  if (context !== null) defineConstant(globalThis, "executionContext", freeze(context));
+  const module = loaded[request.path] ?? ((await import(request.path)) as Module);
   const callable = module[request.export];
   if (typeof callable !== "function")
-    throw new TypeError(`the module does not export a function ${stringify(request.export)}`);
+    throw new TypeError(`the module does not export a function ${quote(request.export)}`);
   channel.add("loaded", `{"kind":"function"}`);
   channel.add("call", "{}");
-  return (callable as (...args: readonly unknown[]) => unknown)(...request.args);
+  return apply(callable as (...args: unknown[]) => unknown, undefined, request.args);
 }
 
 function describe(thrown: unknown): string {
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const code = (error as { code?: unknown }).code;
-  return stringify({
-    name: error.name,
-    code: typeof code === "string" ? code : null,
-    message: error.message,
-    stack: error.stack ?? null,
-  });
+  if (thrown instanceof NotSerialisable) {
+    const code = "ERR_RESULT_NOT_SERIALIZABLE";
+    return serialise({ name: "TypeError", code, message: thrown.reason, stack: null }, "error");
+  }
+  // Whatever was thrown is the program's: asking it may throw as well.
+  try {
+    const error = thrown instanceof NativeError ? thrown : new NativeError(`${thrown as string}`);
+    const { name, message, stack = null, code } = error as Error & { code?: unknown };
+    return serialise(
+      { name: `${name}`, code: typeof code === "string" ? code : null, message: `${message}`, stack },
+      "error",
+    );
+  } catch {
+    return `{"name":"Error","message":"what was thrown cannot be described"}`;
+  }
 }
 
 /** Console output becomes frames. */
 export function redirectConsole(channel: Channel): void {
   for (const level of LEVELS)
     console[level] = (...args: unknown[]) => {
-      const text = args.map((value) => (typeof value === "string" ? value : inspect(value))).join(" ");
-      channel.send("log", stringify({ t_ms: (nanoseconds() - start) / 1e6, level, text }));
+      const time = numberToString((nanoseconds() - start) / NANOSECONDS_PER_MILLISECOND);
+      channel.send("log", `{"t_ms":${time},"level":"${level}","text":${quote(textOf(args))}}`);
     };
+}
+
+function textOf(args: unknown[]): string {
+  let text = "";
+  for (let index = 0; index < args.length; index++) {
+    const value = args[index];
+    text += (index === 0 ? "" : " ") + (typeof value === "string" ? value : inspect(value));
+  }
+  return text;
 }

@@ -84,9 +84,9 @@ async function main(): Promise<void> {
   const request = channel.receive();
   if (request === null) native.end(0);
   await answer(request!, channel);
-  // The launcher has its answer and ends the process; leaving by itself would keep the launcher waiting for the processor.
-  channel.receive();
-  native.end(0);
+  // The launcher has its answer and ends the process; leaving by itself would keep the launcher waiting for the
+  // processor.
+  channel.waitForEnd();
 }
 
 main().catch((error: unknown) => {

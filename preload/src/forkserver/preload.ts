@@ -57,7 +57,7 @@ async function rehearse(module: Preloaded, native: Native, channel: Channel): Pr
 }
 
 async function run({ path, calls }: Preloaded, channel: Channel): Promise<void> {
-  loaded.set(path, (await import(path)) as Record<string, unknown>);
+  loaded[path] = (await import(path)) as Record<string, unknown>;
   for (const request of calls) await answer(JSON.stringify(request), channel);
 }
 
