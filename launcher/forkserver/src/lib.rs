@@ -1,7 +1,7 @@
 //! What an initialised Bun needs to fork: a shared library that Bun loads inside the sandbox.
 //!
 //! One sandboxed Bun per tenant, the *server*, has loaded the harness (preload/src/forkserver) and blocks in
-//! [`server::serve`]. For each request of the launcher it forks; the child mends what a fork breaks in Bun, confines
+//! `server::Server::serve`. For each request of the launcher it forks; the child mends what a fork breaks in Bun, confines
 //! itself further, so that no child reaches a sibling or the server, and returns into JavaScript, where it waits for its
 //! channel and its call. docs/fork-engine.md has the whole story.
 //!
