@@ -10,7 +10,11 @@ import type { BunPlugin } from "bun";
 const folder = join(import.meta.dir, "src");
 const dist = join(import.meta.dir, "dist");
 /** What is built from which module: the guards, and, for tests of the kernel alone, the protocol without them. */
-export const BUNDLES = { "preload.js": "main.ts", "inert.js": "inert.ts" } as const;
+export const BUNDLES = {
+  "preload.js": "main.ts",
+  "inert.js": "inert.ts",
+  "forkserver.js": "forkserver/main.ts",
+} as const;
 
 /** The late parts: the early module that stands for each, and the module it sets up. */
 const PARTS = { late: "guards", "late-others": "others", "late-call": "call" } as const;

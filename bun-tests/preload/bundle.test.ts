@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "../../preload/build.ts";
+import { build, BUNDLES } from "../../preload/build.ts";
 
 const dist = join(import.meta.dir, "..", "..", "preload", "dist");
 const bundle = join(dist, "preload.js");
 
-for (const name of ["preload.js", "inert.js"] as const)
+for (const name of Object.keys(BUNDLES) as (keyof typeof BUNDLES)[])
   test(`preload/dist/${name} is what preload/src gives`, async () => {
     if ((await build(name)) !== readFileSync(join(dist, name), "utf8"))
       throw new Error(`preload/dist/${name} is out of date. Run: npm run build:preload`);
