@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn what_is_no_secret() {
         for (contents, why) in
-            [(&b""[..], "is empty"), (b"\n", "is empty"), (b"\xff", "UTF-8"), (&[b'a'; 70_000], "longer than")]
+            [(&b""[..], "is empty"), (b"\n", "is empty"), (b"\xff", "UTF-8"), (&b"a".repeat(70_000), "longer than")]
         {
             let (_file, secret) = file(contents);
             let message = value(&secret).unwrap_err().message;
