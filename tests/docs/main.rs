@@ -94,6 +94,7 @@ fn no_page_is_forgotten() {
             "errors",
             "exit-codes-and-envelope.md",
             "fetch.md",
+            "fork-engine.md",
             "how-it-works.md",
             "limits.md",
             "network.md",

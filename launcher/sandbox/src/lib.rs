@@ -32,6 +32,9 @@ mod stage;
 pub mod supervise;
 mod surroundings;
 
+// What requests and answers are made of.
+pub use {policy, wire};
+
 pub use error::Error;
 pub use outcome::{Ending, Outcome};
 pub use resolve::programs::{Interpreter, interpreters};

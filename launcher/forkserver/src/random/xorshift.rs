@@ -110,21 +110,37 @@ mod tests {
         }
     }
 
+    unsafe extern "C" {
+        fn fork() -> core::ffi::c_int;
+    }
+
+    /// In a process of one thread, as the server is: the search goes through all memory, and other tests unmap theirs.
     #[test]
     fn the_state_is_found_by_two_draws_and_overwritten() {
         let mut model = Box::new(Model([0x1234_5678_9abc_def0, 0x0fed_cba9_8765_4321]));
         (&raw const *model).expose_provenance();
+        // SAFETY: the child only searches its memory, calls the kernel and exits: it takes no lock that another thread
+        // could have held.
+        let pid = unsafe { fork() };
+        if pid == 0 {
+            sys::exit(steps(&mut model).err().unwrap_or(0));
+        }
+        assert_eq!(sys::wait(pid.cast_unsigned()), Ok(0), "the number of the step that failed");
+    }
+
+    fn steps(model: &mut Model) -> core::result::Result<(), core::ffi::c_int> {
+        let holds = |step, holds: bool| if holds { Ok(()) } else { Err(step) };
         let mut generator = Generator::new();
-        generator.find(model.draw()).expect("memory is readable");
-        assert!(generator.count > 0);
+        holds(1, generator.find(model.draw()).is_ok())?;
+        holds(2, generator.count > 0)?;
         generator.confirm(model.draw());
-        assert!(generator.is_certain());
-        assert!(!generator.was_used());
+        holds(3, generator.is_certain())?;
+        holds(4, !generator.was_used())?;
         model.draw();
-        assert!(generator.was_used());
+        holds(5, generator.was_used())?;
         let state = model.0;
-        generator.reseed().expect("the kernel has random numbers");
-        assert_ne!(core::hint::black_box(&model).0, state);
+        holds(6, generator.reseed().is_ok())?;
+        holds(7, core::hint::black_box(&*model).0 != state)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Many calls, each in a Bun and a sandbox of its own.
 //!
 //! A [`Service`] takes calls from any thread. As many as it was made for run at a time, some more wait, and all beyond
-//! that are refused at once. The programs are started and looked after by threads of the service's own, which live as
+//! that are refused at once. `examples/service.rs` shows how a program uses it. The programs are started and looked after by threads of the service's own, which live as
 //! long as it does: a program dies with the thread that started it.
 
 mod admission;

@@ -104,6 +104,29 @@ pub struct Call {
     pub env: BTreeMap<String, String>,
 }
 
+impl Call {
+    /// A call with these arguments, the text of a JSON array, and nothing else.
+    pub fn of(function: Function, args: impl Into<String>) -> Self {
+        Self {
+            function,
+            export: None,
+            args: args.into(),
+            policy: None,
+            limits: None,
+            context: Context::default(),
+            secrets: BTreeMap::new(),
+            env: BTreeMap::new(),
+        }
+    }
+}
+
+impl Register {
+    /// A function by its name, and nothing else.
+    pub fn of(name: impl Into<String>, code: Function) -> Self {
+        Self { name: name.into(), code, export: None, policy: None, limits: None }
+    }
+}
+
 /// Who calls, as far as the service says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
