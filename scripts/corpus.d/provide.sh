@@ -34,9 +34,7 @@ parse_arguments() {
 emulator() {
   choose_target
   at_root cargo build --quiet --locked -p secure-bun-tests --bin without >&2
-  local binary
-  binary=$(release_binary without)
-  printf '%s\n' "${binary%/release/without}/debug/without"
+  built_binary debug without
 }
 
 # run_corpus SUITE self|user [corpus.py's options and the runner's…]
