@@ -220,6 +220,13 @@ pub enum Sockets {
     AskedOnHost,
 }
 
+impl Sockets {
+    /// Whether there are sockets, for which the launcher answers.
+    pub const fn is_asked(self) -> bool {
+        matches!(self, Self::Asked | Self::AskedOnHost)
+    }
+}
+
 /// What is run.
 #[derive(Debug)]
 pub struct Program {

@@ -57,8 +57,7 @@ pub fn start(plan: &Plan) -> Result<Started, Error> {
         Exec::new(plan.program.argv.iter().map(CString::as_c_str), plan.program.env.iter().map(CString::as_c_str));
     let exec_key = sys::random().map_err(at(Step::LoadFilter))?;
     let mut filter = Filter::new(&plan.filter, exec_key);
-    let is_asked = matches!(plan.network, Sockets::Asked | Sockets::AskedOnHost);
-    let asked = is_asked.then(|| sys::message_pair(LOWEST_ASIDE)).transpose();
+    let asked = plan.network.is_asked().then(|| sys::message_pair(LOWEST_ASIDE)).transpose();
     let asked = asked.map_err(at(Step::HandOverNetwork))?;
     let setup = Setup {
         plan,

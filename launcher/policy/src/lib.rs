@@ -115,7 +115,9 @@ pub use preload_table::{
 };
 pub use preset::{POLICY_SCHEMA, Preset};
 pub use program::{LibraryRule, PROGRAM_FOLDERS, ProgramRule, SANDBOX_PROGRAMS};
-pub use reach::{carries, connects, granted_sockets, listening_addresses, reaches, resolves, unix_request};
+pub use reach::{
+    carries, connects, decide_as_asked, granted_sockets, listening_addresses, reaches, resolves, unix_request,
+};
 pub use request::Request;
 pub use requests::{Granted, fetch_reaches, fetches};
 pub use schema::{SCHEMA_FILE, json_schema};

@@ -43,6 +43,15 @@ pub fn connects(policy: &ExpandedPolicy, transport: Transport, host: &str, port:
     }
 }
 
+/// What `policy` says of a request as a program asks it, by name: of a connection, that is what [`connects`] says.
+pub fn decide_as_asked(policy: &ExpandedPolicy, request: &Request) -> Decision {
+    match request {
+        Request::Net { host, port } => connects(policy, Transport::Tcp, host, *port),
+        Request::Udp { host, port } => connects(policy, Transport::Udp, host, *port),
+        _ => decide(policy, request),
+    }
+}
+
 /// Whether `policy` lets a program connect to `port` of `host`, which stands for `address`.
 ///
 /// Addresses that lead to the machine itself, its neighbours, or what clouds tell machines about themselves are reached

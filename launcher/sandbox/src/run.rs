@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use confine::seccomp::{self, Files};
-use confine::{Plan, Processes, Program, Sockets};
+use confine::{Plan, Processes, Program};
 use policy::{ExpandedPolicy, Policy};
 use zeroize::Zeroizing;
 
@@ -239,7 +239,7 @@ fn plan(
             tty: pipes.has_terminal(),
             deny_new_executable_memory: !engine.jit,
             files: host.layers.files,
-            sockets: matches!(sockets, Sockets::Asked | Sockets::AskedOnHost),
+            sockets: sockets.is_asked(),
             run: programs::grants_any(policy),
             narrower: None,
         },

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use confine::seccomp::{self, Files};
-use confine::{Identity, Plan, Processes, Program, Root, Sockets, View};
+use confine::{Identity, Plan, Processes, Program, Root, View};
 use policy::{ExpandedPolicy, Policy, Request, SANDBOX_PROGRAMS, decide};
 
 use crate::error::{Error, Kind, Warning, c_path};
@@ -168,7 +168,7 @@ fn plan(
             tty: pipes.has_terminal(),
             deny_new_executable_memory: !engine.jit,
             files: layers.files,
-            sockets: sockets == Sockets::Asked,
+            sockets: sockets.is_asked(),
             run: programs::grants_any(policy),
             narrower: None,
         },

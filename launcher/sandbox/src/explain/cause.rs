@@ -1,7 +1,7 @@
 //! What the policy has to do with an error that the program was given: a permission that was missing, a limit that was
 //! reached, a call that the sandbox never lets through. The program says which; what is said of it comes from the policy.
 
-use policy::{Limit, Permission, Request, Transport};
+use policy::{Limit, Permission, Request};
 use wire::envelope::{LimitFailure, Refusal};
 use wire::frame::Error as Thrown;
 
@@ -61,11 +61,7 @@ pub(crate) fn refusal(outcome: &Outcome, permission: Permission, resource: Optio
 fn refused(outcome: &Outcome, permission: Permission, resource: Option<&str>) -> Option<(Refusal, String)> {
     let bounded = resource.is_none_or(|resource| resource.len() <= MAX_RESOURCE_BYTES);
     let request = bounded.then(|| Request::from_parts(permission, resource))??;
-    let decision = match &request {
-        Request::Net { host, port } => policy::connects(&outcome.policy, Transport::Tcp, host, *port),
-        Request::Udp { host, port } => policy::connects(&outcome.policy, Transport::Udp, host, *port),
-        _ => policy::decide(&outcome.policy, &request),
-    };
+    let decision = policy::decide_as_asked(&outcome.policy, &request);
     if decision.allowed {
         return None;
     }

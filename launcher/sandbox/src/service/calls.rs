@@ -9,7 +9,6 @@ use wire::rpc::{self, Call, Code, Fault, Register};
 use zeroize::Zeroizing;
 
 use super::functions::{Function, Functions};
-use super::pool::Called;
 use super::workers::Wanted;
 use crate::host::Search;
 use crate::places;
@@ -54,10 +53,6 @@ impl Calls {
         };
         // What the kernel enforces on a program is settled when it is started.
         let ahead = registered.filter(|_| !is_narrowed && secrets.is_empty());
-        let called = ahead.map(|function| {
-            let (args, context, env) = (args.clone(), context.clone(), env.clone());
-            Called { function, args, context, env }
-        });
         let secret = |(name, value): (String, String)| {
             let from = secrets::Source::Value(Zeroizing::new(value));
             Secret { name, from }
@@ -69,7 +64,7 @@ impl Calls {
             context: Some(context),
             ..self.job(entry, export, policy, Input::Empty)
         };
-        Ok(Wanted { job, called })
+        Ok(Wanted { job, ahead })
     }
 
     /// What has to be run ahead of a call of `function`.
@@ -106,7 +101,7 @@ fn entry(code: rpc::Function) -> Option<Entry> {
     }
 }
 
-fn no_function(name: &str) -> Fault {
+pub(super) fn no_function(name: &str) -> Fault {
     let message = format!("no function {} is registered", serde_json::Value::from(name));
     Fault::new(Code::NoFunction, message).with(json!({ "function": name }))
 }

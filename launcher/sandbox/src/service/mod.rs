@@ -1,8 +1,8 @@
 //! Many calls, each in a Bun and a sandbox of its own.
 //!
 //! A [`Service`] takes calls from any thread. As many as it was made for run at a time, some more wait, and all beyond
-//! that are refused at once. `examples/service.rs` shows how a program uses it. The programs are started and looked after by threads of the service's own, which live as
-//! long as it does: a program dies with the thread that started it.
+//! that are refused at once. `examples/service.rs` shows how a program uses it. The programs are started and looked after
+//! by threads of the service's own, which live as long as it does: a program dies with the thread that started it.
 
 mod admission;
 mod calls;
@@ -134,11 +134,11 @@ impl Service {
         Ok(())
     }
 
-    /// Removes a function; whether there was one.
-    pub fn remove(&self, name: &str) -> bool {
+    /// Removes a function.
+    pub fn remove(&self, name: &str) -> Result<(), Fault> {
         let Shared { functions, workers, .. } = &*self.shared;
-        let removed = functions.remove(name);
-        removed.inspect(|function| workers.forget(function)).is_some()
+        workers.forget(&functions.remove(name).ok_or_else(|| calls::no_function(name))?);
+        Ok(())
     }
 
     /// Carries out a call. An accepted call has an envelope, however it went; a fault is one that was never made. To

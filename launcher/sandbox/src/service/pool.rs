@@ -24,15 +24,7 @@ const MOST: usize = 16;
 /// What is written to a pipe without waiting for its reader, once the pipe is that large: what ordinary users may have.
 const MOST_AT_ONCE: usize = 1 << 20;
 
-/// The call of a program that waits for one.
-pub(super) struct Called {
-    pub(super) function: Arc<Function>,
-    pub(super) args: String,
-    pub(super) context: wire::rpc::Context,
-    pub(super) env: Vec<(String, String)>,
-}
-
-/// The programs that one thread has ahead. Those that were called least of late make room for others.
+/// The programs that one thread has ahead. The oldest make room for others.
 pub(super) struct Pool {
     ahead: RefCell<VecDeque<Ahead>>,
     /// How many all threads have.
@@ -103,16 +95,21 @@ impl Pool {
     }
 }
 
-/// Calls a program that waits, and looks after it to its end; it is ended when `stop` is there.
+/// Calls a program of `function` that waits, as `job` would be called, and looks after it to its end; it is ended when
+/// `stop` is there.
 pub(super) async fn call(
     mut started: Started,
-    called: &Called,
+    function: &Function,
+    job: &Job,
     stop: impl Future<Output = ()>,
 ) -> Result<Outcome, Error> {
     let begun = Instant::now();
-    let Called { function, args, context, env } = called;
-    let context = stage::Context::of(context, function.wall_ms);
-    let text = stage::Call { args, context, env }.to_json()?;
+    let text = stage::Call {
+        args: job.args.as_deref().unwrap_or("[]"),
+        context: stage::Context::of(&job.context.clone().unwrap_or_default(), function.wall_ms),
+        env: job.variables.iter().map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy())).collect(),
+    }
+    .to_json()?;
     if let Some(pipe) = started.call.take() {
         tell(pipe, text).map_err(|error| Error::system("call the program", &error))?;
     }

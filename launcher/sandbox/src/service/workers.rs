@@ -13,7 +13,7 @@ use wire::rpc::{Code, Fault};
 use super::Engine;
 use super::calls::Calls;
 use super::functions::Function;
-use super::pool::{self, Called, Pool};
+use super::pool::{self, Pool};
 use crate::error::{Error, Kind};
 use crate::explain;
 use crate::run::{self, Job};
@@ -40,8 +40,8 @@ struct Task {
 /// What is to be run.
 pub(super) struct Wanted {
     pub(super) job: Job,
-    /// What a program that was started ahead is told instead, where one can be.
-    pub(super) called: Option<Called>,
+    /// The function of which a program that was started ahead may be called instead.
+    pub(super) ahead: Option<Arc<Function>>,
 }
 
 /// The threads. They end when this is dropped.
@@ -53,7 +53,7 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// `ahead`: what has to be run for a function before it is called, if anything is to be.
+    /// Starts the threads that so many calls at a time need.
     pub(super) fn start(concurrency: usize, calls: &Arc<Calls>, engine: Engine) -> Result<Self, Error> {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let ahead = Arc::new(AtomicUsize::new(0));
@@ -122,10 +122,10 @@ struct Worker {
 
 impl Worker {
     async fn carry_out(self: Rc<Self>, task: Task) {
-        let Task { wanted: Wanted { job, called }, mut reply } = task;
-        let started = called.as_ref().and_then(|called| self.pool.as_ref()?.take(&called.function));
-        let outcome = match (started, &called) {
-            (Some(started), Some(called)) => pool::call(started, called, reply.closed()).await,
+        let Task { wanted: Wanted { job, ahead }, mut reply } = task;
+        let started = ahead.as_ref().and_then(|function| self.pool.as_ref()?.take(function));
+        let outcome = match (started, &ahead) {
+            (Some(started), Some(function)) => pool::call(started, function, &job, reply.closed()).await,
             _ => match run::prepare(&job, || Ok(None)) {
                 Ok(launch) => launch.through_among_others(reply.closed()).await,
                 Err(error) => Err(error),
@@ -137,7 +137,7 @@ impl Worker {
         });
         // Who has gone does not want it.
         let _ = reply.send(envelope);
-        if let Some(Called { function, .. }) = called {
+        if let Some(function) = ahead {
             // The answer goes first.
             tokio::task::yield_now().await;
             self.refill(&function);

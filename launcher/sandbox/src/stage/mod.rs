@@ -4,6 +4,7 @@
 mod compile;
 mod source;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -111,7 +112,7 @@ pub(crate) struct Call<'a> {
     pub(crate) args: &'a str,
     pub(crate) context: Context,
     /// Variables besides those that it was started with.
-    pub(crate) env: &'a [(String, String)],
+    pub(crate) env: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 /// What the program sees as the global `executionContext`.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use confine::Access;
-use policy::{ExpandedPolicy, Permission, Request, Transport};
+use policy::{ExpandedPolicy, Permission, Request};
 use secure_bun::resolve::look::RealFiles;
 use secure_bun::resolve::{self, Found};
 use secure_bun::{host, places};
@@ -41,11 +41,7 @@ pub(super) fn why(
         Err(fault) => return report::fault(&fault),
     };
     let expanded = policy.expand(&places_of(program.as_deref(), cwd));
-    let decision = match &request {
-        Request::Net { host, port } => policy::connects(&expanded, Transport::Tcp, host, *port),
-        Request::Udp { host, port } => policy::connects(&expanded, Transport::Udp, host, *port),
-        _ => policy::decide(&expanded, &request),
-    };
+    let decision = policy::decide_as_asked(&expanded, &request);
     let mut text = if decision.allowed {
         format!("allowed by {}\n", decision.rule)
     } else {

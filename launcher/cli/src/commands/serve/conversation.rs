@@ -99,12 +99,7 @@ impl Conversation {
             }
             Request::Remove(remove) => {
                 let name = remove.name;
-                if self.service.remove(&name) {
-                    result(&json!({ "name": name }))
-                } else {
-                    let message = format!("no function {} is registered", json!(name));
-                    Err(Fault::new(Code::NoFunction, message).with(json!({ "function": name })))
-                }
+                self.service.remove(&name).and_then(|()| result(&json!({ "name": name })))
             }
             Request::Stats(format) => {
                 let stats = self.service.stats();
