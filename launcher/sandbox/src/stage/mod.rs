@@ -158,12 +158,41 @@ struct Table<'a> {
     hello: bool,
     call: Option<&'a CallRequest>,
     context: Option<&'a Context>,
+    fork: Option<&'a ForkSettings>,
     mentions: &'a [&'static str],
     asks: Asks,
     freeze: bool,
     grants: Grants,
     env_hide: Vec<String>,
     details: String,
+}
+
+/// What a Bun is told that forks for each call.
+#[derive(Serialize)]
+#[expect(dead_code, reason = "the launcher starts none yet")]
+struct ForkSettings {
+    /// The descriptor of the shared library: 0, standard input.
+    library: u8,
+    /// The descriptor of the control socket.
+    control: u8,
+    /// The path of a module with a default export of two arguments: the harness warms up with it.
+    warm_up: String,
+    /// How often, in the server.
+    rounds: u32,
+    /// How often again in each child, before it gets its channel.
+    child_rounds: u32,
+    /// What is to be loaded before the fork.
+    module: Option<PreloadedModule>,
+}
+
+/// A module to load before the fork.
+#[derive(Serialize)]
+struct PreloadedModule {
+    path: String,
+    /// Which of its exports is called.
+    export: String,
+    /// Calls to make before the fork: of each the arguments as the text of a JSON array.
+    calls: Vec<String>,
 }
 
 /// Whether the policy grants anything of these kinds.
@@ -302,6 +331,7 @@ fn table(
         hello: announced,
         call,
         context,
+        fork: None,
         mentions: &source.mentions,
         asks: source.asks,
         freeze: match policy.js.freeze() {
