@@ -169,7 +169,6 @@ struct Table<'a> {
 
 /// What a Bun is told that forks for each call.
 #[derive(Serialize)]
-#[expect(dead_code, reason = "the launcher starts none yet")]
 struct ForkSettings {
     /// The descriptor of the shared library: 0, standard input.
     library: u8,
