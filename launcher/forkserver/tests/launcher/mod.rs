@@ -50,7 +50,7 @@ const NOBODY: u32 = 65534;
 pub struct Settings {
     /// Whether the program's powers are tamed, or the harness stands alone.
     pub guards: bool,
-    /// What may be read and imported, for the guards.
+    /// What may be read, for the guards.
     pub read: Vec<PathBuf>,
     /// A module to load before the fork.
     pub module: Option<Preloaded>,
