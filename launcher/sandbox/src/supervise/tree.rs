@@ -63,10 +63,13 @@ impl Member {
 
 impl Tree {
     pub(super) fn of(child: &Child) -> Self {
-        let mut tree = Self::empty(child.is_init().then_some(child.pid), Memory::of);
-        if tree.init.is_none() {
-            tree.add(child.pid);
-        }
+        if child.is_init() { Self::empty(Some(child.pid), Memory::of) } else { Self::alone(child.pid) }
+    }
+
+    /// One process that starts no others.
+    pub(super) fn alone(pid: u32) -> Self {
+        let mut tree = Self::empty(None, Memory::of);
+        tree.add(pid);
         tree
     }
 
@@ -119,6 +122,7 @@ impl Tree {
         self.refresh();
         let living: Duration = self.members.values_mut().map(Member::look_at_cpu).sum();
         let Some(init) = self.init else {
+            self.used = self.used.max(living);
             return living;
         };
         // Whoever was waited for counts at its parent; whoever was not, as far as it was seen.
