@@ -83,7 +83,7 @@ pub(crate) async fn look_after_copy(
     } else {
         end.readable().await?.retain_ready();
         let mut ended = reaped.await.unwrap_or_else(|| Ended::by_signal(nix::libc::SIGKILL, watch.cpu()));
-        ended.cpu = ended.cpu.max(watch.cpu());
+        ended.cpu = ended.cpu.saturating_sub(watch.cpu_before()).max(watch.cpu());
         streams.finish(forced.is_some().then_some(GRACE)).await;
         let said = if forced.is_none() { channel.borrow_mut().drain() } else { None };
         (ended, said)

@@ -130,7 +130,7 @@ impl Watch {
         Self {
             limits,
             started,
-            tree: Tree::alone(pid),
+            tree: Tree::of_copy(pid),
             cgroup: Group::Later { pid },
             disk: disk(&limits, writable, started),
             counted: Some(Counted { tasks: Tasks::of(pid), tmp: None }),
@@ -248,6 +248,11 @@ impl Watch {
     /// the program.
     pub(super) const fn cpu(&self) -> Duration {
         self.tree.used()
+    }
+
+    /// What a copy had used of the processor before its call.
+    pub(super) fn cpu_before(&self) -> Duration {
+        self.tree.before()
     }
 
     /// Looks at what the program has, before it is ended: a short call may have come between two looks.
