@@ -49,8 +49,7 @@ impl Child {
             _ => return Err(io::ErrorKind::InvalidData.into()),
         };
         let outside = number(&pidfd)?;
-        let process =
-            Process { control: Rc::clone(control), inside, outside, pidfd: Some(confine::watch(pidfd)?) };
+        let process = Process { control: Rc::clone(control), inside, outside, pidfd: Some(confine::watch(pidfd)?) };
         let mut word = [0; READY.len()];
         let received = tokio::time::timeout(PATIENCE, gate.receive(&mut word)).await;
         let (length, _) = received.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;

@@ -29,8 +29,7 @@ pub(super) struct Socket(AsyncFd<OwnedFd>);
 impl Socket {
     /// A pair; the second end is for the sandbox.
     pub(super) fn pair() -> io::Result<(Self, OwnedFd)> {
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         rustix::io::ioctl_fionbio(&ours, true)?;
         Ok((Self(confine::watch_both(ours)?), theirs))
     }

@@ -30,7 +30,10 @@ const MB: u64 = 1 << 20;
 pub(crate) fn obstacle(policy: &ExpandedPolicy, layers: Layers) -> Option<&'static str> {
     let writes_tmp = policy.grants.write.allow.iter().any(|rule| rule.value == std::path::Path::new(TMP));
     let obstacles = [
-        (layers.files == Files::Host, "without namespaces, a process reads of /proc what belongs to the one that forked it"),
+        (
+            layers.files == Files::Host,
+            "without namespaces, a process reads of /proc what belongs to the one that forked it",
+        ),
         (!resolve::engine(policy).jit, "\"jit\": false: forking needs bun:ffi, which makes machine code"),
         (network::is_granted(policy), "grants of a network: the calls would be in one network namespace"),
         (programs::grants_any(policy), "grants of run: the calls would see each other's processes"),

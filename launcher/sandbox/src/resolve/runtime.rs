@@ -50,12 +50,8 @@ pub fn flags(eval: bool, native: bool) -> impl Iterator<Item = &'static str> {
 }
 
 /// What keeps Bun from starting threads of its own (docs/fork-engine.md).
-const ONE_THREAD: [&str; 4] = [
-    "BUN_JSC_useConcurrentJIT=0",
-    "BUN_JSC_useConcurrentGC=0",
-    "BUN_JSC_numberOfGCMarkers=1",
-    "MIMALLOC_SCAVENGER=0",
-];
+const ONE_THREAD: [&str; 4] =
+    ["BUN_JSC_useConcurrentJIT=0", "BUN_JSC_useConcurrentGC=0", "BUN_JSC_numberOfGCMarkers=1", "MIMALLOC_SCAVENGER=0"];
 
 /// Variables that Bun itself gets; the preload hides them from the program.
 pub fn variables(engine: &Engine) -> impl Iterator<Item = String> + use<> {

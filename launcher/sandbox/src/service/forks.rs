@@ -144,7 +144,8 @@ impl Forks {
             return Ok(());
         }
         let is_replaced = Cell::new(false);
-        let tenant = Tenant { function: Arc::clone(function), server: RefCell::new(Rc::clone(&server)), texts, is_replaced };
+        let tenant =
+            Tenant { function: Arc::clone(function), server: RefCell::new(Rc::clone(&server)), texts, is_replaced };
         self.tenants.borrow_mut().push(Rc::new(tenant));
         // The first call may come before the last child.
         function.goes(Way::Fork);
@@ -281,4 +282,3 @@ impl Drop for Text {
         let _ = fs::remove_file(self.folder.join(FUNCTION)).and_then(|()| fs::remove_dir(&self.folder));
     }
 }
-

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policy::Policy;
-use wire::envelope::Envelope;
 use tokio::sync::mpsc;
+use wire::envelope::Envelope;
 use wire::rpc::{Call, Fault, Notification, Register};
 
 use crate::error::{Error, Kind};

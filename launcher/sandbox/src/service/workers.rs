@@ -138,7 +138,8 @@ impl Workers {
     /// Has a server fork for a call. The call comes back where there is none.
     async fn fork(&self, wanted: Wanted) -> Result<Answered, Wanted> {
         let forked = wanted.function.as_ref().filter(|function| function.way() == Way::Fork);
-        let Some((function, thread)) = forked.and_then(|function| Some((Arc::clone(function), self.thread_of(function)?)))
+        let Some((function, thread)) =
+            forked.and_then(|function| Some((Arc::clone(function), self.thread_of(function)?)))
         else {
             return Err(wanted);
         };

@@ -2,6 +2,7 @@
 //! compiled to bytecode once per Bun where there is a private place to keep that.
 
 mod compile;
+mod server;
 mod source;
 
 use std::borrow::Cow;
@@ -9,16 +10,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use confine::{Access, Bind, File, Root};
+use confine::{Access, File, Root};
 use policy::{ExpandedPolicy, Freeze, PreloadTable};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use self::server::ForkSettings;
 use self::source::Asks;
 use crate::error::{Error, Kind, c_path, text};
 use crate::host::Host;
 use crate::narrow::CHILD_TABLE;
-use crate::resolve::look::RealFiles;
 use crate::resolve::runtime::{self, Engine};
 use crate::scratch::Scratch;
 
@@ -35,99 +36,12 @@ const POLICY: &str = "policy.js";
 const GUARDS_FOLDER: &str = "guards";
 const GUARDS_FILE: &str = "guards/preload.js";
 
-/// The guards, and what forks for each call, in one.
-const FORKSERVER: &str = include_str!("../../../../preload/dist/forkserver.js");
-const FORKSERVER_FILE: &str = "forkserver/forkserver.js";
-
-/// What a server and its copies warm up with.
-const WARM_UP: &str = "warm-up/warm-up.ts";
-const WARM_UP_TEXT: &str = "export default (a: number, b: number): number => a + b;\n";
-
-/// Where functions come to that are called by their text, each in a folder of its own.
-const CALLS: &str = "/run/secure-bun/calls";
-
-/// How often a server calls what it warms up with, and each of its copies before it says that it is ready.
-const ROUNDS: u32 = 5;
-const ROUNDS_OF_COPIES: u32 = 1;
-
-/// Descriptors of a server: its library comes as standard input, its requests where others have their channel.
-const LIBRARY: u8 = 0;
-const CONTROL: u8 = 3;
-
 /// A program that lies in no file of the host, in a folder of its own: it finds nothing beside it.
 const TEXT: &str = "function/function.ts";
 
 /// Where that is for the program.
 pub(crate) fn path_of_text(scratch: Option<&Scratch>) -> PathBuf {
     scratch.map_or_else(|| OWN_FOLDER.into(), Scratch::staged).join(TEXT)
-}
-
-/// The script of a Bun that forks for each call.
-pub(crate) fn path_of_server() -> PathBuf {
-    Path::new(OWN_FOLDER).join(FORKSERVER_FILE)
-}
-
-/// Where a function is for the program that was put into `folder`'s `name`.
-pub(crate) fn path_of_call(name: &str) -> String {
-    format!("{CALLS}/{name}")
-}
-
-/// Shows a folder of the host where functions come to.
-pub(crate) fn bind_calls(folder: &Path) -> Result<Bind, Error> {
-    let found = RealFiles::at(folder).map_err(|error| Error::io(Kind::Sandbox, "open", folder, &error))?;
-    runtime::bind(&found, c_path(Path::new(CALLS))?, Access::Read, false)
-}
-
-/// A Bun that forks for each call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Server<'a> {
-    /// The function is loaded before the fork, and called with each of these lists of arguments.
-    pub(crate) module: Option<&'a Preloaded>,
-    /// The host's folder where functions come to that are called by their text.
-    pub(crate) calls: Option<&'a Path>,
-}
-
-/// What a function wants done before the fork.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Preloaded {
-    /// The name of its export.
-    pub(crate) export: String,
-    /// The arguments of each call that is made, as the text of a JSON array.
-    pub(crate) calls: Vec<String>,
-}
-
-/// How such a Bun gets ready. `preload/src/table.ts` declares the same.
-#[derive(Debug, Serialize)]
-struct ForkSettings<'a> {
-    library: u8,
-    control: u8,
-    warm_up: String,
-    rounds: u32,
-    child_rounds: u32,
-    module: Option<ForkModule<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct ForkModule<'a> {
-    path: &'a str,
-    export: &'a str,
-    calls: &'a [String],
-}
-
-impl Server<'_> {
-    fn settings<'a>(&'a self, program: &'a Path) -> Result<ForkSettings<'a>, Error> {
-        let module = |wanted: &'a Preloaded| {
-            text(program).map(|path| ForkModule { path, export: &wanted.export, calls: &wanted.calls })
-        };
-        Ok(ForkSettings {
-            library: LIBRARY,
-            control: CONTROL,
-            warm_up: format!("{OWN_FOLDER}/{WARM_UP}"),
-            rounds: ROUNDS,
-            child_rounds: ROUNDS_OF_COPIES,
-            module: self.module.map(module).transpose()?,
-        })
-    }
 }
 
 /// Where the files are staged.
@@ -175,6 +89,7 @@ impl Stage<'_> {
 /// more of its own output to standard error.
 pub(crate) const CALL_MARKER: &str = "\0secure-bun:call";
 
+pub(crate) use server::{Preloaded, Server, bind_calls, path_of_call, path_of_server};
 pub(crate) use source::Source;
 
 /// How the program's function is to be called.
@@ -326,8 +241,15 @@ pub(crate) fn stage(
         // The program's process is the second of its tree, after init; a later one has no channel and no call, and runs
         // another text.
         let source = told.source.of_another();
-        let told =
-            Told { channel: Channel::Closed, call: None, context: None, secrets: None, source: &source, server: None, ..*told };
+        let told = Told {
+            channel: Channel::Closed,
+            call: None,
+            context: None,
+            secrets: None,
+            source: &source,
+            server: None,
+            ..*told
+        };
         let other = table(&rows, policy, engine, &told, &staged)?;
         // One under a policy of its own is told by whoever narrowed its sandbox.
         let child = format!("process.env.{CHILD_TABLE}");
@@ -339,8 +261,7 @@ pub(crate) fn stage(
     let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={table};\n").into_bytes();
     stage.file(POLICY, contents)?;
     if told.server.is_some() {
-        stage.file(FORKSERVER_FILE, forkserver().into())?;
-        stage.file(WARM_UP, WARM_UP_TEXT.into())?;
+        server::stage(&mut stage)?;
     }
     if let Some(inert) = without_guards() {
         return stage.file(GUARDS_FILE, inert.into());
@@ -367,8 +288,16 @@ pub(crate) fn own_preloads() -> [String; 2] {
 /// The table for a Bun in a narrower sandbox than that of the program that starts it.
 pub(crate) fn table_of_child(policy: &ExpandedPolicy, engine: &Engine, cwd: &Path) -> Result<String, Error> {
     let source = Source::unknown();
-    let told =
-        Told { cwd, channel: Channel::Closed, call: None, context: None, secrets: None, source: &source, again: true, server: None };
+    let told = Told {
+        cwd,
+        channel: Channel::Closed,
+        call: None,
+        context: None,
+        secrets: None,
+        source: &source,
+        again: true,
+        server: None,
+    };
     let staged = Staged { preloads: own_preloads(), own_loopback: true };
     table(&policy::preload_table(policy), policy, engine, &told, &staged)
 }
@@ -422,10 +351,6 @@ fn table(
             preloads,
         })?,
     })
-}
-
-fn forkserver() -> &'static str {
-    FORKSERVER
 }
 
 /// For the tests that ask the kernel alone. A release build has no such switch.

@@ -120,13 +120,7 @@ impl Watch {
     }
 
     /// Watches one of several copies of a process, which the kernel counts together.
-    pub(super) fn of_copy(
-        pid: u32,
-        limits: Limits,
-        writable: &[PathBuf],
-        started: Instant,
-        sample: Sample,
-    ) -> Self {
+    pub(super) fn of_copy(pid: u32, limits: Limits, writable: &[PathBuf], started: Instant, sample: Sample) -> Self {
         Self {
             limits,
             started,

@@ -101,13 +101,8 @@ impl Streams {
     /// that may be slow to read.
     pub(crate) fn start(stdout: Option<Pipe>, stderr: Option<Pipe>, allowed_kb: Option<u64>) -> io::Result<Self> {
         let shared = Rc::new(Shared { limit_bytes: allowed_kb.map(|kb| kb * 1024), ..Shared::default() });
-        let mut streams = Self {
-            shared,
-            tasks: RefCell::default(),
-            capturing: Vec::new(),
-            writers: Rc::default(),
-            allowed_kb,
-        };
+        let mut streams =
+            Self { shared, tasks: RefCell::default(), capturing: Vec::new(), writers: Rc::default(), allowed_kb };
         for (pipe, is_stdout) in [(stdout, true), (stderr, false)] {
             let Some(Pipe { reader, sink }) = pipe else { continue };
             let mut reader = Reader::new(reader)?;

@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task;
 use wire::envelope::Envelope;
 use wire::rpc::{
-    Answer, Call, Code, Fault, Id, Initialized, Lines, MAX_LINE_BYTES, Message, Named, Notification, PROTOCOL, Request, Shutdown,
-    StatsFormat, Version,
+    Answer, Call, Code, Fault, Id, Initialized, Lines, MAX_LINE_BYTES, Message, Named, Notification, PROTOCOL, Request,
+    Shutdown, StatsFormat, Version,
 };
 
 use super::output::Output;
