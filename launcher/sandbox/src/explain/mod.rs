@@ -5,9 +5,9 @@ mod cause;
 
 use policy::{Limit, Permission};
 use wire::envelope::{
-    Denial, Envelope, Exit, Failure, Layers, Refusal, Reporter, Sandbox, Stats, Use, resembles_envelope,
+    Denial, Envelope, Exit, Failure, Layers, Log, Refusal, Reporter, Sandbox, Stats, Use, resembles_envelope,
 };
-use wire::frame::{Denial as Reported, Error as Thrown, Log};
+use wire::frame::{Denial as Reported, Error as Thrown};
 
 use self::cause::{Cause, at_limit, described, refusal};
 use crate::network::is_granted;
@@ -163,6 +163,7 @@ pub fn denials(outcome: &Outcome) -> Vec<Denial> {
                 package: at.as_deref().and_then(|at| package_at(at, &outcome.policy.cwd)),
                 at: at.clone(),
                 count: *count,
+                traceparent: None,
             })
         }
         Reported::More { .. } => None,
@@ -181,7 +182,7 @@ pub fn denials(outcome: &Outcome) -> Vec<Denial> {
             known.count = known.count.max(refused.count);
         } else {
             let (reported_by, count) = (Reporter::Broker, refused.count);
-            denials.push(Denial { refusal, reported_by, package: None, at: None, count });
+            denials.push(Denial { refusal, reported_by, package: None, at: None, count, traceparent: None });
         }
     }
     denials
@@ -199,7 +200,7 @@ pub fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
     Envelope {
         ok: verdict.failure.is_none(),
         error: verdict.failure.clone(),
-        logs: outcome.logs.into_iter().map(unmistakable).collect(),
+        logs: outcome.logs.into_iter().map(Log::from).map(unmistakable).collect(),
         stats: Stats {
             limits,
             wall_ms: millis(usage.wall),

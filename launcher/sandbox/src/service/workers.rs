@@ -131,9 +131,10 @@ impl Worker {
                 Err(error) => Err(error),
             },
         };
+        let trace = job.context.as_ref().and_then(|context| context.traceparent.as_ref());
         let envelope = outcome.map_err(not_started).map(|outcome| {
             let verdict = explain::verdict(&outcome, true);
-            explain::envelope(outcome, &verdict)
+            explain::envelope(outcome, &verdict).traced(trace)
         });
         // Who has gone does not want it.
         let _ = reply.send(envelope);

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Code, Fault, Id, MAX_LINE_BYTES, MAX_NAME_BYTES, PROTOCOL};
 use crate::rpc::Line;
+use crate::trace::TraceParent;
 
 /// The largest integer of which a double holds every smaller one.
 const MAX_INTEGER: i64 = (1 << 53) - 1;
@@ -138,7 +139,7 @@ pub struct Context {
     /// This call.
     pub execution_id: Option<String>,
     /// The trace that it belongs to (W3C Trace Context).
-    pub traceparent: Option<String>,
+    pub traceparent: Option<TraceParent>,
 }
 
 /// How `stats` are written.
@@ -326,13 +327,8 @@ fn call(params: Option<&RawValue>) -> Result<Call, Fault> {
     if let (Function::Named(_), Some(_)) = (&function, &given.export) {
         return Err(wrong("export", "a registered function has its export"));
     }
-    let Context { function_id, user_id, execution_id, traceparent } = &given.context;
-    for (field, text) in [
-        ("function_id", function_id),
-        ("user_id", user_id),
-        ("execution_id", execution_id),
-        ("traceparent", traceparent),
-    ] {
+    let Context { function_id, user_id, execution_id, traceparent: _ } = &given.context;
+    for (field, text) in [("function_id", function_id), ("user_id", user_id), ("execution_id", execution_id)] {
         if text.as_ref().is_some_and(|text| text.len() > MAX_NAME_BYTES) {
             return Err(wrong(&format!("context.{field}"), &format!("longer than {MAX_NAME_BYTES} bytes")));
         }
@@ -464,6 +460,7 @@ mod tests {
             ("call", r#"{"function":"a","limit":{}}"#, "limit"),
             ("call", r#"{"function":"a","context":{"user":"u"}}"#, "context.user"),
             ("call", r#"{"function":"a","context":{"user_id":1}}"#, "context.user_id"),
+            ("call", r#"{"function":"a","context":{"traceparent":"00-1-2-01"}}"#, "context.traceparent"),
             ("call", r#"{"function":"a","source":"b"}"#, ""),
             ("call", "{}", ""),
             ("call", r#"{"function":"a","export":"b"}"#, "export"),
