@@ -172,7 +172,8 @@ impl Rest {
             },
             memory_control: report.memory_control,
             status,
-            warnings,
+            warnings: warnings.into_iter().map(|warning| redaction.warning(warning)).collect(),
+            redaction,
         }
     }
 }

@@ -198,6 +198,10 @@ fn plan(
     let Target { program, cwd, source, scratch, secrets: granted } = target;
     let engine = resolve::engine(policy);
     let folder = program.parent().unwrap_or(Path::new("/"));
+    if let (Entry::Text(text), Some(scratch)) = (&job.entry, scratch) {
+        // Among the host's files it has to be there before it can be seen.
+        Stage::Host(scratch).text(text)?;
+    }
     let mut seen = match scratch {
         None => Seen::own(host, policy)?,
         Some(scratch) => Seen::of_host(host, policy, folder, scratch)?,
@@ -211,7 +215,7 @@ fn plan(
     let context = job.context.as_ref().map(|context| stage::Context::of(context, policy.limits.wall_ms));
     let told = stage::Told { cwd, channel, call, context: context.as_ref(), secrets: Some(granted), source, again };
     let mut stage = scratch.map_or(Stage::Own(&mut seen.shown.root), Stage::Host);
-    if let Entry::Text(text) = &job.entry {
+    if let (Entry::Text(text), Stage::Own(_)) = (&job.entry, &stage) {
         stage.text(text)?;
     }
     let flags = flags(&stage.preloads()?, policy);

@@ -44,11 +44,12 @@ impl Verdict {
 
 /// Judges an outcome. `must_return`: the user asked for a function's result.
 pub fn verdict(outcome: &Outcome, must_return: bool) -> Verdict {
-    let mut verdict = judge(outcome, must_return);
-    if let Some(failure) = &mut verdict.failure {
-        failure.docs = failure.code.as_deref().and_then(policy::error_page);
-    }
-    verdict
+    let verdict = judge(outcome, must_return);
+    let failure = verdict.failure.map(|failure| {
+        let docs = failure.code.as_deref().and_then(policy::error_page);
+        outcome.redaction.failure(Failure { docs, ..failure })
+    });
+    Verdict { failure, ..verdict }
 }
 
 fn judge(outcome: &Outcome, must_return: bool) -> Verdict {
@@ -112,7 +113,8 @@ pub fn afterword(outcome: &Outcome) -> Option<String> {
         Ending::Threw(thrown) => Some(thrown),
         _ => outcome.uncaught.as_ref(),
     };
-    thrown.and_then(|thrown| Cause::of(outcome, thrown).words)
+    let words = thrown.and_then(|thrown| Cause::of(outcome, thrown).words);
+    words.map(|words| outcome.redaction.told(words))
 }
 
 fn failure(name: &str, code: &str, message: String) -> Failure {
@@ -185,7 +187,7 @@ pub fn denials(outcome: &Outcome) -> Vec<Denial> {
             denials.push(Denial { refusal, reported_by, package: None, at: None, count, traceparent: None });
         }
     }
-    denials
+    denials.into_iter().map(|denial| outcome.redaction.denial(denial)).collect()
 }
 
 /// The host of a connection that was refused: a name is asked for without its port.

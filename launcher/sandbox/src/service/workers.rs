@@ -16,6 +16,7 @@ use super::functions::Function;
 use super::pool::{self, Pool};
 use crate::error::{Error, Kind};
 use crate::explain;
+use crate::redaction::Redaction;
 use crate::run::{self, Job};
 
 /// Starting a program keeps a thread busy for a millisecond, in which it looks after no other: as many threads as there
@@ -132,6 +133,7 @@ impl Worker {
             },
         };
         let trace = job.context.as_ref().and_then(|context| context.traceparent.as_ref());
+        let not_started = |error| not_started(Redaction::of_given(&job.secrets).not_run(error));
         let envelope = outcome.map_err(not_started).map(|outcome| {
             let verdict = explain::verdict(&outcome, true);
             explain::envelope(outcome, &verdict).traced(trace)
