@@ -245,6 +245,7 @@ fn plan(
             files: host.layers.files,
             sockets: sockets.is_asked(),
             run: programs::grants_any(policy),
+            copies: false,
             narrower: None,
         },
         program: Program {

@@ -114,7 +114,7 @@ fn plan(
     let again = programs.holds(&started.path);
     let processes = match programs.processes(policy) {
         Processes::Tree { .. } => Processes::Tree { again },
-        Processes::One => Processes::One,
+        other => other,
     };
     let path = programs.path();
     programs.add_command(command, policy)?;
@@ -170,6 +170,7 @@ fn plan(
             files: layers.files,
             sockets: sockets.is_asked(),
             run: programs::grants_any(policy),
+            copies: false,
             narrower: None,
         },
         program: Program {
