@@ -97,7 +97,8 @@ fn served(calls: &[Value]) -> Vec<Value> {
     ask("initialize", &json!({ "protocol": 1 }));
     let own = json!({ "name": "own", "source": "export default () => 1", "policy": { "read": [] } });
     assert_eq!(ask("function.register", &own)["result"]["name"], "own");
-    let strict = json!({ "name": "strict", "source": "export default () => 1", "policy": { "kernel": { "require": "all" } } });
+    let strict =
+        json!({ "name": "strict", "source": "export default () => 1", "policy": { "kernel": { "require": "all" } } });
     assert_eq!(ask("function.register", &strict)["result"]["name"], "strict");
     let answers = calls.iter().map(|call| ask("call", call)).collect();
     assert_eq!(running.end().code(), 0);

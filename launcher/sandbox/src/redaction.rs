@@ -230,7 +230,8 @@ mod tests {
         let text = || "with s3cret!".to_owned();
         let refusal =
             Refusal { permission: "read".to_owned(), resource: Some(text()), rule: text(), fix: Some(text()) };
-        let failure = Failure { message: text(), stack: Some(text()), refusal: Some(refusal.clone()), ..Failure::default() };
+        let failure =
+            Failure { message: text(), stack: Some(text()), refusal: Some(refusal.clone()), ..Failure::default() };
         let denial = Denial {
             refusal,
             reported_by: wire::envelope::Reporter::Program,

@@ -349,8 +349,7 @@ mod tests {
 
     #[test]
     fn each_log_line_and_denial_says_what_trace_it_belongs_to() {
-        let refusal =
-            Refusal { permission: "eval".to_owned(), resource: None, rule: "default".to_owned(), fix: None };
+        let refusal = Refusal { permission: "eval".to_owned(), resource: None, rule: "default".to_owned(), fix: None };
         let denial =
             Denial { refusal, reported_by: Reporter::Program, at: None, package: None, count: 1, traceparent: None };
         let trace: TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap();

@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn what_is_one() {
-        for text in [GOOD.to_owned(), GOOD.replace("00-4", "01-4"), format!("{}-what.comes", GOOD.replace("00-4", "cc-4"))]
+        for text in
+            [GOOD.to_owned(), GOOD.replace("00-4", "01-4"), format!("{}-what.comes", GOOD.replace("00-4", "cc-4"))]
         {
             assert_eq!(text.parse::<TraceParent>().map(|trace| trace.as_str().to_owned()), Ok(text));
         }

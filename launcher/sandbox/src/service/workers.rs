@@ -14,8 +14,10 @@ use super::Engine;
 use super::calls::Calls;
 use super::functions::Function;
 use super::pool::{self, Pool};
+use super::programs::{Programs, State};
 use crate::error::{Error, Kind};
 use crate::explain;
+use crate::launch::Launch;
 use crate::redaction::Redaction;
 use crate::run::{self, Job};
 
@@ -49,25 +51,25 @@ pub(super) struct Wanted {
 pub(super) struct Workers {
     threads: Vec<mpsc::UnboundedSender<Order>>,
     next: AtomicUsize,
-    /// Programs that were started ahead.
-    ahead: Arc<AtomicUsize>,
+    /// The programs of all threads.
+    programs: Arc<Programs>,
 }
 
 impl Workers {
     /// Starts the threads that so many calls at a time need.
     pub(super) fn start(concurrency: usize, calls: &Arc<Calls>, engine: Engine) -> Result<Self, Error> {
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        let ahead = Arc::new(AtomicUsize::new(0));
+        let programs = Arc::new(Programs::default());
         let threads = (0..processors.min(concurrency).clamp(1, MOST_THREADS))
-            .map(|_| worker(Arc::clone(calls), Arc::clone(&ahead), engine))
+            .map(|_| worker(Arc::clone(calls), Arc::clone(&programs), engine))
             .collect::<Result<_, _>>()
             .map_err(|error| Error::system("start a thread", &error))?;
-        Ok(Self { threads, next: AtomicUsize::new(0), ahead })
+        Ok(Self { threads, next: AtomicUsize::new(0), programs })
     }
 
-    /// Programs that wait for their call.
-    pub(super) fn ahead(&self) -> usize {
-        self.ahead.load(Ordering::Relaxed)
+    /// The programs of all threads.
+    pub(super) fn programs(&self) -> &Programs {
+        &self.programs
     }
 
     /// Carries out a call. If nobody waits for that any more, it ends sooner.
@@ -94,11 +96,12 @@ impl Workers {
     }
 }
 
-fn worker(calls: Arc<Calls>, ahead: Arc<AtomicUsize>, engine: Engine) -> std::io::Result<mpsc::UnboundedSender<Order>> {
+fn worker(calls: Arc<Calls>, programs: Arc<Programs>, engine: Engine) -> std::io::Result<mpsc::UnboundedSender<Order>> {
     let (sender, mut orders) = mpsc::unbounded_channel::<Order>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     thread::Builder::new().name("secure-bun-calls".to_owned()).spawn(move || {
-        let worker = Rc::new(Worker { calls, pool: (engine == Engine::Pool).then(|| Pool::new(ahead)) });
+        let pool = (engine == Engine::Pool).then(|| Pool::new(Arc::clone(&programs)));
+        let worker = Rc::new(Worker { calls, programs, pool });
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async move {
             while let Some(order) = orders.recv().await {
@@ -117,6 +120,7 @@ fn worker(calls: Arc<Calls>, ahead: Arc<AtomicUsize>, engine: Engine) -> std::io
 /// What a thread works with.
 struct Worker {
     calls: Arc<Calls>,
+    programs: Arc<Programs>,
     /// Where programs are started ahead.
     pool: Option<Pool>,
 }
@@ -126,9 +130,12 @@ impl Worker {
         let Task { wanted: Wanted { job, ahead }, mut reply } = task;
         let started = ahead.as_ref().and_then(|function| self.pool.as_ref()?.take(function));
         let outcome = match (started, &ahead) {
-            (Some(started), Some(function)) => pool::call(started, function, &job, reply.closed()).await,
-            _ => match run::prepare(&job, || Ok(None)) {
-                Ok(launch) => launch.through_among_others(reply.closed()).await,
+            (Some((started, _listed)), Some(function)) => pool::call(started, function, &job, reply.closed()).await,
+            _ => match run::prepare(&job, || Ok(None)).and_then(Launch::start) {
+                Ok(started) => {
+                    let _listed = self.programs.list(started.pid(), Engine::Spawn, State::Busy);
+                    started.through(reply.closed()).await
+                }
                 Err(error) => Err(error),
             },
         };

@@ -37,7 +37,7 @@ pub enum Request {
     /// `call`.
     Call(Box<Call>),
     /// `stats`.
-    Stats(StatsFormat),
+    Stats(Stats),
     /// `shutdown`.
     Shutdown(Shutdown),
 }
@@ -142,6 +142,16 @@ pub struct Context {
     pub traceparent: Option<TraceParent>,
 }
 
+/// `stats`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stats {
+    /// How they are written.
+    pub format: StatsFormat,
+    /// Whether memory is among them, which takes a while to look at.
+    pub memory: bool,
+}
+
 /// How `stats` are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -211,7 +221,7 @@ pub fn read(line: &Line) -> Result<Message, Refused> {
         "function.register" => Request::Register(Box::new(register(params).map_err(refuse)?)),
         "function.remove" => Request::Remove(parameters(params).map_err(refuse)?),
         "call" => Request::Call(Box::new(call(params).map_err(refuse)?)),
-        "stats" => Request::Stats(parameters::<StatsParameters>(params).map_err(refuse)?.format),
+        "stats" => Request::Stats(parameters(params).map_err(refuse)?),
         "shutdown" => Request::Shutdown(parameters(params).map_err(refuse)?),
         _ => return Err(refuse(Fault::new(Code::NoMethod, format!("there is no method {}", quoted(&method))))),
     };
@@ -269,12 +279,6 @@ fn plain(error: &serde_json::Error) -> String {
 fn quoted(text: &str) -> String {
     let shown: String = text.chars().take(64).collect();
     Value::from(shown).to_string()
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct StatsParameters {
-    format: StatsFormat,
 }
 
 fn initialize(asked: Initialize) -> Result<Request, Fault> {
@@ -469,6 +473,7 @@ mod tests {
             ("call", r#"{"function":"a","args":{}}"#, "args"),
             ("function.register", r#"{"name":"a"}"#, ""),
             ("stats", r#"{"format":"xml"}"#, "format"),
+            ("stats", r#"{"memory":1}"#, "memory"),
             ("shutdown", r#"{"wait_ms":-1}"#, "wait_ms"),
             ("shutdown", "[]", ""),
         ] {

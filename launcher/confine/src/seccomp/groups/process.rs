@@ -24,7 +24,8 @@ pub(super) const MEMORY: &[Rule] = rules! {
 
 /// Flags a new thread must have, among those that would make it a process or give it a namespace.
 /// With a table of descriptors of its own, each thread could have as many as the limit allows the process.
-pub(super) const CLONE_THREAD: u64 = flags(libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_FILES);
+pub(super) const CLONE_THREAD: u64 =
+    flags(libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_FILES);
 pub(super) const CLONE_NEW_NAMESPACE: u64 = flags(
     libc::CLONE_NEWNS
         | libc::CLONE_NEWCGROUP

@@ -3,7 +3,9 @@
 
 use libc::{EACCES, EINVAL, EPERM};
 
-use super::process::{CLONE_NEW_NAMESPACE, CLONE_THREAD, CLONE_UNKNOWN, OPTIONS, PR_SET_VMA, PR_SET_VMA_ANON_NAME, option};
+use super::process::{
+    CLONE_NEW_NAMESPACE, CLONE_THREAD, CLONE_UNKNOWN, OPTIONS, PR_SET_VMA, PR_SET_VMA_ANON_NAME, option,
+};
 use crate::seccomp::rule::{
     Check, Rule, Test,
     Verdict::{Allow, Only, Refuse},
