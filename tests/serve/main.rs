@@ -3,8 +3,10 @@
 
 mod calls;
 mod client;
+mod exposition;
 mod hostile;
 mod isolation;
 mod pool;
 mod secrets;
+mod stats;
 mod transcripts;

@@ -2,28 +2,17 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use secure_bun_tests::Folder;
 use serde_json::json;
 
-use super::client::Client;
+use super::client::{Client, until};
 
 const WHO: &str = "export default () => process.pid";
 
 fn warm(client: &mut Client) -> u64 {
     client.ask("stats", json!({}))["result"]["warm"].as_u64().expect("a number")
-}
-
-/// Waits until something holds.
-#[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// The children of a process.

@@ -42,11 +42,6 @@ impl Launch {
         Ok(rest.outcome(report))
     }
 
-    /// The same within a runtime, among others; it is ended when `stop` is there.
-    pub(crate) async fn through_among_others(self, stop: impl Future<Output = ()>) -> Result<Outcome, Error> {
-        self.start()?.through(stop).await
-    }
-
     /// Starts the program, which nobody looks after so far.
     pub(crate) fn start(self) -> Result<Started, Error> {
         let Self { plan, policy, secrets, pipes, signals, begun, mut warnings, scratch, announced, reported } = self;
@@ -107,6 +102,11 @@ impl Started {
     pub(crate) fn begin(&mut self, begun: Instant) {
         self.running.started = begun;
         self.rest.start = begun.elapsed();
+    }
+
+    /// The number of its first process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.child.pid
     }
 
     /// Whether it has ended already.
@@ -172,7 +172,8 @@ impl Rest {
             },
             memory_control: report.memory_control,
             status,
-            warnings,
+            warnings: warnings.into_iter().map(|warning| redaction.warning(warning)).collect(),
+            redaction,
         }
     }
 }

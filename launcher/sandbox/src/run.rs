@@ -268,6 +268,10 @@ fn plan(
     };
     let engine = resolve::runtime::Engine { forks: server.is_some(), ..resolve::engine(policy) };
     let folder = program.parent().unwrap_or(Path::new("/"));
+    if let (Entry::Text(text), Some(scratch)) = (&job.entry, scratch) {
+        // Among the host's files it has to be there before it can be seen.
+        Stage::Host(scratch).text(text)?;
+    }
     let mut seen = match scratch {
         None => Seen::own(host, policy)?,
         Some(scratch) => Seen::of_host(host, policy, folder, scratch)?,
@@ -293,7 +297,7 @@ fn plan(
         server: server.map(|server| (server, program)),
     };
     let mut stage = scratch.map_or(Stage::Own(&mut seen.shown.root), Stage::Host);
-    if let Entry::Text(text) = &job.entry {
+    if let (Entry::Text(text), Stage::Own(_)) = (&job.entry, &stage) {
         stage.text(text)?;
     }
     let preloads = stage.preloads()?;

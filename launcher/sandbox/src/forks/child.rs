@@ -60,8 +60,13 @@ impl Child {
         Ok(Self { process, gate, channel, stdout: pipe()?, stderr: pipe()? })
     }
 
+    /// Its number, as we see it.
+    pub(crate) const fn pid(&self) -> u32 {
+        self.process.outside
+    }
+
     /// Whether it still waits.
-    pub(super) fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         self.process.pidfd.as_ref().is_some_and(|pidfd| !confine::has_ended(pidfd.get_ref()))
     }
 

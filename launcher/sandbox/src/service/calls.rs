@@ -157,6 +157,10 @@ fn narrowed(
         None => Vec::new(),
     };
     let mut inner = if policy.is_some() { Policy::merge(&own) } else { ceiling.clone() };
+    // What says nothing of the layers does without those that are done without above it.
+    if inner.kernel.require.is_none() {
+        inner.kernel.require = ceiling.kernel_in_force().require;
+    }
     if let Some(limits) = &limits {
         inner.limits.merge(&limits.said().limits);
     }

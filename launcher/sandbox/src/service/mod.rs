@@ -9,6 +9,7 @@ mod calls;
 mod forks;
 mod functions;
 mod pool;
+mod programs;
 mod stats;
 mod workers;
 
@@ -27,8 +28,9 @@ use crate::layers::Layers;
 use admission::Admission;
 use calls::Calls;
 use functions::{Function, Functions};
-pub use stats::Stats;
+pub use programs::{ByEngine, ByState, Held, Memory, Resident};
 use stats::{Counters, End};
+pub use stats::{Latency, Outcomes, Stats};
 use workers::Workers;
 
 /// What a service is made of.
@@ -207,7 +209,14 @@ impl Service {
     /// Numbers since the start.
     pub fn stats(&self) -> Stats {
         let Shared { admission, counters, functions, workers, engine, .. } = &*self.shared;
-        counters.stats(*engine, admission.waiting(), functions.count(), workers.ahead())
+        let programs = workers.programs().count(*engine);
+        counters.stats(*engine, admission.waiting(), functions.count(), programs)
+    }
+
+    /// The memory of the service now. Asking the kernel for it takes up to a millisecond for each process, so ask for it
+    /// on a thread that may wait; calls do not.
+    pub fn memory(&self) -> Memory {
+        self.shared.workers.programs().memory(self.shared.engine)
     }
 
     /// Waits until no call is left, or until `wait` is over. Whether none is left.

@@ -15,9 +15,12 @@ use super::calls::Calls;
 use super::forks;
 use super::functions::{Function, Way};
 use super::pool::{self, Pool};
+use super::programs::{Programs, State};
 use crate::error::{Error, Kind};
 use crate::explain;
+use crate::launch::Launch;
 use crate::outcome::Outcome;
+use crate::redaction::Redaction;
 use crate::run::{self, Job};
 
 /// Starting a program keeps a thread busy for a millisecond, in which it looks after no other: as many threads as there
@@ -66,8 +69,8 @@ pub(super) struct Workers {
     next: AtomicUsize,
     /// Those that have servers, where calls may be forked.
     forks: Vec<mpsc::UnboundedSender<forks::Order>>,
-    /// Programs and children that were started ahead.
-    ahead: Arc<AtomicUsize>,
+    /// The programs of all threads.
+    programs: Arc<Programs>,
 }
 
 impl Workers {
@@ -80,22 +83,22 @@ impl Workers {
     ) -> Result<Self, Error> {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let count = processors.min(concurrency).clamp(1, MOST_THREADS);
-        let ahead = Arc::new(AtomicUsize::new(0));
+        let programs = Arc::new(Programs::default());
         let failed = |error: std::io::Error| Error::system("start a thread", &error);
         let threads: Vec<_> = (0..count)
-            .map(|_| worker(Arc::clone(calls), Arc::clone(&ahead), engine))
+            .map(|_| worker(Arc::clone(calls), Arc::clone(&programs), engine))
             .collect::<Result<_, _>>()
             .map_err(failed)?;
         let common = || forks::Common {
             calls: Arc::clone(calls),
-            ahead: Arc::clone(&ahead),
-            most_ahead: concurrency,
+            programs: Arc::clone(&programs),
+            concurrency,
             pools: threads.clone(),
             notices: notices.cloned(),
         };
         let forks = if engine.may_fork() { count } else { 0 };
         let forks = (0..forks).map(|_| forks::start(common())).collect::<Result<_, _>>().map_err(failed)?;
-        Ok(Self { threads, next: AtomicUsize::new(0), forks, ahead })
+        Ok(Self { threads, next: AtomicUsize::new(0), forks, programs })
     }
 
     /// Whether calls can be forked here: a server of `function` is started and proves itself.
@@ -117,9 +120,9 @@ impl Workers {
         self.forks.get(function.number % self.forks.len().max(1))
     }
 
-    /// Programs and children that wait for their call.
-    pub(super) fn ahead(&self) -> usize {
-        self.ahead.load(Ordering::Relaxed)
+    /// The programs of all threads.
+    pub(super) fn programs(&self) -> &Programs {
+        &self.programs
     }
 
     /// Carries out a call. If nobody waits for that any more, it ends sooner.
@@ -178,11 +181,12 @@ fn lost() -> Fault {
     Fault::new(Code::Internal, "a thread of secure-bun is gone")
 }
 
-fn worker(calls: Arc<Calls>, ahead: Arc<AtomicUsize>, engine: Engine) -> std::io::Result<mpsc::UnboundedSender<Order>> {
+fn worker(calls: Arc<Calls>, programs: Arc<Programs>, engine: Engine) -> std::io::Result<mpsc::UnboundedSender<Order>> {
     let (sender, mut orders) = mpsc::unbounded_channel::<Order>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     thread::Builder::new().name("secure-bun-calls".to_owned()).spawn(move || {
-        let worker = Rc::new(Worker { calls, pool: (engine != Engine::Spawn).then(|| Pool::new(ahead)) });
+        let pool = (engine != Engine::Spawn).then(|| Pool::new(Arc::clone(&programs)));
+        let worker = Rc::new(Worker { calls, programs, pool });
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async move {
             while let Some(order) = orders.recv().await {
@@ -201,6 +205,7 @@ fn worker(calls: Arc<Calls>, ahead: Arc<AtomicUsize>, engine: Engine) -> std::io
 /// What a thread works with.
 struct Worker {
     calls: Arc<Calls>,
+    programs: Arc<Programs>,
     /// Where programs are started ahead.
     pool: Option<Pool>,
 }
@@ -212,14 +217,17 @@ impl Worker {
         let job = wanted.job;
         let started = ahead.as_ref().and_then(|function| self.pool.as_ref()?.take(function));
         let outcome = match (started, &ahead) {
-            (Some(started), Some(function)) => pool::call(started, function, &job, reply.closed()).await,
-            _ => match run::prepare(&job, || Ok(None)) {
-                Ok(launch) => launch.through_among_others(reply.closed()).await,
+            (Some((started, _listed)), Some(function)) => pool::call(started, function, &job, reply.closed()).await,
+            _ => match run::prepare(&job, || Ok(None)).and_then(Launch::start) {
+                Ok(started) => {
+                    let _listed = self.programs.list(started.pid(), Engine::Spawn, State::Busy);
+                    started.through(reply.closed()).await
+                }
                 Err(error) => Err(error),
             },
         };
         // Who has gone does not want it.
-        let _ = reply.send(answered(outcome));
+        let _ = reply.send(answered(outcome, &job));
         if let Some(function) = ahead {
             // The answer goes first.
             tokio::task::yield_now().await;
@@ -244,10 +252,12 @@ impl Worker {
 }
 
 /// How a call went, as its service is told.
-pub(super) fn answered(outcome: Result<Outcome, Error>) -> Answered {
+pub(super) fn answered(outcome: Result<Outcome, Error>, job: &Job) -> Answered {
+    let trace = job.context.as_ref().and_then(|context| context.traceparent.as_ref());
+    let not_started = |error| not_started(Redaction::of_given(&job.secrets).not_run(error));
     outcome.map_err(not_started).map(|outcome| {
         let verdict = explain::verdict(&outcome, true);
-        explain::envelope(outcome, &verdict)
+        explain::envelope(outcome, &verdict).traced(trace)
     })
 }
 

@@ -128,7 +128,7 @@ pub(crate) struct Context {
     pub(crate) user_id: Option<String>,
     #[serde(rename = "executionID")]
     pub(crate) execution_id: Option<String>,
-    pub(crate) traceparent: Option<String>,
+    pub(crate) traceparent: Option<wire::trace::TraceParent>,
     /// Milliseconds since 1970.
     pub(crate) start_time: u64,
     /// When the limit on wall time ends the call, in the same.

@@ -30,6 +30,7 @@ pub(crate) use sample::Sample;
 use signals::Passing;
 pub(crate) use signals::Signals;
 pub(crate) use streams::{Pipe, Sink, Streams};
+pub(crate) use tree::below;
 
 use crate::network;
 use crate::outcome::{Ending, Peaks, Reached};

@@ -192,7 +192,7 @@ impl Tree {
 }
 
 /// Everything below the process `pid`, itself not included. Whoever loses its parent becomes a child of init.
-pub(super) fn below(pid: u32) -> io::Result<Vec<u32>> {
+pub(crate) fn below(pid: u32) -> io::Result<Vec<u32>> {
     let mut found = Vec::new();
     let mut open = vec![pid];
     while let Some(pid) = open.pop() {

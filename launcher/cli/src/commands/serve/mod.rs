@@ -25,6 +25,9 @@ const QUEUE: usize = 256;
 /// Calls at a time for each processor, if nothing else is said: most wait for something.
 const CALLS_PER_PROCESSOR: usize = 4;
 
+/// How many looks at the memory of programs are taken at a time; others wait.
+const LOOKS: usize = 1;
+
 /// What is read of standard input at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -55,7 +58,11 @@ fn converse(serve: &Serve, policy: Policy) -> Result<(), Error> {
     let failed = |error: std::io::Error| {
         Error::new(secure_bun::error::Kind::Sandbox, format!("cannot start to listen to standard input: {error}"))
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .max_blocking_threads(LOOKS)
+        .build()
+        .map_err(failed)?;
     let input = input().map_err(failed)?;
     let (output, writer) = Output::start().map_err(failed)?;
     let local = tokio::task::LocalSet::new();
