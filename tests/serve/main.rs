@@ -6,5 +6,6 @@ mod client;
 mod hostile;
 mod isolation;
 mod pool;
+mod regressions;
 mod secrets;
 mod transcripts;
