@@ -8,3 +8,4 @@
 pub mod envelope;
 pub mod frame;
 pub mod rpc;
+mod surrogates;
