@@ -7,6 +7,7 @@ mod exposition;
 mod hostile;
 mod isolation;
 mod pool;
+mod regressions;
 mod secrets;
 mod stats;
 mod transcripts;

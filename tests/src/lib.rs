@@ -7,6 +7,7 @@ mod folder;
 mod machine;
 mod native;
 mod process;
+pub mod soak;
 mod tools;
 
 pub use envelope::Envelope;

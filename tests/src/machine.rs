@@ -56,6 +56,28 @@ impl Machine {
         assert!(stays.is_empty(), "control groups left: {stays:#?}");
     }
 
+    /// The control groups of the programs of a launcher.
+    pub fn control_groups_of(launcher: i32) -> Vec<PathBuf> {
+        let prefix = format!("secure-bun-{launcher}-");
+        let mut groups = control_groups(Path::new("/sys/fs/cgroup"));
+        groups.retain(|group| group.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)));
+        groups
+    }
+
+    /// The children of a process, of whichever of its threads.
+    pub fn children(parent: i32) -> Vec<i32> {
+        let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+        let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+        lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+    }
+
+    /// All processes below a process.
+    pub fn below(parent: i32) -> Vec<i32> {
+        let children = Self::children(parent);
+        let further: Vec<i32> = children.iter().flat_map(|child| Self::below(*child)).collect();
+        [children, further].concat()
+    }
+
     /// What a folder holds.
     pub fn entries(folder: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();

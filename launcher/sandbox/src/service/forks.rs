@@ -242,6 +242,7 @@ struct Ready {
 /// A server and its children that wait.
 struct Served {
     server: Server,
+    _listed: Listed,
     programs: Arc<Programs>,
     ready: RefCell<VecDeque<(Child, Listed)>>,
     is_forking: Cell<bool>,
@@ -251,7 +252,8 @@ struct Served {
 
 impl Served {
     fn new(server: Server, programs: Arc<Programs>) -> Self {
-        Self { server, programs, ready: RefCell::default(), is_forking: Cell::new(false), news: Notify::new() }
+        let _listed = programs.list(server.pid(), Engine::Fork, State::Serving);
+        Self { server, _listed, programs, ready: RefCell::default(), is_forking: Cell::new(false), news: Notify::new() }
     }
 
     /// Forks until so many children wait, one after the other. Whoever wants the same leaves it to whoever began.

@@ -19,6 +19,8 @@ pub(super) enum State {
     Warm,
     /// It is called.
     Busy,
+    /// It forks others, and is called by nobody.
+    Serving,
 }
 
 /// Those that there are, by the process that was started.
@@ -53,13 +55,15 @@ impl Drop for Listed {
     }
 }
 
-/// Something for programs that wait and for those that are called.
+/// Something for programs that wait, for those that are called, and for those that fork both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ByState<T> {
     /// Those that wait for their call.
     pub warm: T,
     /// Those that are called.
     pub busy: T,
+    /// Those that fork the others.
+    pub serving: T,
 }
 
 impl<T> ByState<T> {
@@ -67,6 +71,7 @@ impl<T> ByState<T> {
         match state {
             State::Warm => &mut self.warm,
             State::Busy => &mut self.busy,
+            State::Serving => &mut self.serving,
         }
     }
 }
@@ -124,9 +129,11 @@ impl Programs {
         let listed = self.lock().clone();
         let mut memory = Memory { launcher: resident("self").unwrap_or_default(), programs: empty(service), unread: 0 };
         let mut left = MOST_PROCESSES;
-        for (pid, Program { engine, state }) in listed {
+        for (pid, Program { engine, state }) in &listed {
+            let (pid, engine, state) = (*pid, *engine, *state);
             let held = memory.programs.entry(engine.name()).or_default().of(state);
-            for pid in [pid].into_iter().chain(below(pid).unwrap_or_default()) {
+            let is_own = |below: &u32| !listed.contains_key(below);
+            for pid in [pid].into_iter().chain(below(pid).unwrap_or_default().into_iter().filter(is_own)) {
                 let found = if left > 0 { resident(&pid.to_string()) } else { None };
                 left = left.saturating_sub(1);
                 match found {
@@ -150,7 +157,9 @@ impl Programs {
 
 /// Nothing yet. What is not run by the service's own engine is started for its call.
 fn empty<T: Default>(service: Engine) -> ByEngine<T> {
-    [service, Engine::Spawn].map(|engine| (engine.name(), ByState::default())).into()
+    let forked = matches!(service, Engine::Fork).then_some(Engine::Pool);
+    let engines = [Some(service), forked, Some(Engine::Spawn)].into_iter().flatten();
+    engines.map(|engine| (engine.name(), ByState::default())).collect()
 }
 
 /// The memory of a process. `None` where it is not there or may not be looked at.
@@ -176,14 +185,15 @@ mod tests {
     fn programs_are_there_until_they_are_dropped() {
         let programs = Arc::new(Programs::default());
         let counts = |engine: &str| programs.count(Engine::Pool)[engine];
+        let none = ByState::default();
         let one = programs.list(1, Engine::Pool, State::Warm);
         let two = programs.list(2, Engine::Spawn, State::Busy);
-        assert_eq!([counts("pool"), counts("spawn")], [ByState { warm: 1, busy: 0 }, ByState { warm: 0, busy: 1 }]);
+        assert_eq!([counts("pool"), counts("spawn")], [ByState { warm: 1, ..none }, ByState { busy: 1, ..none }]);
         one.is_called();
         drop(two);
-        assert_eq!([counts("pool"), counts("spawn")], [ByState { warm: 0, busy: 1 }, ByState::default()]);
+        assert_eq!([counts("pool"), counts("spawn")], [ByState { busy: 1, ..none }, none]);
         drop(one);
-        assert_eq!([counts("pool"), counts("spawn")], [ByState::default(); 2]);
+        assert_eq!([counts("pool"), counts("spawn")], [none; 2]);
     }
 
     #[test]
