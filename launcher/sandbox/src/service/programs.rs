@@ -81,7 +81,8 @@ pub struct Memory {
     pub launcher: Resident,
     /// Of programs.
     pub programs: ByEngine<Held>,
-    /// Processes that could not be looked at, or were too many.
+    /// Processes that were too many, or may not be looked at: to an ordinary user the kernel does not show the init of
+    /// a program that may start others.
     pub unread: u64,
 }
 
