@@ -123,21 +123,21 @@ impl Started {
 }
 
 /// What is known of a run besides how it went.
-struct Rest {
-    policy: ExpandedPolicy,
-    status: confine::Status,
-    warnings: Vec<Warning>,
-    start: Duration,
-    announced: bool,
+pub(crate) struct Rest {
+    pub(crate) policy: ExpandedPolicy,
+    pub(crate) status: confine::Status,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) start: Duration,
+    pub(crate) announced: bool,
     /// Whether what it writes goes through the launcher.
-    counted: bool,
-    redaction: Redaction,
+    pub(crate) counted: bool,
+    pub(crate) redaction: Redaction,
     /// Goes away at the end.
-    _scratch: Option<Scratch>,
+    pub(crate) _scratch: Option<Scratch>,
 }
 
 impl Rest {
-    fn outcome(self, report: Report) -> Outcome {
+    pub(crate) fn outcome(self, report: Report) -> Outcome {
         let Self { policy, status, warnings, start, announced, counted, redaction, _scratch } = self;
         let output_bytes = counted.then(|| report.streams.bytes());
         let (stdout, stderr, truncated) = report.streams.captured();

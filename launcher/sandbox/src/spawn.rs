@@ -149,6 +149,7 @@ fn plan(
             secrets: None,
             source: &source,
             again: true,
+            server: None,
         };
         let stage = Stage::Own(&mut shown.root);
         let flags = flags(&stage.preloads()?, policy);

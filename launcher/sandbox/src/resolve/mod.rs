@@ -70,6 +70,7 @@ pub fn engine(policy: &ExpandedPolicy) -> Engine {
         jit: policy.js.jit(),
         wasm: policy::decide(policy, &policy::Request::Wasm).allowed,
         stack_bytes: policy.limits.stack_kb.map(|kb| kb * 1024),
+        forks: false,
     }
 }
 

@@ -14,16 +14,18 @@ const MOST_PROCESSES: usize = 1024;
 
 /// What a program is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
     /// It waits for its call.
     Warm,
     /// It is called.
     Busy,
+    /// It forks those that are called.
+    Server,
 }
 
 /// Those that there are, by the process that was started.
 #[derive(Debug, Default)]
-pub(super) struct Programs(Mutex<HashMap<u32, Program>>);
+pub(crate) struct Programs(Mutex<HashMap<u32, Program>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Program {
@@ -33,14 +35,14 @@ struct Program {
 
 /// A program is listed for as long as this is there.
 #[derive(Debug)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     programs: Arc<Programs>,
     pid: u32,
 }
 
 impl Listed {
     /// Its call has come.
-    pub(super) fn is_called(&self) {
+    pub(crate) fn is_called(&self) {
         if let Some(program) = self.programs.lock().get_mut(&self.pid) {
             program.state = State::Busy;
         }
@@ -53,13 +55,15 @@ impl Drop for Listed {
     }
 }
 
-/// Something for programs that wait and for those that are called.
+/// Something for programs by what they are doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ByState<T> {
     /// Those that wait for their call.
     pub warm: T,
     /// Those that are called.
     pub busy: T,
+    /// Those that fork others, which are called.
+    pub server: T,
 }
 
 impl<T> ByState<T> {
@@ -67,6 +71,7 @@ impl<T> ByState<T> {
         match state {
             State::Warm => &mut self.warm,
             State::Busy => &mut self.busy,
+            State::Server => &mut self.server,
         }
     }
 }
@@ -106,13 +111,13 @@ pub struct Held {
 
 impl Programs {
     /// Lists a program by the process that was started.
-    pub(super) fn list(self: &Arc<Self>, pid: u32, engine: Engine, state: State) -> Listed {
+    pub(crate) fn list(self: &Arc<Self>, pid: u32, engine: Engine, state: State) -> Listed {
         self.lock().insert(pid, Program { engine, state });
         Listed { programs: Arc::clone(self), pid }
     }
 
     /// How many there are, of `service`'s engines.
-    pub(super) fn count(&self, service: Engine) -> ByEngine<usize> {
+    pub(crate) fn count(&self, service: Engine) -> ByEngine<usize> {
         let mut counts = empty(service);
         for Program { engine, state } in self.lock().values() {
             *counts.entry(engine.name()).or_default().of(*state) += 1;
@@ -121,13 +126,15 @@ impl Programs {
     }
 
     /// The memory of all. What ends meanwhile has none.
-    pub(super) fn memory(&self, service: Engine) -> Memory {
+    pub(crate) fn memory(&self, service: Engine) -> Memory {
         let listed = self.lock().clone();
         let mut memory = Memory { launcher: resident("self").unwrap_or_default(), programs: empty(service), unread: 0 };
         let mut left = MOST_PROCESSES;
-        for (pid, Program { engine, state }) in listed {
-            let held = memory.programs.entry(engine.name()).or_default().of(state);
-            for pid in [pid].into_iter().chain(below(pid).unwrap_or_default()) {
+        for (&pid, Program { engine, state }) in &listed {
+            let held = memory.programs.entry(engine.name()).or_default().of(*state);
+            // Children of a server are listed themselves.
+            let below = below(pid).unwrap_or_default().into_iter().filter(|pid| !listed.contains_key(pid));
+            for pid in [pid].into_iter().chain(below) {
                 let found = if left > 0 { resident(&pid.to_string()) } else { None };
                 left = left.saturating_sub(1);
                 match found {
@@ -149,9 +156,14 @@ impl Programs {
     }
 }
 
-/// Nothing yet. What is not run by the service's own engine is started for its call.
+/// Nothing yet. What an engine cannot run goes to those after it.
 fn empty<T: Default>(service: Engine) -> ByEngine<T> {
-    [service, Engine::Spawn].map(|engine| (engine.name(), ByState::default())).into()
+    let engines: &[Engine] = match service {
+        Engine::Auto | Engine::Fork => &[Engine::Fork, Engine::Pool, Engine::Spawn],
+        Engine::Pool => &[Engine::Pool, Engine::Spawn],
+        Engine::Spawn => &[Engine::Spawn],
+    };
+    engines.iter().map(|engine| (engine.name(), ByState::default())).collect()
 }
 
 /// The memory of a process. `None` where it is not there or may not be looked at.
@@ -177,14 +189,15 @@ mod tests {
     fn programs_are_there_until_they_are_dropped() {
         let programs = Arc::new(Programs::default());
         let counts = |engine: &str| programs.count(Engine::Pool)[engine];
+        let none = ByState::default();
         let one = programs.list(1, Engine::Pool, State::Warm);
         let two = programs.list(2, Engine::Spawn, State::Busy);
-        assert_eq!([counts("pool"), counts("spawn")], [ByState { warm: 1, busy: 0 }, ByState { warm: 0, busy: 1 }]);
+        assert_eq!([counts("pool"), counts("spawn")], [ByState { warm: 1, ..none }, ByState { busy: 1, ..none }]);
         one.is_called();
         drop(two);
-        assert_eq!([counts("pool"), counts("spawn")], [ByState { warm: 0, busy: 1 }, ByState::default()]);
+        assert_eq!([counts("pool"), counts("spawn")], [ByState { busy: 1, ..none }, none]);
         drop(one);
-        assert_eq!([counts("pool"), counts("spawn")], [ByState::default(); 2]);
+        assert_eq!([counts("pool"), counts("spawn")], [none; 2]);
     }
 
     #[test]
@@ -201,6 +214,23 @@ mod tests {
         assert!(memory.launcher.pss_bytes >= 32 << 20, "{memory:?}");
         assert_eq!(spawned.warm, Held::default());
         assert_eq!(memory.programs["pool"], ByState::default());
+    }
+
+    #[test]
+    fn what_forks_is_told_from_what_it_has_forked() {
+        let mut child = std::process::Command::new("/bin/cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let programs = Arc::new(Programs::default());
+        let _server = programs.list(std::process::id(), Engine::Fork, State::Server);
+        let forked = programs.list(child.id(), Engine::Fork, State::Warm);
+        let held = |memory: &Memory, state| memory.programs["fork"].clone().of(state).processes;
+        let apart = programs.memory(Engine::Fork);
+        assert_eq!(held(&apart, State::Warm), 1);
+        drop(forked);
+        let together = programs.memory(Engine::Fork);
+        assert_eq!(held(&together, State::Warm), 0);
+        assert!(held(&together, State::Server) > 1, "{together:?}");
+        drop(child.stdin.take());
+        child.wait().unwrap();
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod cgroup;
 mod channel;
+mod copy;
 mod disk;
 mod limits;
 mod memory;
@@ -23,6 +24,7 @@ use confine::{Child, Ended};
 
 pub(crate) use cgroup::{ControlGroup, REMEDY as CGROUP_REMEDY};
 pub(crate) use channel::Channel;
+pub(crate) use copy::{Copy, look_after_copy};
 use limits::Watch;
 pub(crate) use sample::Sample;
 use signals::Passing;

@@ -7,7 +7,7 @@ mod request;
 pub use answer::{Answer, Code, Fault, Initialized, Limits, Named, Notification, Version};
 pub use lines::{Line, Lines};
 pub use request::{
-    Call, Cancel, Context, Function, Initialize, Message, Refused, Register, Remove, Request, Shutdown, Stats,
+    Call, Cancel, Context, Function, Initialize, Message, Preload, Refused, Register, Remove, Request, Shutdown, Stats,
     StatsFormat, read,
 };
 

@@ -74,6 +74,17 @@ pub struct Register {
     pub policy: Option<Box<RawValue>>,
     /// Its limits, as in a policy file.
     pub limits: Option<Box<RawValue>>,
+    /// It is loaded before the fork, where calls are forked.
+    pub preload: Option<Preload>,
+}
+
+/// What is done before a fork, so that each call finds it done.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preload {
+    /// Calls that are made besides: the arguments of each. Their answers are dropped.
+    #[serde(default)]
+    pub calls: Vec<Vec<Box<RawValue>>>,
 }
 
 /// `function.remove`.
@@ -124,7 +135,7 @@ impl Call {
 impl Register {
     /// A function by its name, and nothing else.
     pub fn of(name: impl Into<String>, code: Function) -> Self {
-        Self { name: name.into(), code, export: None, policy: None, limits: None }
+        Self { name: name.into(), code, export: None, policy: None, limits: None, preload: None }
     }
 }
 
@@ -298,12 +309,13 @@ struct RegisterParameters {
     export: Option<Name>,
     policy: Option<Box<RawValue>>,
     limits: Option<Box<RawValue>>,
+    preload: Option<Preload>,
 }
 
 fn register(params: Option<&RawValue>) -> Result<Register, Fault> {
-    let RegisterParameters { name, source, file, export, policy, limits } = parameters(params)?;
+    let RegisterParameters { name, source, file, export, policy, limits, preload } = parameters(params)?;
     let code = code(None, source, file)?;
-    Ok(Register { name: name.0, code, export: export.map(|export| export.0), policy, limits })
+    Ok(Register { name: name.0, code, export: export.map(|export| export.0), policy, limits, preload })
 }
 
 #[derive(Deserialize)]

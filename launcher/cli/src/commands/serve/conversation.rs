@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task;
 use wire::envelope::Envelope;
 use wire::rpc::{
-    self, Answer, Call, Code, Fault, Id, Initialized, Lines, MAX_LINE_BYTES, Message, Named, PROTOCOL, Request,
-    Shutdown, StatsFormat, Version,
+    self, Answer, Call, Code, Fault, Id, Initialized, Lines, MAX_LINE_BYTES, Message, Named, Notification, PROTOCOL,
+    Request, Shutdown, StatsFormat, Version,
 };
 
 use super::output::Output;
@@ -44,13 +44,22 @@ impl Conversation {
     }
 
     /// Goes on until the input ends or `shutdown` is answered.
-    pub(super) async fn go_on(self: Rc<Self>, mut input: mpsc::Receiver<Vec<u8>>) {
+    pub(super) async fn go_on(
+        self: Rc<Self>,
+        mut input: mpsc::Receiver<Vec<u8>>,
+        mut notices: mpsc::UnboundedReceiver<Notification>,
+    ) {
         let (ended, mut end) = mpsc::channel(1);
         let mut lines = Lines::default();
         loop {
             let chunk = tokio::select! {
                 biased;
                 _ = end.recv() => return,
+                // Nothing is said before the first answer.
+                Some(notice) = notices.recv(), if self.is_initialized.get() => {
+                    self.output.send(notice.to_line());
+                    continue;
+                }
                 chunk = input.recv() => chunk,
             };
             let Some(chunk) = chunk else { break };
