@@ -252,7 +252,7 @@ struct Served {
 
 impl Served {
     fn new(server: Server, programs: Arc<Programs>) -> Self {
-        let _listed = programs.list(server.pid(), Engine::Fork, State::Serving);
+        let _listed = programs.list(server.pid(), Engine::Fork, State::Server);
         Self { server, _listed, programs, ready: RefCell::default(), is_forking: Cell::new(false), news: Notify::new() }
     }
 
