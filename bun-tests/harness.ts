@@ -136,6 +136,7 @@ export async function runGuarded(
     hello: true,
     call: null,
     context: null,
+    fork: null,
     mentions: MENTIONS,
     asks: { modules: true, require: true, promises: true, bun: true, web: true, sockets: true },
     freeze: false,

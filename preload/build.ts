@@ -9,11 +9,15 @@ import type { BunPlugin } from "bun";
 
 const folder = join(import.meta.dir, "src");
 const dist = join(import.meta.dir, "dist");
-/** What is built from which module: the guards, and, for tests of the kernel alone, the protocol without them. */
+/**
+ * What is built from which module: the guards and, for tests of the kernel alone, the protocol without them; both for a
+ * program that is started for its call, and for children that are forked for theirs.
+ */
 export const BUNDLES = {
   "preload.js": "main.ts",
   "inert.js": "inert.ts",
   "forkserver.js": "forkserver/main.ts",
+  "forkserver-inert.js": "forkserver/inert.ts",
 } as const;
 
 /** The late parts: the early module that stands for each, and the module it sets up. */

@@ -8,6 +8,7 @@ import { policyOf } from "../harness.ts";
   context: null,
   shell: false,
   freeze: false,
+  fork: null,
   grants: { net: false, listen: false, fetch: false, run: false, workers: false },
   env_hide: [],
   details: JSON.stringify({

@@ -13,13 +13,25 @@ import {
   stringifyJson,
 } from "./primordials.ts";
 import { NotSerialisable, serialise } from "./serialise.ts";
-import type { Call, CallRequest } from "./table.ts";
+import type { Call, CallRequest, ExecutionContext } from "./table.ts";
 
 const A_DAY_MS = 86_400_000;
 
+export { restoreConsole } from "./console.ts";
+
 /** Calls the function and sends its answer. Does not return. */
-export async function call(callable: Callable, request: CallRequest): Promise<never> {
+export function call(callable: Callable, request: CallRequest): Promise<void> {
   const args = request.args === null ? [] : (parseJson(request.args) as unknown[]);
+  return callWith(args, callable, request, sleep);
+}
+
+/** Calls the function and sends its answer. Then `end`, before anything else of the program runs. */
+export async function callWith(
+  args: unknown[],
+  callable: Callable,
+  request: CallRequest,
+  end: () => void,
+): Promise<void> {
   redirectConsole(request);
   send("call", "{}");
   let answer: string;
@@ -32,20 +44,25 @@ export async function call(callable: Callable, request: CallRequest): Promise<ne
         ? describeNotSerialisable(error)
         : late().describeThrown(error, "read"),
     );
-    return sleep();
+    return end();
   }
   send("result", answer);
-  return sleep();
+  return end();
 }
 
 /** Waits until the program is called, of which nothing has run so far, and completes the request. */
 export function takeCall(request: CallRequest): void {
   const { args, context, env } = parseJson(readInput()) as Call;
   request.args = args;
-  defineConstant(globalThis, "executionContext", freeze(context));
+  tellProgram(context, env);
+}
+
+/** What the program finds of who calls it, and variables besides those that it was started with. */
+export function tellProgram(context: ExecutionContext | null, env: Call["env"]): void {
+  if (context !== null) defineConstant(globalThis, "executionContext", freeze(context));
   for (let index = 0; index < env.length; index++) {
-    const [name, value] = env[index]!;
-    process.env[name] = value;
+    const variable = env[index]!;
+    process.env[variable[0]] = variable[1];
   }
 }
 
@@ -55,10 +72,10 @@ function readInput(): string {
   return readFileSync(0, "utf8");
 }
 
-/** Says why the export that was asked for cannot be called. Does not return. */
-export function failMissing(exports: Exports, name: string): never {
+/** Says why the export that was asked for cannot be called. Does not return, unless `end` does. */
+export function failMissing(exports: Exports, name: string, end: () => void = sleep): void {
   send("error", describeMissing(exports, name));
-  return sleep();
+  end();
 }
 
 /** Nothing of the program runs any more: the launcher has its answer, and ends the process. */

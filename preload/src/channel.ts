@@ -1,4 +1,5 @@
-// Frames to the launcher, one direction, written synchronously. The token that authenticates them exists only here.
+// Frames to the launcher, one direction, written synchronously. The token that authenticates them exists only here, and
+// in a forked child with what carries them there.
 import { isMainThread, substring } from "./primordials.ts";
 import { table } from "./table.ts";
 
@@ -9,12 +10,16 @@ export type FrameKind = "hello" | "loaded" | "call" | "log" | "denial" | "result
 const CHUNK_LENGTH = 65_536;
 
 const { write, file } = Bun;
-const number = isMainThread ? table.channel : null;
+const number = isMainThread && table.fork === null ? table.channel : null;
 
 /** Whether somebody listens. Workers have no channel: their denials are explained to the program alone. */
-export const connected = number !== null;
+export const connected = number !== null || (isMainThread && table.fork !== null);
+
+/** Takes a frame to the launcher. */
+export type Carrier = (kind: FrameKind, frame: string) => void;
 
 let pipe: ReturnType<typeof file> | undefined;
+let carrier: Carrier | undefined;
 let token = "";
 let failed = false;
 
@@ -26,6 +31,18 @@ export function hello(): void {
   send("hello", `{"v":1}`);
 }
 
+/** In a server that forks, and again in each child: has frames carried in another way. Without a token nobody hears. */
+export function carryBy(other: Carrier, its: string): void {
+  carrier = other;
+  token = its;
+  failed = false;
+}
+
+/** Whether somebody listens already. */
+export function isHeard(): boolean {
+  return connected && (carrier === undefined || token !== "");
+}
+
 /** Whether the launcher has been told why the program failed. */
 export function hasFailed(): boolean {
   return failed;
@@ -33,12 +50,13 @@ export function hasFailed(): boolean {
 
 /** Sends one frame. `json` is ASCII, so its length is its length in bytes. */
 export function send(kind: FrameKind, json: string): void {
-  if (pipe === undefined) {
+  if (pipe === undefined && carrier === undefined) {
     if (number === null) return;
     hello();
   }
   failed ||= kind === "error";
   const frame = `SB1 ${token} ${kind} ${json.length}\n${json}\n`;
+  if (carrier !== undefined) return carrier(kind, frame);
   try {
     for (let start = 0; start < frame.length; start += CHUNK_LENGTH)
       void write(pipe!, substring(frame, start, start + CHUNK_LENGTH));

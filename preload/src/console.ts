@@ -17,6 +17,9 @@ const natives: Readonly<Record<Level, Printer>> = consoleNatives;
 const { log, error } = natives;
 const { inspect } = Bun;
 
+/** What stands in the console's place for a call. */
+const redirected: Partial<Record<Level, Printer>> = { __proto__: null } as never;
+
 /** From here on the console belongs to the call. Functions that the program replaced itself stay as they are. */
 export function redirectConsole(call: CallRequest): void {
   // Functions that are not redirected (`console.table`) and direct writes still reach standard output: the launcher
@@ -26,8 +29,17 @@ export function redirectConsole(call: CallRequest): void {
   for (let index = 0; index < LEVELS.length; index++) {
     const level = LEVELS[index]!;
     if (printers[level] !== natives[level]) continue;
-    if (call.logs) printers[level] = (...args) => send("log", logFrame(level, args, start));
+    if (call.logs)
+      redirected[level] = printers[level] = (...args) => send("log", logFrame(level, args, start));
     else if (level === "log" || level === "info" || level === "debug") printers[level] = error;
+  }
+}
+
+/** The console is as it was before a call whose output became frames. */
+export function restoreConsole(): void {
+  for (let index = 0; index < LEVELS.length; index++) {
+    const level = LEVELS[index]!;
+    if (printers[level] === redirected[level]) printers[level] = natives[level];
   }
 }
 

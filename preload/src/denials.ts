@@ -1,5 +1,5 @@
 // Denial frames: each refused act once, its repetitions counted, all of it bounded.
-import { connected, send } from "./channel.ts";
+import { isHeard, send } from "./channel.ts";
 import type { Denial, Site } from "./error.ts";
 import { mapGet, mapSet } from "./late-primordials.ts";
 import { substring } from "./primordials.ts";
@@ -32,7 +32,7 @@ export function reportFailure(denial: Denial, error: object): void {
 }
 
 function report(denial: Denial, api: string, place: () => string | null): void {
-  if (!connected || !details().report) return;
+  if (!isHeard() || !details().report) return;
   const resource =
     denial.resource === null ? "null" : quote(substring(denial.resource, 0, MAX_RESOURCE_LENGTH));
   const key = `${denial.permission} ${resource}`;

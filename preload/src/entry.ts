@@ -31,12 +31,18 @@ async function load(call: CallRequest): Promise<void> {
     send("error", late().describeThrown(error, call.logs ? "read" : "leave"));
     return;
   }
-  const callable = exports[call.export];
-  if (isFunctionToCall(callable) && !isServer(exports["default"])) {
+  const callable = callableOf(exports, call.export);
+  if (callable !== null) {
     send("loaded", `{"kind":"function"}`);
     await lateCall().call(callable, call);
   } else if (call.required) lateCall().failMissing(exports, call.export);
   else send("loaded", `{"kind":"script"}`);
+}
+
+/** The export of this name, if it is called. */
+export function callableOf(exports: Exports, name: string): Callable | null {
+  const callable = exports[name];
+  return isFunctionToCall(callable) && !isServer(exports["default"]) ? callable : null;
 }
 
 /** Whether an export is called: a function, but no class and no server. */

@@ -4,16 +4,19 @@ import {
   captureStackTrace,
   getOwnPropertyDescriptor,
   indexOf,
+  isMainThread,
   NativeError,
   startsWith,
   substring,
 } from "./primordials.ts";
-import { details } from "./table.ts";
+import { details, table } from "./table.ts";
 
 /** The longest stack that is passed on. */
 const MAX_STACK_LENGTH = 16_384;
 
-const ownFiles = details().preload;
+/** In a server that forks, what runs so far is its harness. */
+const ownFiles =
+  isMainThread && table.fork !== null ? [Bun.main, ...details().preload] : details().preload;
 
 /** `file:line:column` of whoever called `guard`, relative to the working directory; `null` if unknown. */
 export function callerOf(guard: Function): string | null {

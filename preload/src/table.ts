@@ -40,6 +40,31 @@ export interface Call {
   env: [name: string, value: string][];
 }
 
+/** What a server that forks for each call is told. */
+export interface ForkSettings {
+  /** The descriptor of the shared library: a sealed file in memory. */
+  library: number;
+  /** The descriptor of the control socket. */
+  control: number;
+  /** The path of a module with a default export of two arguments: the harness warms up with it. */
+  warm_up: string;
+  /** How often, in the server. */
+  rounds: number;
+  /** How often again in each child, before it gets its channel. */
+  child_rounds: number;
+  /** What is to be loaded before the fork. */
+  module: PreloadedModule | null;
+}
+
+/** A module that its tenant wants loaded before the fork. */
+export interface PreloadedModule {
+  path: string;
+  /** Which of its exports is called. */
+  export: string;
+  /** Calls to make before the fork: of each the arguments as the text of a JSON array. Their answers are dropped. */
+  calls: readonly string[];
+}
+
 /** Groups of guards; the others are not even set. */
 export interface Asks {
   /** Modules, by `import` or `process.getBuiltinModule`. */
@@ -68,6 +93,8 @@ export interface Table {
   hello: boolean;
   call: CallRequest | null;
   context: ExecutionContext | null;
+  /** `null` where this Bun does not fork. */
+  fork: ForkSettings | null;
   /** What the program's text mentions of the powers that are made, slowly, by looking at them. */
   mentions: readonly string[];
   /** Which groups of guards the program's text can ask for. */

@@ -3,11 +3,16 @@
 
 mod calls;
 mod client;
+mod exposition;
 mod hostile;
 mod isolation;
 mod murder;
 mod pool;
 mod regressions;
 mod secrets;
+<<<<<<< HEAD
 mod soak;
+=======
+mod stats;
+>>>>>>> origin/main
 mod transcripts;

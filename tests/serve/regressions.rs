@@ -13,7 +13,8 @@ use super::client::Client;
 fn a_port_is_free_again_when_the_call_that_listened_there_has_ended() {
     let folder = Folder::new().folder("temporary");
     let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    let code = "export default (port: number) => Bun.serve({ port, hostname: '127.0.0.1', fetch: () => new Response() }).port";
+    let code =
+        "export default (port: number) => Bun.serve({ port, hostname: '127.0.0.1', fetch: () => new Response() }).port";
     for engine in ENGINES {
         let port = free().expect("a port").port();
         let flag = format!("--allow-listen=127.0.0.1:{port}");

@@ -328,7 +328,7 @@ fn open_proc(processes: Processes) -> Outcome<Fd> {
             Ok(own)
         }
         // Nothing but processes, and of those none that may not be looked into: init is not there.
-        Processes::Tree { .. } => {
+        Processes::Tree { .. } | Processes::Copies => {
             sys::filesystem(c"proc", &[(c"subset", c"pid"), (c"hidepid", c"invisible")], flags).at(Step::MountProc)
         }
     }
@@ -341,7 +341,7 @@ fn mount_proc(setup: &Setup<'_>, root: Fd, proc: Fd) -> Outcome<()> {
             sys::make_directory(root, c"proc/self").at(Step::MountProc)?;
             c"proc/self"
         }
-        Processes::Tree { .. } => c"proc",
+        Processes::Tree { .. } | Processes::Copies => c"proc",
     };
     setup.allow(proc, Access::Read, Kind::Directory, Step::MountProc)?;
     sys::attach(proc, root, place).at(Step::MountProc)?;

@@ -1,6 +1,6 @@
 //! Measures the fork server, outside of any sandbox and beside bare Bun:
 //! `SECURE_BUN_BUN=$(scripts/bun) SECURE_BUN_PACKAGES=$(scripts/packages) cargo run --release -p secure-bun-forkserver
-//! --example measure`.
+//! --example measure`; with `-- --inert` without the guards.
 
 #[path = "../tests/launcher/mod.rs"]
 mod launcher;
@@ -39,10 +39,11 @@ fn main() {
     std::fs::write(&heavy, PACKAGES).expect("written");
 
     let called = Preloaded { path: heavy.clone(), calls: vec![json!([1, 1]); 3] };
-    let (plain_starting, plain) = time(|| Server::start(&Settings::default()));
-    let loaded = Settings { modules: vec![Preloaded::uncalled(&add)], ..Settings::default() };
+    let guards = !std::env::args().any(|argument| argument == "--inert");
+    let (plain_starting, plain) = time(|| Server::start(&Settings { guards, ..Settings::default() }));
+    let loaded = Settings { module: Some(Preloaded::uncalled(&add)), guards, ..Settings::default() };
     let (loaded_starting, loaded) = time(|| Server::start(&loaded));
-    let heavily_loaded = Settings { modules: vec![called], ..Settings::default() };
+    let heavily_loaded = Settings { module: Some(called), guards, ..Settings::default() };
     let (heavily_loaded_starting, heavily_loaded) = time(|| Server::start(&heavily_loaded));
     println!(
         "ready after {plain_starting:.0?}, {loaded_starting:.0?} with a function, {heavily_loaded_starting:.0?} with packages"
@@ -221,7 +222,7 @@ fn bare_throughput() -> f64 {
 fn different() -> usize {
     let draw = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modules/random.ts");
     let module = Preloaded::uncalled(&draw);
-    let server = Server::start(&Settings { modules: vec![module], eval: true, child_rounds: 0 });
+    let server = Server::start(&Settings { module: Some(module), eval: true, child_rounds: 0, ..Settings::default() });
     let mut seen = HashSet::new();
     let request = call(&draw, &json!([]));
     for _ in 0..DRAWING {

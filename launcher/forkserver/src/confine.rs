@@ -2,28 +2,17 @@
 
 use crate::filter::Filter;
 use crate::messages::Limits;
-use crate::sys::{self, Errno, Result};
+use crate::sys::{self, Fd, Result};
 
 /// Which step failed, as the child's exit code.
 #[derive(Clone, Copy, Debug)]
 #[repr(i32)]
 pub(crate) enum Step {
-    Parent = 71,
     Events = 72,
     Random = 73,
     Limits = 74,
     Domain = 75,
     Filter = 76,
-    Gate = 77,
-}
-
-/// Ends with the server, whatever becomes of the launcher.
-pub(crate) fn end_with(parent: u32) -> Result<()> {
-    const PR_SET_PDEATHSIG: usize = 1;
-    const SIGKILL: usize = 9;
-    sys::prctl(PR_SET_PDEATHSIG, SIGKILL)?;
-    // It may have ended before that.
-    if sys::parent_pid() == parent { Ok(()) } else { Err(Errno::ESRCH) }
 }
 
 /// Sets the limits of the call.
@@ -54,8 +43,8 @@ pub(crate) fn separate() -> Result<()> {
 }
 
 /// Loads the child's own filter.
-pub(crate) fn filter() -> Result<()> {
-    sys::load_filter(Filter::for_process(sys::pid()).code())
+pub(crate) fn filter(gate: Fd) -> Result<()> {
+    sys::load_filter(Filter::for_process(sys::pid(), gate).code())
 }
 
 /// From here on the process ends when it draws a random number from the kernel.

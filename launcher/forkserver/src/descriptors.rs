@@ -23,6 +23,18 @@ pub(crate) fn kind(fd: Fd) -> Result<Kind> {
     })
 }
 
+/// Closes `fd` and opens /dev/null at its number.
+pub(crate) fn replace_by_nothing(fd: Fd) -> Result<()> {
+    let nothing = sys::open(c"/dev/null")?;
+    // It has taken that number itself where `fd` was closed already.
+    if nothing == fd {
+        return Ok(());
+    }
+    let result = sys::duplicate_to(nothing, fd);
+    sys::close(nothing);
+    result
+}
+
 /// How many are open.
 pub(crate) fn count() -> Result<usize> {
     let mut count = 0;
@@ -31,4 +43,22 @@ pub(crate) fn count() -> Result<usize> {
         Ok(())
     })?;
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::IntoRawFd as _;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_at_a_number() {
+        let file = tempfile::tempfile().expect("a file");
+        let fd = Fd(file.into_raw_fd());
+        replace_by_nothing(fd).expect("replaced");
+        let target = std::fs::read_link(format!("/proc/self/fd/{}", fd.0)).expect("open");
+        assert_eq!(target.as_os_str(), "/dev/null");
+        assert_eq!(sys::read(fd, &mut [0; 1]), Ok(0));
+        sys::close(fd);
+    }
 }

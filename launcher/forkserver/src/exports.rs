@@ -37,11 +37,11 @@ pub(crate) unsafe extern "C" fn threads(names: *mut u8, length: u32) -> i32 {
     number(threads::others(names))
 }
 
-/// Closes the descriptor from which this library was loaded: with it, whoever can write there writes into the code that
-/// the server and all children run.
+/// Puts /dev/null in the place of the descriptor from which this library was loaded: with it, whoever can write there
+/// writes into the code that the server and all children run. Not left free, since it is standard input.
 #[cfg_attr(shared_library, unsafe(export_name = "forkserver_release"))]
-pub(crate) extern "C" fn release(library: i32) {
-    sys::close(Fd(library));
+pub(crate) extern "C" fn release(library: i32) -> i32 {
+    number(descriptors::replace_by_nothing(Fd(library)).map(|()| 0))
 }
 
 /// Prepares this process for forks. Says how many mappings were withheld from children.
@@ -88,10 +88,10 @@ pub(crate) extern "C" fn rehearse() -> i32 {
     }
 }
 
-/// Serves the launcher at `control`. Returns in children, with their gate; ends the process with the launcher.
+/// Serves the launcher at `control`, and tells it why the module is not loaded that it wanted before the fork, or 0. Returns in children, with their gate; ends the process with the launcher.
 #[cfg_attr(shared_library, unsafe(export_name = "forkserver_serve"))]
-pub(crate) extern "C" fn serve(control: i32) -> i32 {
-    descriptor(server().serve(Fd(control)))
+pub(crate) extern "C" fn serve(control: i32, refused: u32) -> i32 {
+    descriptor(server().serve(Fd(control), refused))
 }
 
 /// In a child: says that it is ready and waits for the channel.

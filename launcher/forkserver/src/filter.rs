@@ -3,10 +3,10 @@
 //!
 //! A constant in an inherited filter cannot say "yourself", and the engine does signal its own threads.
 
-use crate::sys::{Instruction, number};
+use crate::sys::{Fd, Instruction, number};
 
 /// Most instructions of the filter.
-const MOST_INSTRUCTIONS: usize = 2 * REFUSED.len() + 32;
+const MOST_INSTRUCTIONS: usize = 2 * REFUSED.len() + 40;
 
 /// A filter, ready to be loaded.
 pub(crate) struct Filter {
@@ -23,11 +23,12 @@ mod own {
     pub(super) const RT_SIGQUEUEINFO: u32 = 129;
     pub(super) const RT_TGSIGQUEUEINFO: u32 = 297;
     pub(super) const CLONE: u32 = 56;
-    /// fork, vfork, ptrace, setpgid, setrlimit, setpriority, `sched_setparam`, `sched_setscheduler`, tkill,
+    pub(super) const RECVMSG: u32 = 47;
+    /// sendmsg, fork, vfork, ptrace, setpgid, setrlimit, setpriority, `sched_setparam`, `sched_setscheduler`, tkill,
     /// `sched_setaffinity`, `ioprio_set`, `migrate_pages`, `move_pages`, `perf_event_open`, `process_vm_readv`,
-    /// `process_vm_writev`, kcmp, `sched_setattr`.
-    pub(super) const REFUSED: [u32; 18] =
-        [57, 58, 101, 109, 160, 141, 142, 144, 200, 203, 251, 256, 279, 298, 310, 311, 312, 314];
+    /// `process_vm_writev`, kcmp, `sched_setattr`, seccomp.
+    pub(super) const REFUSED: [u32; 20] =
+        [46, 57, 58, 101, 109, 160, 141, 142, 144, 200, 203, 251, 256, 279, 298, 310, 311, 312, 314, 317];
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -39,16 +40,17 @@ mod own {
     pub(super) const RT_SIGQUEUEINFO: u32 = 138;
     pub(super) const RT_TGSIGQUEUEINFO: u32 = 240;
     pub(super) const CLONE: u32 = 220;
-    /// ptrace, setpgid, setrlimit, setpriority, `sched_setparam`, `sched_setscheduler`, tkill, `sched_setaffinity`,
+    pub(super) const RECVMSG: u32 = 212;
+    /// sendmsg, ptrace, setpgid, setrlimit, setpriority, `sched_setparam`, `sched_setscheduler`, tkill, `sched_setaffinity`,
     /// `ioprio_set`, `migrate_pages`, `move_pages`, `perf_event_open`, `process_vm_readv`, `process_vm_writev`, kcmp,
-    /// `sched_setattr`.
-    pub(super) const REFUSED: [u32; 16] =
-        [117, 154, 164, 140, 118, 119, 130, 122, 30, 238, 239, 241, 270, 271, 272, 274];
+    /// `sched_setattr`, seccomp.
+    pub(super) const REFUSED: [u32; 18] =
+        [211, 117, 154, 164, 140, 118, 119, 130, 122, 30, 238, 239, 241, 270, 271, 272, 274, 277];
 }
 
 /// The same on every architecture: `pidfd_send_signal`, `pidfd_open`, `pidfd_getfd`, `process_madvise`,
-/// `process_mrelease`.
-const REFUSED_EVERYWHERE: [u32; 5] = [424, 434, 438, 440, 448];
+/// `landlock_create_ruleset`, `landlock_add_rule`, `landlock_restrict_self`, `process_mrelease`.
+const REFUSED_EVERYWHERE: [u32; 8] = [424, 434, 438, 440, 444, 445, 446, 448];
 const REFUSED: [u32; own::REFUSED.len() + REFUSED_EVERYWHERE.len()] = all_refused();
 const CLONE3: u32 = 435;
 
@@ -89,8 +91,8 @@ const CLONE_THREAD: u32 = 0x0001_0000;
 const X32: u32 = 0x4000_0000;
 
 impl Filter {
-    /// The filter of the process with this number.
-    pub(crate) fn for_process(pid: u32) -> Self {
+    /// The filter of the process with this number, which takes descriptors from its gate alone.
+    pub(crate) fn for_process(pid: u32, gate: Fd) -> Self {
         let mut filter = Self::empty();
         filter.load(ARCHITECTURE);
         filter.skip_next_if(Test::Equal, own::ARCHITECTURE);
@@ -107,6 +109,7 @@ impl Filter {
         filter.answer(ENOSYS);
         filter.only_with(&[own::CLONE], ARGUMENT_0, Test::AnyBit, CLONE_THREAD);
         filter.only_with(&TO_ITSELF, ARGUMENT_0, Test::Equal, pid);
+        filter.only_with(&[own::RECVMSG], ARGUMENT_0, Test::Equal, gate.0.cast_unsigned());
         filter.limits_are_read_only();
         filter.answer(ALLOW);
         filter
@@ -213,6 +216,7 @@ mod tests {
     use super::*;
 
     const PID: u32 = 4711;
+    const GATE: Fd = Fd(9);
 
     /// Runs the filter as the kernel would.
     fn verdict(call: u32, args: [u64; 3]) -> u32 {
@@ -220,7 +224,7 @@ mod tests {
     }
 
     fn verdict_on(architecture: u32, call: u32, args: [u64; 3]) -> u32 {
-        run(&Filter::for_process(PID), architecture, call, args)
+        run(&Filter::for_process(PID, GATE), architecture, call, args)
     }
 
     fn run(filter: &Filter, architecture: u32, call: u32, args: [u64; 3]) -> u32 {
@@ -269,6 +273,40 @@ mod tests {
     }
 
     #[test]
+    fn it_takes_descriptors_from_its_gate_and_gives_none_away() {
+        let received = |from| verdict(own::RECVMSG, [from, 0, 0]);
+        assert_eq!(received(9), ALLOW);
+        // The kernel looks at the lower half of a number of a descriptor.
+        assert_eq!(received(1 << 32 | 9), ALLOW);
+        for other in [0, 3, 8, 10, u64::MAX] {
+            assert_eq!(received(other), EPERM, "{other}");
+        }
+        // Of a rehearsal, which has no gate.
+        let rehearsal = Filter::for_process(PID, Fd(-1));
+        assert_eq!(run(&rehearsal, own::ARCHITECTURE, own::RECVMSG, [9, 0, 0]), EPERM);
+        let sendmsg = u32::try_from(number::SENDMSG).expect("small");
+        assert_eq!(verdict(sendmsg, [9, 0, 0]), EPERM);
+        let sendto = u32::try_from(number::SENDTO).expect("small");
+        assert_eq!(verdict(sendto, [9, 0, 0]), ALLOW);
+    }
+
+    #[test]
+    fn it_confines_nothing_further_and_opens_no_process() {
+        let calls = [
+            number::SECCOMP,
+            number::LANDLOCK_CREATE_RULESET,
+            number::LANDLOCK_ADD_RULE,
+            number::LANDLOCK_RESTRICT_SELF,
+            number::PIDFD_OPEN,
+        ];
+        for call in calls {
+            assert_eq!(verdict(u32::try_from(call).expect("small"), [0; 3]), EPERM, "{call}");
+        }
+        let wait = u32::try_from(number::WAIT4).expect("small");
+        assert_eq!(verdict(wait, [0; 3]), ALLOW, "it has no children");
+    }
+
+    #[test]
     fn it_reads_limits_and_sets_none() {
         let prlimit = u32::try_from(number::PRLIMIT64).expect("small");
         assert_eq!(verdict(prlimit, [0, 7, 0]), ALLOW);
@@ -285,7 +323,7 @@ mod tests {
         let named: Vec<u32> = REFUSED
             .into_iter()
             .chain(TO_ITSELF)
-            .chain([own::CLONE, CLONE3])
+            .chain([own::CLONE, CLONE3, own::RECVMSG])
             .chain(u32::try_from(number::PRLIMIT64))
             .collect();
         for call in (0..500).filter(|call| !named.contains(call)) {

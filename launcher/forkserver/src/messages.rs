@@ -15,7 +15,7 @@
 //! Numbers are of the machine's own order of bytes.
 
 /// What [`Answer::Ready`] announces.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// A child's word that it waits for its channel.
 pub const READY: &[u8] = b"ready";
 /// The launcher's, with the descriptors.
@@ -83,14 +83,74 @@ pub enum Request {
 /// What the server answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It serves, and speaks this [`VERSION`].
-    Ready(u32),
+    /// It serves.
+    Ready {
+        /// The [`VERSION`] that it speaks.
+        version: u32,
+        /// Why the module that was wanted before the fork is not loaded: the number of a [`Refusal`], or 0 where it is
+        /// loaded or none was wanted.
+        refused: u32,
+    },
     /// The child's number, as the server sees it.
     Forked(u32),
     /// How a child ended.
     Reaped(Reaped),
     /// The error number that kept it from doing what was asked; for `Reap`, `EAGAIN`: the child has not ended.
     Failed(i32),
+}
+
+/// Why a module is not loaded before the fork: what it leaves behind there, every call would share. The number of each
+/// is what the harness says; preload/src/forkserver/preload.ts has the same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Refusal {
+    /// It throws, or there is no such file.
+    FailsToLoad = 1,
+    /// It starts a thread.
+    StartsThread = 2,
+    /// It opens a file or a connection.
+    Opens = 3,
+    /// It draws from `Math.random`.
+    DrawsFromMathRandom = 4,
+    /// It starts a timer.
+    StartsTimer = 5,
+    /// It draws other random numbers.
+    DrawsRandomNumbers = 6,
+    /// The process ended while it was loaded.
+    EndsProcess = 7,
+}
+
+impl Refusal {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 7] = [
+        Self::FailsToLoad,
+        Self::StartsThread,
+        Self::Opens,
+        Self::DrawsFromMathRandom,
+        Self::StartsTimer,
+        Self::DrawsRandomNumbers,
+        Self::EndsProcess,
+    ];
+
+    /// The one with this number.
+    #[must_use]
+    pub fn of_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| *refusal as u32 == number)
+    }
+
+    /// What the module does, as the end of a sentence.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::FailsToLoad => "it fails to load",
+            Self::StartsThread => "it starts a thread",
+            Self::Opens => "it opens a file or a connection",
+            Self::DrawsFromMathRandom => "it draws from Math.random",
+            Self::StartsTimer => "it starts a timer",
+            Self::DrawsRandomNumbers => "it draws random numbers",
+            Self::EndsProcess => "it ends the process",
+        }
+    }
 }
 
 /// How a child ended, and what it used.
@@ -158,9 +218,10 @@ impl Answer {
         let mut bytes = [0; ANSWER_BYTES];
         let mut writer = Writer { bytes: &mut bytes, at: 0 };
         match *self {
-            Self::Ready(version) => {
+            Self::Ready { version, refused } => {
                 writer.u32(ANSWER_READY);
                 writer.u32(version);
+                writer.u32(refused);
             }
             Self::Forked(pid) => {
                 writer.u32(FORKED);
@@ -190,7 +251,7 @@ impl Answer {
         let mut reader = Reader(bytes);
         let (kind, number) = (reader.u32()?, reader.u32()?);
         match kind {
-            ANSWER_READY => Some(Self::Ready(number)),
+            ANSWER_READY => Some(Self::Ready { version: number, refused: reader.u32()? }),
             FORKED => Some(Self::Forked(number)),
             FAILED => Some(Self::Failed(number.cast_signed())),
             REAPED => Some(Self::Reaped(Reaped {
@@ -281,10 +342,22 @@ mod tests {
     #[test]
     fn answers_survive_the_way() {
         let reaped = Reaped { pid: 5, status: 9, user_us: 1, system_us: 2, peak_memory_kib: 3 };
-        for answer in [Answer::Ready(1), Answer::Forked(5), Answer::Reaped(reaped), Answer::Failed(11)] {
+        let ready = Answer::Ready { version: VERSION, refused: 3 };
+        for answer in [ready, Answer::Forked(5), Answer::Reaped(reaped), Answer::Failed(11)] {
             assert_eq!(Answer::decode(&answer.encode()), Some(answer));
         }
         assert_eq!(Answer::decode(&[0; ANSWER_BYTES]), None);
         assert_eq!(Answer::decode(&[0; 8]), None);
+    }
+
+    #[test]
+    fn the_harness_numbers_refusals_alike() {
+        let harness = include_str!("../../../preload/src/forkserver/preload.ts");
+        for (number, refusal) in (1..).zip(Refusal::ALL) {
+            assert_eq!(Refusal::of_number(number), Some(refusal));
+            let line = format!("  {refusal:?}: {number},\n");
+            assert!(harness.contains(&line), "no {line}");
+        }
+        assert_eq!([0, 8].map(Refusal::of_number), [None; 2]);
     }
 }

@@ -12,6 +12,8 @@ use crate::sys::{self, Errno, Fd, Received, Result};
 
 const STANDARD_OUTPUT: Fd = Fd(1);
 const STANDARD_ERROR: Fd = Fd(2);
+/// Of a rehearsal, which nobody sends anything.
+const NO_GATE: Fd = Fd(-1);
 
 unsafe extern "C" {
     /// fork(2) of the C library that Bun runs with. Not the system call: the library runs what was registered for it
@@ -31,8 +33,8 @@ impl Server {
     }
 
     /// Refuses where this process has capabilities: with `CAP_PERFMON`, for one, a process reads others' environment
-    /// whatever Landlock says. Lets children have the memory they need, and notes what they must have anew. Says how many mappings and queues
-    /// of events those were.
+    /// whatever Landlock says. Lets children have the memory they need, and notes what they must have anew. Says how
+    /// many mappings and queues of events those were.
     pub(crate) fn prepare(&mut self) -> Result<(usize, usize)> {
         if capabilities()? != 0 {
             return Err(Errno::EPERM);
@@ -44,8 +46,8 @@ impl Server {
 
     /// Answers requests until the launcher closes `control`, which ends the process. In a child it returns, with the
     /// child's gate.
-    pub(crate) fn serve(&mut self, control: Fd) -> Result<Fd> {
-        sys::send_message(control, &Answer::Ready(VERSION).encode(), None)?;
+    pub(crate) fn serve(&mut self, control: Fd, refused: u32) -> Result<Fd> {
+        sys::send_message(control, &Answer::Ready { version: VERSION, refused }.encode(), None)?;
         loop {
             let mut bytes = [0; MOST_REQUEST_BYTES];
             let Received { length, descriptors } = sys::receive_message(control, &mut bytes)?;
@@ -66,14 +68,14 @@ impl Server {
     }
 
     fn fork(&mut self, control: Fd, gate: Fd, limits: &Limits) -> Result<Option<Fd>> {
-        let parent = sys::pid();
         // SAFETY: the process has one thread, as the harness has checked: no lock is held by another one, so the child
         // may go on to run whatever code it likes.
         let pid = unsafe { fork() };
         match u32::try_from(pid) {
             Ok(0) => {
                 sys::close(control);
-                match self.become_child(parent, limits) {
+                let confined = self.become_child(limits).and_then(|()| filter(gate));
+                match confined {
                     Ok(()) => Ok(Some(gate)),
                     Err(step) => sys::exit(step as i32),
                 }
@@ -101,13 +103,15 @@ impl Server {
     /// Forks for a rehearsal: what the child does, and how it ends, says whether this process may do the same. `None` in
     /// the child, which ends at the first random number that it draws from the kernel; else how it ended.
     pub(crate) fn rehearse(&mut self) -> Result<Option<i32>> {
-        let parent = sys::pid();
         // SAFETY: as above.
         let pid = unsafe { fork() };
         match u32::try_from(pid) {
             Ok(0) => {
-                let confined = self.become_child(parent, &Limits::default());
-                match confined.and_then(|()| confine::end_at_random_numbers().map_err(|_| Step::Filter)) {
+                let confined = self
+                    .become_child(&Limits::default())
+                    .and_then(|()| confine::end_at_random_numbers().map_err(|_| Step::Filter))
+                    .and_then(|()| filter(NO_GATE));
+                match confined {
                     Ok(()) => Ok(None),
                     Err(step) => sys::exit(step as i32),
                 }
@@ -117,15 +121,18 @@ impl Server {
         }
     }
 
-    /// Mends what the fork broke, then confines. The filter comes last: it refuses what the steps before need.
-    fn become_child(&mut self, parent: u32, limits: &Limits) -> core::result::Result<(), Step> {
-        confine::end_with(parent).map_err(|_| Step::Parent)?;
+    /// Mends what the fork broke, then confines, but for the filter.
+    fn become_child(&mut self, limits: &Limits) -> core::result::Result<(), Step> {
         self.loops.renew().map_err(|_| Step::Events)?;
         self.random.reseed().map_err(|_| Step::Random)?;
         confine::limit(limits).map_err(|_| Step::Limits)?;
-        confine::separate().map_err(|_| Step::Domain)?;
-        confine::filter().map_err(|_| Step::Filter)
+        confine::separate().map_err(|_| Step::Domain)
     }
+}
+
+/// The last step of a child: it refuses what those before need.
+fn filter(gate: Fd) -> core::result::Result<(), Step> {
+    confine::filter(gate).map_err(|_| Step::Filter)
 }
 
 /// The capabilities in force, as bits.
@@ -151,7 +158,7 @@ fn answer_with_end_of(control: Fd, pid: u32) -> Result<()> {
 
 /// In a child: tells the launcher that it is ready, waits for the call's channel, and closes the gate.
 pub(crate) fn join(gate: Fd) -> Result<Fd> {
-    sys::send_message(gate, READY, None)?;
+    sys::send(gate, READY)?;
     let mut bytes = [0; JOIN.len()];
     let Received { length, descriptors } = sys::receive_message(gate, &mut bytes)?;
     sys::close(gate);

@@ -14,8 +14,8 @@ pub(crate) use file::{
     close, duplicate_to, entries, epoll, epoll_add, eventfd, open, read, read_link, status_flags, wait_for, write,
 };
 pub(crate) use memory::{PAGE_BYTES, inherit_mapping, resident};
-pub(crate) use process::{exit, parent_pid, pid, pidfd, prctl, random, reap, set_limit, wait};
-pub(crate) use socket::{Received, receive_message, send_message};
+pub(crate) use process::{exit, pid, pidfd, prctl, random, reap, set_limit, wait};
+pub(crate) use socket::{Received, receive_message, send, send_message};
 
 /// An error number of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

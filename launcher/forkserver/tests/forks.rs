@@ -5,6 +5,7 @@ mod launcher;
 use std::collections::HashSet;
 
 use launcher::{PROBE, Preloaded, Server, Settings, call};
+use secure_bun_forkserver::messages::Refusal;
 use serde_json::json;
 
 #[test]
@@ -47,7 +48,7 @@ fn a_module_loaded_before_the_fork_is_each_childs_own() {
     let module = folder.path().join("count.ts");
     std::fs::write(&module, "let calls = 0; export default (): number => ++calls;").expect("written");
     let called = Preloaded { path: module.clone(), calls: vec![json!([]); 2] };
-    let server = Server::start(&Settings { modules: vec![called], ..Settings::default() });
+    let server = Server::start(&Settings { module: Some(called), ..Settings::default() });
     for _ in 0..3 {
         assert_eq!(server.child().call(&call(&module, &json!([]))).result(), 3);
     }
@@ -57,23 +58,24 @@ fn a_module_loaded_before_the_fork_is_each_childs_own() {
 fn a_module_that_leaves_something_behind_is_not_loaded_before_the_fork() {
     let folder = tempfile::tempdir().expect("a folder");
     let refused = [
-        ("export const id = crypto.randomUUID();", "it draws random numbers"),
-        ("export const id = process.getBuiltinModule('crypto').randomBytes(4);", "it draws random numbers"),
-        ("export const id = Math.random();", "it draws from Math.random"),
-        ("export const timer = setInterval(() => {}, 1000).unref();", "it starts a timer"),
-        (
-            "export const server = Bun.serve({ port: 0, fetch: () => new Response() });",
-            "it opens a file or a connection",
-        ),
-        ("export const text = await Bun.file('/proc/self/comm').text();", "it starts a thread"),
-        ("throw new RangeError('not today');", "it fails to load"),
+        ("export const id = crypto.randomUUID();", Refusal::DrawsRandomNumbers),
+        ("export const id = process.getBuiltinModule('crypto').randomBytes(4);", Refusal::DrawsRandomNumbers),
+        ("export const id = Math.random();", Refusal::DrawsFromMathRandom),
+        ("export const timer = setInterval(() => {}, 1000).unref();", Refusal::StartsTimer),
+        ("export const server = Bun.serve({ port: 0, fetch: () => new Response() });", Refusal::Opens),
+        ("export const text = await Bun.file('/proc/self/comm').text();", Refusal::StartsThread),
+        ("throw new RangeError('not today');", Refusal::FailsToLoad),
+        ("process.exit(0);", Refusal::EndsProcess),
+        ("await new Promise(() => {});", Refusal::EndsProcess),
     ];
     for (index, (text, reason)) in refused.into_iter().enumerate() {
         let module = folder.path().join(format!("module-{index}.ts"));
-        std::fs::write(&module, text).expect("written");
-        let settings = Settings { modules: vec![Preloaded::uncalled(&module)], ..Settings::default() };
-        let said = Server::try_start(&settings).err().unwrap_or_else(|| panic!("it serves: {text}"));
-        let expected = format!("{} cannot be loaded before the fork: {reason}", module.display());
-        assert!(said.contains(&expected), "{text}\n{said}");
+        std::fs::write(&module, format!("{text}\nexport default (): number => 42;")).expect("written");
+        let settings = Settings { module: Some(Preloaded::uncalled(&module)), ..Settings::default() };
+        let server = Server::start(&settings);
+        assert_eq!(server.refused, Some(reason), "{text}");
+        // It serves all the same.
+        let add = server.module("add.ts", "export default (a: number, b: number): number => a + b;");
+        assert_eq!(server.child().call(&call(&add, &json!([20, 22]))).result(), 42, "{text}");
     }
 }

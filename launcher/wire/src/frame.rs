@@ -60,7 +60,7 @@ pub enum Kind {
 }
 
 /// A line of console output.
-#[derive(Clone, Debug, PartialEq, Deserialize, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Log {
     /// Milliseconds since the call began.
     pub t_ms: f64,

@@ -9,3 +9,4 @@ pub mod envelope;
 pub mod frame;
 pub mod rpc;
 mod surrogates;
+pub mod trace;

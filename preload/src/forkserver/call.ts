@@ -1,19 +1,15 @@
-// One call of a tenant's function, in a child that was forked for it.
-import {
-  apply,
-  defineConstant,
-  freeze,
-  nanoseconds,
-  NativeError,
-  numberToString,
-  parseJson,
-} from "../primordials.ts";
-import { quote } from "../quote.ts";
-import { NotSerialisable, serialise } from "../serialise.ts";
-import type { Channel } from "./channel.ts";
+// One call of a tenant's function, in a child that was forked for it. What happens in it, and what the launcher is told,
+// is the same as where a program is started for its call (entry.ts, call.ts).
+import { send } from "../channel.ts";
+import { callableOf, type Exports } from "../entry.ts";
+import { lateCall } from "../late-call.ts";
+import { late } from "../late.ts";
+import { parseJson } from "../primordials.ts";
+import { serialise } from "../serialise.ts";
+import { type Call as Told, type CallRequest, details, type ExecutionContext } from "../table.ts";
 import { probe } from "./probe.ts";
 
-/** What the launcher asks of a child. */
+/** What the launcher asks of a child. Every field is present: a missing one could be read from a polluted prototype. */
 export type Request = Call | { readonly kind: "probe" };
 
 export interface Call {
@@ -24,79 +20,59 @@ export interface Call {
   readonly export: string;
   readonly args: unknown[];
   /** What the function sees as the global `executionContext`. */
-  readonly context: Readonly<Record<string, unknown>> | null;
+  readonly context: ExecutionContext | null;
+  /** Variables besides those of the server. */
+  readonly env: Told["env"];
+  /** What `secrets.get` answers, by their names. */
+  readonly secrets: Readonly<Record<string, string>>;
 }
 
-type Module = Readonly<Record<string, unknown>>;
+/** Modules that are loaded before the fork, by their paths. */
+export const loaded: Record<string, Exports> = { __proto__: null } as never;
 
-/** Modules that the tenant has opted into loading before the fork. */
-export const loaded: Record<string, Module> = { __proto__: null } as never;
+const { argv } = process;
 
-const LEVELS = ["log", "info", "debug", "warn", "error", "trace"] as const;
-const NANOSECONDS_PER_MILLISECOND = 1e6;
-const { inspect } = Bun;
-
-/** When the request came. */
-let start = 0;
-
-/** Does what one request asks, and answers. */
-export async function answer(text: string, channel: Channel): Promise<void> {
-  start = nanoseconds();
+/** Does what one request asks, and answers; then `end`, before anything else of the program runs. */
+export async function answer(text: string, end: () => void): Promise<void> {
   let result: string;
   try {
     const request = parseJson(text) as Request;
-    result = serialise(request.kind === "probe" ? await probe() : await call(request, channel), "result");
+    if (request.kind === "call") return call(request, end);
+    result = serialise(await probe(), "result");
   } catch (error) {
-    channel.send("error", describe(error));
-    return;
+    send("error", late().describeThrown(error, "read"));
+    return end();
   }
-  channel.send("result", result);
+  send("result", result);
+  return end();
 }
 
-async function call(request: Call, channel: Channel): Promise<unknown> {
-  const { context } = request;
-  if (context !== null) defineConstant(globalThis, "executionContext", freeze(context));
-  const module = loaded[request.path] ?? ((await import(request.path)) as Module);
-  const callable = module[request.export];
-  if (typeof callable !== "function")
-    throw new TypeError(`the module does not export a function ${quote(request.export)}`);
-  channel.add("loaded", `{"kind":"function"}`);
-  channel.add("call", "{}");
-  return apply(callable as (...args: unknown[]) => unknown, undefined, request.args);
-}
-
-function describe(thrown: unknown): string {
-  if (thrown instanceof NotSerialisable) {
-    const code = "ERR_RESULT_NOT_SERIALIZABLE";
-    return serialise({ name: "TypeError", code, message: thrown.reason, stack: null }, "error");
-  }
-  // Whatever was thrown is the program's: asking it may throw as well.
+async function call(request: Call, end: () => void): Promise<void> {
+  const { path, export: name } = request;
+  lateCall().tellProgram(request.context, request.env);
+  details().secrets = request.secrets;
+  let exports: Exports;
   try {
-    const error = thrown instanceof NativeError ? thrown : new NativeError(`${thrown as string}`);
-    const { name, message, stack = null, code } = error as Error & { code?: unknown };
-    return serialise(
-      { name: `${name}`, code: typeof code === "string" ? code : null, message: `${message}`, stack },
-      "error",
-    );
-  } catch {
-    return `{"name":"Error","message":"what was thrown cannot be described"}`;
+    exports = loaded[path] ?? (await importMain(path));
+  } catch (error) {
+    send("error", late().describeThrown(error, "read"));
+    // Nobody handles it: Bun prints it and exits, as it does where its own import of the program fails.
+    throw error;
   }
+  const callable = callableOf(exports, name);
+  if (callable === null) return lateCall().failMissing(exports, name, end);
+  send("loaded", `{"kind":"function"}`);
+  return lateCall().callWith(request.args, callable, requestOf(name), end);
 }
 
-/** Console output becomes frames. */
-export function redirectConsole(channel: Channel): void {
-  for (const level of LEVELS)
-    console[level] = (...args: unknown[]) => {
-      const time = numberToString((nanoseconds() - start) / NANOSECONDS_PER_MILLISECOND);
-      channel.send("log", `{"t_ms":${time},"level":"${level}","text":${quote(textOf(args))}}`);
-    };
+/** Loads a module as Bun's main one. */
+export function importMain(path: string): Promise<Exports> {
+  // Bun's types do not know that it can be set: the module with this path is `import.meta.main`, and `require.main`.
+  (Bun as { main: string }).main = path;
+  argv[1] = path;
+  return import(path) as Promise<Exports>;
 }
 
-function textOf(args: unknown[]): string {
-  let text = "";
-  for (let index = 0; index < args.length; index++) {
-    const value = args[index];
-    text += (index === 0 ? "" : " ") + (typeof value === "string" ? value : inspect(value));
-  }
-  return text;
+function requestOf(name: string): CallRequest {
+  return { export: name, required: true, waits: false, args: null, marker: null, logs: true };
 }

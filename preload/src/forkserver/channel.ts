@@ -1,14 +1,11 @@
 // A child's channel to the launcher. From the launcher there is one frame, the request: four bytes of length, the lowest
-// first, and as many bytes of JSON. Towards it go the frames of every sandbox (channel.ts), authenticated by a token that
-// is drawn in the child. Once the program runs, nothing here asks what the program could have replaced.
+// first, and as many bytes of JSON. Towards it go the frames of every sandbox (../channel.ts), authenticated by a token
+// that is drawn in the child. Once the program runs, nothing here asks what the program could have replaced.
+import { carryBy, type FrameKind, send } from "../channel.ts";
 import { uncurry } from "../primordials.ts";
 import type { Native } from "./native.ts";
 
-/** What a child tells the launcher: those of the kinds of channel.ts that it has a use for. */
-export type FrameKind = "hello" | "loaded" | "call" | "log" | "result" | "error";
-
 const TOKEN_BYTES = 16;
-const DIGITS_PER_BYTE = 2;
 const FIRST_BUFFER_BYTES = 65_536;
 /** The longest request that is accepted. */
 const MOST_REQUEST_BYTES = 64 << 20;
@@ -16,6 +13,8 @@ const MOST_REQUEST_BYTES = 64 << 20;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const encodeInto = uncurry(TextEncoder.prototype.encodeInto);
+const decode = uncurry(TextDecoder.prototype.decode);
+const toHex = uncurry(Uint8Array.prototype.toHex);
 const Bytes = Uint8Array;
 
 /** The functions of the library that a channel calls, taken out: a method of an object is looked up by its name. */
@@ -24,7 +23,7 @@ type Calls = Pick<Native, "next_length" | "receive" | "send" | "random" | "end">
 export class Channel {
   readonly #calls: Calls;
   #descriptor = -1;
-  #token = "0".repeat(TOKEN_BYTES * DIGITS_PER_BYTE);
+  #token = "";
   #buffer = new Bytes(FIRST_BUFFER_BYTES);
   /** Frames that go with the next one. */
   #waiting = "";
@@ -32,20 +31,22 @@ export class Channel {
   constructor(native: Native) {
     const { next_length, receive, send, random, end } = native;
     this.#calls = { next_length, receive, send, random, end };
+    carryBy((kind, frame) => this.#carry(kind, frame), "");
   }
 
   /** In a child: draws its token. From the kernel and not from Bun, whose store would have to be filled first. */
   drawToken(): void {
     const bytes = new Bytes(TOKEN_BYTES);
     if (this.#calls.random(bytes, TOKEN_BYTES) < 0) this.#calls.end(1);
-    this.#token = bytes.toHex();
+    this.#token = toHex(bytes);
   }
 
-  /** From here on frames go to this descriptor; before, nowhere. */
+  /** From here on frames go to this descriptor; before, nowhere. The first one announces the token. */
   open(descriptor: number): void {
     this.#descriptor = descriptor;
     this.#waiting = "";
-    this.add("hello", `{"v":1}`);
+    carryBy((kind, frame) => this.#carry(kind, frame), this.#token);
+    send("hello", `{"v":1}`);
   }
 
   /** Waits for a request; `null`: the launcher has closed the channel, or what came is none. */
@@ -54,7 +55,7 @@ export class Channel {
     if (length < 0 || length > MOST_REQUEST_BYTES) return null;
     const bytes = new Bytes(length);
     if (length > 0 && this.#calls.receive(this.#descriptor, bytes, length) < 0) return null;
-    return decoder.decode(bytes);
+    return decode(decoder, bytes);
   }
 
   /** Waits until the launcher closes the channel, or ends the process before that. */
@@ -63,22 +64,16 @@ export class Channel {
     this.#calls.end(0);
   }
 
-  /** Sends a frame, and those that wait. */
-  send(kind: FrameKind, json: string): void {
-    this.add(kind, json);
+  /** Sends a frame, and those that wait. Each that is sent wakes the launcher, which wants the processor then. */
+  #carry(kind: FrameKind, frame: string): void {
+    this.#waiting += frame;
+    if (kind === "loaded") return;
     const text = this.#waiting;
     this.#waiting = "";
     if (this.#buffer.length < text.length) this.#buffer = new Bytes(text.length);
+    // It is ASCII, so its length is its length in bytes.
     encodeInto(encoder, text, this.#buffer);
     // The launcher notices an answer that is missing; there is nobody else to tell.
     this.#calls.send(this.#descriptor, this.#buffer, text.length);
-  }
-
-  /**
-   * A frame that is sent with the next one: each that is sent wakes the launcher, which wants the processor then. `json`
-   * is ASCII, so its length is its length in bytes.
-   */
-  add(kind: FrameKind, json: string): void {
-    this.#waiting += `SB1 ${this.#token} ${kind} ${json.length}\n${json}\n`;
   }
 }

@@ -1,64 +1,67 @@
-// Modules that a tenant wants loaded before the fork, so that each call finds them ready. Each is rehearsed in a child
+// The module that a tenant wants loaded before the fork, so that each call finds it ready. It is rehearsed in a child
 // first: what it leaves behind there, every call would share.
-import { answer, type Call, loaded } from "./call.ts";
-import type { Channel } from "./channel.ts";
+import { lateCall } from "../late-call.ts";
+import { quote } from "../quote.ts";
+import type { PreloadedModule } from "../table.ts";
+import { answer, importMain, loaded } from "./call.ts";
 import type { Native } from "./native.ts";
 import { otherThreads } from "./threads.ts";
 
-/** A module that its tenant wants loaded before the fork. */
-export interface Preloaded {
-  readonly path: string;
-  /** Calls to make before the fork, so that the module is as warm as those leave it. Their answers are dropped. */
-  readonly calls: readonly Call[];
-}
-
 const IN_REHEARSAL = 1000;
 const KILLED_BY_FILTER = -31;
+/** The exit code of a rehearsal that found nothing; above it, those that found something. */
+const REHEARSED = 100;
 
-/** Why a module may not be loaded before the fork; the place in this list is the exit code of its rehearsal. */
-const REASONS = [
-  "",
-  "it fails to load",
-  "it starts a thread",
-  "it opens a file or a connection",
-  "it draws from Math.random",
-  "it starts a timer",
-] as const;
+/** Why a module is not loaded before the fork: the numbers of launcher/forkserver/src/messages.rs. */
+const Refusal = {
+  FailsToLoad: 1,
+  StartsThread: 2,
+  Opens: 3,
+  DrawsFromMathRandom: 4,
+  StartsTimer: 5,
+  DrawsRandomNumbers: 6,
+  EndsProcess: 7,
+} as const;
 
-/** Loads the module and makes its calls. Throws where what that leaves behind is not to be shared. */
-export async function preload(module: Preloaded, native: Native, channel: Channel): Promise<void> {
+const { setTimeout, clearTimeout } = globalThis;
+
+/** Loads the module and makes its calls, unless what that leaves behind is not to be shared: then the reason, else 0. */
+export async function preload(module: PreloadedModule, native: Native): Promise<number> {
   const end = native.rehearse();
-  if (end === IN_REHEARSAL) return native.end(await rehearse(module, native, channel)) as never;
-  if (end !== 0) throw new Error(`${module.path} cannot be loaded before the fork: ${reasonOf(end)}`);
-  await run(module, channel);
+  if (end === IN_REHEARSAL) return native.end(REHEARSED + (await rehearse(module, native)));
+  if (end === KILLED_BY_FILTER) return Refusal.DrawsRandomNumbers;
+  if (end < REHEARSED || end > REHEARSED + Refusal.EndsProcess) return Refusal.EndsProcess;
+  if (end === REHEARSED) await run(module);
+  return end - REHEARSED;
 }
 
-function reasonOf(end: number): string {
-  if (end === KILLED_BY_FILTER) return "it draws random numbers";
-  return REASONS[end] ?? `its rehearsal ended with ${end}`;
-}
-
-async function rehearse(module: Preloaded, native: Native, channel: Channel): Promise<number> {
-  const reason = (text: (typeof REASONS)[number]) => REASONS.indexOf(text);
+async function rehearse(module: PreloadedModule, native: Native): Promise<number> {
   const descriptors = native.descriptors();
   const timer = nextTimer();
   try {
-    await run(module, channel);
+    await run(module);
+    if (nextTimer() !== timer + 1) return Refusal.StartsTimer;
+    if (native.descriptors() !== descriptors || native.prepare() < 0) return Refusal.Opens;
+    if (otherThreads(native).length > 0) return Refusal.StartsThread;
   } catch (error) {
-    process.stderr.write(`${String(error)}\n`);
-    return reason("it fails to load");
+    process.stderr.write(`secure-bun: ${module.path} is not loaded before the fork: ${String(error)}\n`);
+    return Refusal.FailsToLoad;
   }
-  if (nextTimer() !== timer + 1) return reason("it starts a timer");
-  if (native.descriptors() !== descriptors || native.prepare() < 0)
-    return reason("it opens a file or a connection");
-  if (otherThreads(native).length > 0) return reason("it starts a thread");
-  if (native.random_was_used() !== 0) return reason("it draws from Math.random");
-  return 0;
+  return native.random_was_used() === 0 ? 0 : Refusal.DrawsFromMathRandom;
 }
 
-async function run({ path, calls }: Preloaded, channel: Channel): Promise<void> {
-  loaded[path] = (await import(path)) as Record<string, unknown>;
-  for (const request of calls) await answer(JSON.stringify(request), channel);
+async function run({ path, export: name, calls }: PreloadedModule): Promise<void> {
+  loaded[path] = await importMain(path);
+  for (let index = 0; index < calls.length; index++) {
+    await answer(requestOf(path, name, calls[index]!), () => {});
+    lateCall().restoreConsole();
+  }
+}
+
+/** A call that nobody asked for, as the launcher would ask. */
+export function requestOf(path: string, name: string, args: string): string {
+  const which = `"path":${quote(path)},"export":${quote(name)}`;
+  return `{"kind":"call",${which},"args":${args},"context":null,"env":[],"secrets":{}}`;
 }
 
 /** Timers are numbered, so this tells whether there were others in between. */

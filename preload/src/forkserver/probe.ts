@@ -1,5 +1,10 @@
 // What a child can be asked about itself, so that the launcher knows that forking works with this Bun: two children
 // must not draw equal random numbers, events must arrive, and machine code must be made.
+import { settings } from "./native.ts";
+
+// The program's powers, as they are before they are tamed: what is asked here is whether forking works.
+const { file, nanoseconds, password, randomUUIDv7 } = Bun;
+const { getBuiltinModule } = process;
 
 /** Enough work for every stage of the compiler. */
 const ROUNDS = 3_000_000;
@@ -20,7 +25,7 @@ export async function probe(): Promise<Probe> {
 }
 
 async function draw(): Promise<Record<string, string>> {
-  const node = process.getBuiltinModule("node:crypto");
+  const node = getBuiltinModule("node:crypto");
   const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 128 }, true, ["encrypt"]);
   return {
     "Math.random": String([Math.random(), Math.random()]),
@@ -28,8 +33,8 @@ async function draw(): Promise<Record<string, string>> {
     "crypto.randomUUID": crypto.randomUUID(),
     "crypto.getRandomValues": String(crypto.getRandomValues(new Uint32Array(4))),
     "crypto.subtle": String(new Uint8Array(await crypto.subtle.exportKey("raw", key))),
-    "Bun.randomUUIDv7": Bun.randomUUIDv7().slice(-12),
-    "Bun.password": Bun.password.hashSync("x", { algorithm: "bcrypt", cost: 4 }),
+    "Bun.randomUUIDv7": randomUUIDv7().slice(-12),
+    "Bun.password": password.hashSync("x", { algorithm: "bcrypt", cost: 4 }),
     randomBytes: node.randomBytes(16).toString("hex"),
     randomInt: String(node.randomInt(2 ** 47)),
     "node:crypto.randomUUID": node.randomUUID(),
@@ -40,7 +45,7 @@ async function draw(): Promise<Record<string, string>> {
 
 /** Another global object has a generator of its own. There is none where strings do not become code. */
 function drawInContext(): Record<string, string> {
-  const { runInNewContext } = process.getBuiltinModule("node:vm");
+  const { runInNewContext } = getBuiltinModule("node:vm");
   try {
     return { "Math.random of a context": String(runInNewContext("[Math.random(), Math.random()]")) };
   } catch (error) {
@@ -62,7 +67,7 @@ async function events(): Promise<string[]> {
   await new Promise(setImmediate);
   seen.push("immediate");
   // Is done by another thread, which wakes the event loop.
-  await Bun.file("/proc/self/comm").text();
+  await file(settings.warm_up).text();
   seen.push("file");
   await crypto.subtle.digest("SHA-256", new Uint8Array(1 << 16));
   seen.push("digest");
@@ -70,9 +75,9 @@ async function events(): Promise<string[]> {
 }
 
 function loop(): number {
-  const start = Bun.nanoseconds();
+  const start = nanoseconds();
   let state = 1;
   for (let round = 0; round < ROUNDS; round++) state = (Math.imul(state, 1103515245) + 12345) | 0;
   if (state === 0) throw new Error("unreachable");
-  return (Bun.nanoseconds() - start) / 1e6;
+  return (nanoseconds() - start) / 1e6;
 }

@@ -114,9 +114,15 @@ pub(super) fn functions() -> Vec<Value> {
     vec![
         function("returns", RETURNS),
         function("throws", "export default (token: string) => { throw new TypeError(token); }"),
-        function("exits", "export default async () => { setTimeout(() => process.exit(7), 1); await Bun.sleep(5_000); }"),
+        function(
+            "exits",
+            "export default async () => { setTimeout(() => process.exit(7), 1); await Bun.sleep(5_000); }",
+        ),
         function("crashes", "export default () => process.abort()"),
-        function("leaks", "export default () => { const all = []; for (;;) all.push(new Uint8Array(1 << 20).fill(1)); }"),
+        function(
+            "leaks",
+            "export default () => { const all = []; for (;;) all.push(new Uint8Array(1 << 20).fill(1)); }",
+        ),
         function("large", "export default (token: string) => token + 'x'.repeat(1 << 20)"),
         loops,
         json!({ "name": "leaves", "source": LEAVES }),

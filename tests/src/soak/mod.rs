@@ -21,7 +21,7 @@ pub use held::{Held, ROOM_BYTES, WIDE_ROOM_BYTES, resident_bytes};
 pub use service::Service;
 
 /// The ways to run calls.
-pub const ENGINES: [&str; 2] = ["pool", "spawn"];
+pub const ENGINES: [&str; 3] = ["fork", "pool", "spawn"];
 
 /// What went wrong is told this often.
 const MOST_WRONGS: usize = 20;

@@ -16,11 +16,11 @@ pub(crate) const CLOSE: usize = either(3, 57);
 pub(crate) const MINCORE: usize = either(27, 232);
 pub(crate) const MADVISE: usize = either(28, 233);
 pub(crate) const GETPID: usize = either(39, 172);
+pub(crate) const SENDTO: usize = either(44, 206);
 pub(crate) const SENDMSG: usize = either(46, 211);
 pub(crate) const RECVMSG: usize = either(47, 212);
 pub(crate) const WAIT4: usize = either(61, 260);
 pub(crate) const FCNTL: usize = either(72, 25);
-pub(crate) const GETPPID: usize = either(110, 173);
 pub(crate) const PRCTL: usize = either(157, 167);
 pub(crate) const GETDENTS64: usize = either(217, 61);
 pub(crate) const EXIT_GROUP: usize = either(231, 94);
@@ -36,7 +36,7 @@ pub(crate) const SECCOMP: usize = either(317, 277);
 pub(crate) const GETRANDOM: usize = either(318, 278);
 
 // The same on every architecture.
-pub(super) const PIDFD_OPEN: usize = 434;
-pub(super) const LANDLOCK_CREATE_RULESET: usize = 444;
-pub(super) const LANDLOCK_ADD_RULE: usize = 445;
-pub(super) const LANDLOCK_RESTRICT_SELF: usize = 446;
+pub(crate) const PIDFD_OPEN: usize = 434;
+pub(crate) const LANDLOCK_CREATE_RULESET: usize = 444;
+pub(crate) const LANDLOCK_ADD_RULE: usize = 445;
+pub(crate) const LANDLOCK_RESTRICT_SELF: usize = 446;

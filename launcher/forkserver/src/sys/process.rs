@@ -16,12 +16,6 @@ pub(crate) fn pid() -> u32 {
     unsafe { raw(number::GETPID, [0; 6]) }.ok().and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0)
 }
 
-/// The parent's number, 0 where that is outside the pid namespace.
-pub(crate) fn parent_pid() -> u32 {
-    // SAFETY: getppid takes no argument.
-    unsafe { raw(number::GETPPID, [0; 6]) }.ok().and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0)
-}
-
 /// Fills `bytes` with random ones (getrandom(2)).
 pub(crate) fn random(bytes: &mut [u8]) -> Result<()> {
     let (place, length) = (bytes.as_mut_ptr() as usize, bytes.len());
@@ -32,7 +26,7 @@ pub(crate) fn random(bytes: &mut [u8]) -> Result<()> {
 
 /// An operation of prctl(2) whose arguments are plain numbers.
 pub(crate) fn prctl(operation: usize, argument: usize) -> Result<()> {
-    // SAFETY: the two operations that are used take no pointer.
+    // SAFETY: the operation that is used takes no pointer.
     unsafe { raw(number::PRCTL, [operation, argument, 0, 0, 0, 0]) }.map(|_| ())
 }
 

@@ -34,13 +34,13 @@ struct Control {
     fds: [i32; MOST_DESCRIPTORS],
 }
 
+const MSG_NOSIGNAL: usize = 0x4000;
 const SOL_SOCKET: i32 = 1;
 const SCM_RIGHTS: i32 = 1;
 const CONTROL_HEADER_BYTES: usize = size_of::<usize>() + 2 * size_of::<i32>();
 
 /// Sends `bytes` as one message, with a copy of `descriptor` if there is one (sendmsg(2)).
 pub(crate) fn send_message(to: Fd, bytes: &[u8], descriptor: Option<Fd>) -> Result<()> {
-    const MSG_NOSIGNAL: usize = 0x4000;
     let mut piece = Piece { base: bytes.as_ptr() as usize, length: bytes.len() };
     let length = CONTROL_HEADER_BYTES + size_of::<i32>();
     let fds = [descriptor.map_or(-1, |fd| fd.0), -1, -1, -1];
@@ -51,6 +51,14 @@ pub(crate) fn send_message(to: Fd, bytes: &[u8], descriptor: Option<Fd>) -> Resu
     // SAFETY: the message points to the bytes and to one control message, both of the lengths that it says.
     let sent = uninterrupted(|| unsafe { raw(number::SENDMSG, [int(to.0), message, MSG_NOSIGNAL, 0, 0, 0]) })?;
     if sent == bytes.len() { Ok(()) } else { Err(Errno::EPIPE) }
+}
+
+/// Sends `bytes` as one message (sendto(2)). A child may do this and no more: nothing leaves it by a descriptor.
+pub(crate) fn send(to: Fd, bytes: &[u8]) -> Result<()> {
+    let (place, length) = (bytes.as_ptr() as usize, bytes.len());
+    // SAFETY: the kernel reads as many bytes as the slice has; the address may be null on a connected socket.
+    let sent = uninterrupted(|| unsafe { raw(number::SENDTO, [int(to.0), place, length, MSG_NOSIGNAL, 0, 0]) })?;
+    if sent == length { Ok(()) } else { Err(Errno::EPIPE) }
 }
 
 /// What one message brought.

@@ -1,13 +1,17 @@
 //! Plays the launcher, outside of any sandbox: starts the server, asks it for children, and calls them.
 #![allow(dead_code, unreachable_pub, reason = "each test and example uses a part")]
 
+#[path = "table.rs"]
+mod table;
+
+use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -21,20 +25,35 @@ use rustix::net::{
 use rustix::process::{Signal, pidfd_send_signal};
 use secure_bun_forkserver::LIBRARY;
 use secure_bun_forkserver::messages::{
-    ANSWER_BYTES, Answer, JOIN, Limits, MOST_REQUEST_BYTES, READY, Reaped, Request, VERSION,
+    ANSWER_BYTES, Answer, JOIN, Limits, MOST_REQUEST_BYTES, READY, Reaped, Refusal, Request, VERSION,
 };
 use serde_json::{Value, json};
 
 /// Longer than anything here takes, shorter than anyone's patience.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What Bun gets, and a program does not see.
+const VARIABLES: [(&str, &str); 7] = [
+    ("BUN_JSC_useShadowRealm", "0"),
+    ("BUN_RUNTIME_TRANSPILER_CACHE_PATH", "0"),
+    ("BUN_FEATURE_FLAG_DISABLE_ASYNC_TRANSPILER", "1"),
+    ("BUN_JSC_useConcurrentJIT", "0"),
+    ("BUN_JSC_useConcurrentGC", "0"),
+    ("BUN_JSC_numberOfGCMarkers", "1"),
+    ("MIMALLOC_SCAVENGER", "0"),
+];
+
 /// Who the server runs as where this program is root.
 const NOBODY: u32 = 65534;
 
 /// How the server is to be started.
 pub struct Settings {
-    /// Modules to load before the fork.
-    pub modules: Vec<Preloaded>,
+    /// Whether the program's powers are tamed, or the harness stands alone.
+    pub guards: bool,
+    /// What may be read, for the guards.
+    pub read: Vec<PathBuf>,
+    /// A module to load before the fork.
+    pub module: Option<Preloaded>,
     /// How often a child warms up before it gets its channel.
     pub child_rounds: u32,
     /// Whether code may be made of strings.
@@ -51,7 +70,7 @@ pub struct Preloaded {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { modules: Vec::new(), child_rounds: 1, eval: false }
+        Self { guards: false, read: Vec::new(), module: None, child_rounds: 1, eval: false }
     }
 }
 
@@ -60,6 +79,8 @@ pub struct Server {
     process: std::process::Child,
     control: OwnedFd,
     folder: tempfile::TempDir,
+    /// Why the module is not loaded.
+    pub refused: Option<Refusal>,
 }
 
 /// A child that has not been asked for anything yet.
@@ -85,8 +106,8 @@ impl Preloaded {
     }
 
     fn describe(&self) -> Value {
-        let calls: Value = self.calls.iter().map(|args| request(&self.path, args)).collect();
-        json!({ "path": self.path, "calls": calls })
+        let calls: Value = self.calls.iter().map(Value::to_string).collect();
+        json!({ "path": self.path, "export": "default", "calls": calls })
     }
 }
 
@@ -124,33 +145,33 @@ impl Server {
         fcntl_add_seals(&library, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)
             .expect("sealed");
         let (control, theirs) = pair();
-        let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../preload/dist/forkserver.js");
-        let arguments = json!({
-            "library": library.as_raw_fd(),
+        let fork = json!({
+            "library": 0,
             "control": theirs.as_raw_fd(),
-            "warmUp": warm_up,
+            "warm_up": warm_up,
             "rounds": 5,
-            "childRounds": settings.child_rounds,
-            "modules": settings.modules.iter().map(Preloaded::describe).collect::<Value>(),
+            "child_rounds": settings.child_rounds,
+            "module": settings.module.as_ref().map(Preloaded::describe),
         });
+        let table = table::of(folder.path(), settings, &fork);
+        let policy = folder.path().join("policy.js");
+        std::fs::write(&policy, format!("globalThis[Symbol.for(\"secure-bun.table\")]={table};\n")).expect("written");
+        let bundle = if settings.guards { "forkserver.js" } else { "forkserver-inert.js" };
+        let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../preload/dist").join(bundle);
+        let mut preload = OsString::from("--preload=");
+        preload.push(policy);
         let mut command = Command::new(bun());
         command
             .args(["run", "--no-install", "--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"])
             .args(["--no-macros", "--no-ffi-cc", "--no-addons"])
             .args((!settings.eval).then_some("--disallow-code-generation-from-strings=strict"))
+            .arg(preload)
             .arg(harness)
-            .arg(arguments.to_string())
             .current_dir(folder.path())
             .env_clear()
-            .env("BUN_JSC_useShadowRealm", "0")
-            .env("BUN_RUNTIME_TRANSPILER_CACHE_PATH", "0")
-            .env("BUN_FEATURE_FLAG_DISABLE_ASYNC_TRANSPILER", "1")
-            .env("BUN_JSC_useConcurrentJIT", "0")
-            .env("BUN_JSC_useConcurrentGC", "0")
-            .env("BUN_JSC_numberOfGCMarkers", "1")
-            .env("MIMALLOC_SCAVENGER", "0")
+            .envs(VARIABLES)
             .env("SECRET_OF_THE_SERVER", "5f1d6e0c")
-            .stdin(Stdio::null())
+            .stdin(library)
             .stderr(std::fs::File::create(folder.path().join("stderr")).expect("a file"));
         if take_privileges(&mut command) {
             std::os::unix::fs::chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("ours");
@@ -158,14 +179,16 @@ impl Server {
         let process = {
             let _alone = STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             fcntl_setfd(&theirs, FdFlags::empty()).expect("inherited");
-            fcntl_setfd(&library, FdFlags::empty()).expect("inherited");
             let process = command.spawn().expect("Bun starts");
-            drop((theirs, library));
+            drop((theirs, command));
             process
         };
-        let server = Self { process, control, folder };
+        let mut server = Self { process, control, folder, refused: None };
         match server.answer() {
-            Some((Answer::Ready(VERSION), None)) => Ok(server),
+            Some((Answer::Ready { version: VERSION, refused }, None)) => {
+                server.refused = Refusal::of_number(refused);
+                Ok(server)
+            }
             answer => Err(format!("{answer:?} {}", server.said())),
         }
     }
@@ -222,7 +245,7 @@ impl Server {
 
     /// Asks for anything, and takes the answer.
     pub fn exchange(&self, bytes: &[u8]) -> Option<Answer> {
-        send(self.control.as_fd(), bytes, None).ok()?;
+        send(self.control.as_fd(), bytes, &[]).ok()?;
         self.answer().map(|(answer, _)| answer)
     }
 
@@ -233,7 +256,7 @@ impl Server {
     }
 
     /// Closes the control socket, and says how the server ended.
-    pub fn hang_up(mut self) -> std::process::ExitStatus {
+    pub fn hang_up(&mut self) -> std::process::ExitStatus {
         let (_, unconnected) = pair();
         drop(std::mem::replace(&mut self.control, unconnected));
         self.process.wait().expect("a child of ours")
@@ -242,7 +265,7 @@ impl Server {
     fn ask(&self, request: &Request, descriptor: Option<BorrowedFd<'_>>) {
         let mut bytes = [0; MOST_REQUEST_BYTES];
         let length = request.encode(&mut bytes);
-        send(self.control.as_fd(), &bytes[..length], descriptor).expect("the server listens");
+        send(self.control.as_fd(), &bytes[..length], descriptor.as_slice()).expect("the server listens");
     }
 
     fn answer(&self) -> Option<(Answer, Option<OwnedFd>)> {
@@ -279,8 +302,14 @@ impl Child {
 
     /// Gives it its channel and asks for a call.
     pub fn call(self, request: &str) -> Called {
+        self.call_with(request, &[])
+    }
+
+    /// The same, with a standard output and a standard error of its own.
+    pub fn call_with(self, request: &str, streams: &[BorrowedFd<'_>]) -> Called {
         let (mut ours, theirs) = UnixStream::pair().expect("a channel");
-        send(self.gate.as_fd(), JOIN, Some(theirs.as_fd())).expect("the child waits");
+        let descriptors = [&[theirs.as_fd()], streams].concat();
+        send(self.gate.as_fd(), JOIN, &descriptors).expect("the child waits");
         let length = u32::try_from(request.len()).expect("not too long");
         let frame = [&length.to_le_bytes(), request.as_bytes()].concat();
         ours.write_all(&frame).expect("the child reads");
@@ -307,17 +336,23 @@ impl Child {
 impl Called {
     /// The next frame: its kind and its payload. `None`: there is none.
     pub fn frame(&mut self) -> Option<(String, Value)> {
+        let (token, kind, payload) = self.any_frame()?;
+        assert_eq!(*self.token.get_or_insert_with(|| token.clone()), token, "the first frame's token is in all");
+        Some((kind, payload))
+    }
+
+    /// The next frame, whatever its token, with that.
+    pub fn any_frame(&mut self) -> Option<(String, String, Value)> {
         self.channel.get_ref().set_read_timeout(Some(PATIENCE)).expect("set");
         let mut header = String::new();
         self.channel.read_line(&mut header).ok().filter(|read| *read > 0)?;
         let ["SB1", token, kind, length] = header.split_whitespace().collect::<Vec<_>>()[..] else {
             panic!("no header of a frame: {header}")
         };
-        assert_eq!(self.token.get_or_insert_with(|| token.to_owned()), token, "the first frame's token is in all");
         let mut payload = vec![0; length.parse::<usize>().expect("a number") + 1];
         self.channel.read_exact(&mut payload).ok()?;
         assert_eq!(payload.pop(), Some(b'\n'));
-        Some((kind.to_owned(), serde_json::from_slice(&payload).expect("JSON")))
+        Some((token.to_owned(), kind.to_owned(), serde_json::from_slice(&payload).expect("JSON")))
     }
 
     /// The next frame but those about how far the call has come.
@@ -348,8 +383,11 @@ pub fn call(path: &Path, args: &Value) -> String {
     request(path, args).to_string()
 }
 
-fn request(path: &Path, args: &Value) -> Value {
-    json!({ "kind": "call", "path": path, "export": "default", "args": args, "context": null })
+/// The same, to change.
+pub fn request(path: &Path, args: &Value) -> Value {
+    json!({
+        "kind": "call", "path": path, "export": "default", "args": args, "context": null, "env": [], "secrets": {},
+    })
 }
 
 /// A request for random numbers, events and a loop.
@@ -378,12 +416,11 @@ fn wait(fd: BorrowedFd<'_>) {
     assert_eq!(poll(&mut polled, Some(&patience)), Ok(1), "nothing happens");
 }
 
-fn send(to: BorrowedFd<'_>, bytes: &[u8], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+fn send(to: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut rights = SendAncillaryBuffer::new(&mut space);
-    let descriptor = descriptor.as_slice();
-    if !descriptor.is_empty() {
-        assert!(rights.push(SendAncillaryMessage::ScmRights(descriptor)), "there is room");
+    if !descriptors.is_empty() {
+        assert!(rights.push(SendAncillaryMessage::ScmRights(descriptors)), "there is room");
     }
     sendmsg(to, &[IoSlice::new(bytes)], &mut rights, SendFlags::NOSIGNAL)?;
     Ok(())

@@ -145,4 +145,5 @@ function queued(): Int32Array {
   return info;
 }
 
-if (import.meta.main) console.log(JSON.stringify(attack(Number(process.argv[2]), Number(process.argv[3]))));
+// In a child it is the main module too, without arguments.
+if (process.argv.length > 2) console.log(JSON.stringify(attack(Number(process.argv[2]), Number(process.argv[3]))));

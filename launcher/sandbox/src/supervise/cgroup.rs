@@ -230,7 +230,8 @@ fn hands_on_memory(place: &Path) -> bool {
 fn sweep(place: &Path) {
     let Ok(entries) = fs::read_dir(place) else { return };
     for entry in entries.flatten() {
-        if entry.file_name().to_str().and_then(launcher).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+        if entry.file_name().to_str().and_then(launcher).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+        {
             // Somebody else may have been faster, or a process is just leaving: the next start tries again.
             let _ = fs::remove_dir(entry.path());
         }

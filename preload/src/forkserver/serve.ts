@@ -1,0 +1,85 @@
+// The fork server's harness: what one Bun for each tenant runs to be forked for each call.
+//
+// The server gets ready without a thread, without a random number that it keeps, and without anything of a call. Then it
+// blocks in `native.serve`, of which each child comes out once.
+import { lateCall } from "../late-call.ts";
+import { defineValue } from "../primordials.ts";
+import { answer } from "./call.ts";
+import { Channel } from "./channel.ts";
+import { type Native, settings } from "./native.ts";
+import { preload, requestOf } from "./preload.ts";
+import { otherThreads } from "./threads.ts";
+
+/** The generator starts from 32 bits; after that many draws its state is as large as it gets, and can be recognised. */
+const DRAWS_BEFORE_SEARCH = 4;
+
+const { warm_up: warmUp, module, control, rounds, child_rounds: childRounds } = settings;
+
+/** Gets ready and serves. */
+export async function serve(native: Native): Promise<void> {
+  const channel = new Channel(native);
+  let refused = 0;
+  try {
+    refused = await prepare(native);
+  } catch (error) {
+    process.stderr.write(`secure-bun: the fork server cannot serve: ${String(error)}\n`);
+    native.end(1);
+  }
+  const gate = native.serve(control, refused);
+  if (gate < 0) native.end(1);
+  // The engine remembers that of the server.
+  defineValue(process, "pid", native.process_id(), true);
+  // Children of a server that has a module loaded are mostly asked for that.
+  const isLoaded = module !== null && refused === 0;
+  await warm(childRounds, (index) => (isLoaded ? warmUp : `${warmUp}?child-${index}`));
+  channel.drawToken();
+  const descriptor = native.join(gate);
+  if (descriptor < 0) native.end(1);
+  channel.open(descriptor);
+  const request = channel.receive();
+  if (request === null) native.end(0);
+  // The launcher has its answer and ends the process; leaving by itself would keep the launcher waiting for the
+  // processor.
+  return answer(request!, () => channel.waitForEnd());
+}
+
+/** Gets this process ready to be forked, and says why the module is not loaded, or 0. */
+async function prepare(native: Native): Promise<number> {
+  await warm(rounds, (index) => `${warmUp}?${index}`);
+  findRandom(native);
+  checkThreads(native);
+  note(native);
+  if (module === null) return 0;
+  await preload({ path: warmUp, export: "default", calls: [] }, native);
+  const refused = await preload(module, native);
+  checkThreads(native);
+  note(native);
+  return refused;
+}
+
+/** Makes calls that nobody asked for, of a module by as many names as calls, or of one that is loaded already. */
+async function warm(times: number, path: (index: number) => string): Promise<void> {
+  for (let index = 0; index < times; index++) {
+    await answer(requestOf(path(index), "default", "[1,2]"), () => {});
+    lateCall().restoreConsole();
+  }
+}
+
+function checkThreads(native: Native): void {
+  const names = otherThreads(native);
+  if (names.length > 0) throw new Error(`other threads run: ${names.join(", ")}`);
+}
+
+/** Finds what children must have anew. Before any module of the tenant is there, which could look like it. */
+function findRandom(native: Native): void {
+  for (let draw = 0; draw < DRAWS_BEFORE_SEARCH; draw++) Math.random();
+  const found = native.find_random(Math.random());
+  if (found < 0) throw new Error(`cannot search memory (error ${-found})`);
+  if (native.confirm_random(Math.random()) !== 1)
+    throw new Error("the generators of random numbers are not found");
+}
+
+function note(native: Native): void {
+  const mended = native.prepare();
+  if (mended < 0) throw new Error(`cannot prepare for forks (error ${-mended})`);
+}
