@@ -46,6 +46,17 @@ fn many_programs_at_a_time_have_sockets() {
     client.end();
 }
 
+/// A result with half a surrogate pair was a line that many readers of JSON give up at.
+#[test]
+fn what_is_no_text_does_not_spoil_the_line() {
+    let folder = Folder::new();
+    let code = r"export default () => ({ ['\ud800']: ['\udc00\ud83d', '\ud83d\ude00', '\\ud800'] })";
+    let mut client = Client::of_functions(&folder);
+    let expected = json!({ "\u{fffd}": ["\u{fffd}\u{fffd}", "\u{1f600}", "\\ud800"] });
+    assert_eq!(client.result(json!({ "source": code })), expected);
+    client.end();
+}
+
 /// Control groups were named after the launcher alone: the second program had none.
 #[test]
 fn each_program_has_the_memory_control_of_the_first() {

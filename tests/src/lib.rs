@@ -5,6 +5,7 @@
 mod envelope;
 mod folder;
 mod machine;
+mod memory;
 mod native;
 mod process;
 pub mod soak;
@@ -13,6 +14,7 @@ mod tools;
 pub use envelope::Envelope;
 pub use folder::{Folder, JSON};
 pub use machine::Machine;
+pub use memory::count_in_memory;
 pub use native::native;
 pub use process::{Command, Ended, PATIENCE, Running};
 pub use snapbox::str;

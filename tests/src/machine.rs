@@ -41,6 +41,31 @@ impl Machine {
         running.collect()
     }
 
+    /// The processes with `marker` in their environment.
+    pub fn marked(marker: &str) -> Vec<i32> {
+        let pids = fs::read_dir("/proc").expect("there is a /proc").flatten();
+        let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let is_marked = |pid: &i32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.windows(marker.len()).any(|window| window == marker.as_bytes())
+        };
+        pids.filter(is_marked).collect()
+    }
+
+    /// Waits until no process has `marker` in its environment any more.
+    #[track_caller]
+    pub fn assert_no_marked_process_stays(marker: &str) {
+        let stays = within(PATIENCE, || Self::marked(marker), Vec::is_empty);
+        assert!(stays.is_empty(), "still running: {stays:?}");
+    }
+
+    /// Waits until a launcher that has ended has no control group any more.
+    #[track_caller]
+    pub fn assert_no_control_group_of(launcher: i32) {
+        let stays = within(PATIENCE, || Self::control_groups_of(launcher), Vec::is_empty);
+        assert!(stays.is_empty(), "control groups left: {stays:#?}");
+    }
+
     /// Waits until no process has `marker` in its command line any more.
     #[track_caller]
     pub fn assert_no_process_stays(marker: &str) {

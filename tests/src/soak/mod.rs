@@ -3,7 +3,8 @@
 
 mod act;
 mod held;
-pub mod lines;
+pub mod hostile;
+mod lines;
 mod service;
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,14 +17,25 @@ use serde_json::{Value, json};
 use crate::folder::Folder;
 pub use act::Act;
 use act::Own;
-pub use held::{Held, resident_bytes};
+pub use held::{Held, ROOM_BYTES, WIDE_ROOM_BYTES, resident_bytes};
 pub use service::Service;
 
 /// The ways to run calls.
-pub const ENGINES: [&str; 2] = ["pool", "spawn"];
+pub const ENGINES: [&str; 3] = ["fork", "pool", "spawn"];
 
 /// What went wrong is told this often.
 const MOST_WRONGS: usize = 20;
+
+/// The variable that names the seed of a run, to repeat it.
+const SEED: &str = "SECURE_BUN_TEST_SEED";
+
+/// A seed, which is told: another one each time, or the one that the environment names.
+pub fn seed(whose: &str) -> u64 {
+    let named = std::env::var(SEED).ok().map(|seed| seed.parse().unwrap_or_else(|error| panic!("{SEED}: {error}")));
+    let seed = named.unwrap_or_else(|| fastrand::u64(..1 << 32));
+    println!("{whose}: {SEED}={seed} repeats this");
+    seed
+}
 
 /// What is soaked, and how long.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +50,8 @@ pub struct Settings<'a> {
     pub seed: u64,
     /// Calls under way at a time.
     pub at_once: usize,
+    /// How much more memory the service may have in the end.
+    pub room_bytes: u64,
 }
 
 /// How a soak went.
@@ -211,7 +225,7 @@ impl Soak<'_> {
         };
         tell(&format!("after {calls} calls: {held}"));
         if let Some((_, before)) = self.report.held.first() {
-            let grown = held.grown_since(before);
+            let grown = held.grown_since(before, self.settings.room_bytes);
             self.report.wrongs.extend(grown);
         }
         self.report.held.push((calls, held));

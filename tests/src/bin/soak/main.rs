@@ -3,15 +3,17 @@
 
 use std::process::ExitCode;
 
-use secure_bun_tests::soak::{self, ENGINES, Settings};
+use secure_bun_tests::soak::{self, ENGINES, ROOM_BYTES, Settings, hostile};
 
-const USAGE: &str = "usage: soak [--engine pool|spawn] [--calls N] [--seed S] [--at-once N]";
+const USAGE: &str = "usage: soak [--engine pool|spawn] [--calls N] [--lines N] [--seed S] [--at-once N]";
 
 /// What was asked for.
 struct Args {
     /// How calls are run; each way after the other if it is not said.
     engine: Option<&'static str>,
     calls: u64,
+    /// Hostile lines, instead of calls.
+    lines: Option<u64>,
     /// Of what is drawn: one that was printed repeats a run.
     seed: u64,
     /// Calls under way at a time.
@@ -20,12 +22,13 @@ struct Args {
 
 impl Args {
     fn parse(mut words: impl Iterator<Item = String>) -> Option<Self> {
-        let mut args = Self { engine: None, calls: 100_000, seed: fastrand::u64(..1 << 32), at_once: 16 };
+        let mut args = Self { engine: None, calls: 100_000, lines: None, seed: soak::seed("soak"), at_once: 16 };
         while let Some(flag) = words.next() {
             let value = words.next()?;
             match flag.as_str() {
                 "--engine" => args.engine = Some(ENGINES.into_iter().find(|engine| *engine == value)?),
                 "--calls" => args.calls = value.parse().ok()?,
+                "--lines" => args.lines = Some(value.parse().ok()?),
                 "--seed" => args.seed = value.parse().ok()?,
                 "--at-once" => args.at_once = value.parse().ok().filter(|at_once| *at_once > 0)?,
                 _ => return None,
@@ -39,18 +42,27 @@ impl Args {
 const MARK: u64 = 5000;
 
 fn main() -> ExitCode {
-    let Some(Args { engine, calls, seed, at_once }) = Args::parse(std::env::args().skip(1)) else {
+    let Some(args) = Args::parse(std::env::args().skip(1)) else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let engines = engine.map_or(ENGINES.to_vec(), |engine| vec![engine]);
-    let mut all_well = true;
-    for engine in engines {
-        println!("engine {engine}, {calls} calls, seed {seed}");
-        let mark = MARK.min(calls / 2);
-        let report = soak::run(Settings { engine, calls, mark, seed, at_once }, |state| eprintln!("{state}"));
-        println!("{report}");
-        all_well &= report.wrongs.is_empty();
-    }
+    let engines = args.engine.map_or(ENGINES.to_vec(), |engine| vec![engine]);
+    let all_well = engines.into_iter().filter(|engine| !soak(engine, &args)).count() == 0;
     if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether all went well.
+fn soak(engine: &str, args: &Args) -> bool {
+    let Args { calls, lines, seed, at_once, .. } = *args;
+    if let Some(lines) = lines {
+        println!("engine {engine}, {lines} lines");
+        let report = hostile::run(engine, lines, seed);
+        println!("{report}");
+        return report.wrongs.is_empty();
+    }
+    println!("engine {engine}, {calls} calls");
+    let mark = MARK.min(calls / 2);
+    let report = soak::run(Settings { engine, calls, mark, seed, at_once, room_bytes: ROOM_BYTES }, |state| eprintln!("{state}"));
+    println!("{report}");
+    report.wrongs.is_empty()
 }
