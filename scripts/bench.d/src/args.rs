@@ -34,6 +34,8 @@ pub(crate) struct Args {
     pub(crate) pause: Duration,
     /// How long a workload is done each time.
     pub(crate) span: Duration,
+    /// Where npm packages are installed, for calls that use some.
+    pub(crate) packages: Option<PathBuf>,
     /// Part of the names of the workloads that shall be done.
     pub(crate) only: Option<String>,
 }
@@ -56,7 +58,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
             return Err(format!("no such bench: {other}; there are: cold, overhead, net, serve, bytes"));
         }
     };
-    let (mut bun, mut launcher, mut only) = (None, None, None);
+    let (mut bun, mut launcher, mut packages, mut only) = (None, None, None, None);
     let (mut rounds, mut warmup) = (rounds, warmup);
     let (mut pause_ms, mut span_ms) = if bench == Bench::Serve { (20, 3000) } else { (5, 600) };
     while let Some(flag) = words.next() {
@@ -64,6 +66,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
         match (flag.as_str(), bench) {
             ("--bun", _) => bun = Some(PathBuf::from(value)),
             ("--launcher", _) => launcher = Some(PathBuf::from(value)),
+            ("--packages", Bench::Serve) => packages = Some(PathBuf::from(value)),
             ("--rounds", _) => rounds = number(&flag, &value)?,
             ("--warmup", _) => warmup = number(&flag, &value)?,
             ("--pause-ms", Bench::Cold | Bench::Serve) => pause_ms = number(&flag, &value)?,
@@ -89,6 +92,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
         warmup,
         pause: Duration::from_millis(pause_ms),
         span: Duration::from_millis(span_ms),
+        packages,
         only,
     })
 }
