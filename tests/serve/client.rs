@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use secure_bun_tests::{Ended, Folder, Running};
+use secure_bun_tests::{Ended, Folder, PATIENCE, Running};
 use serde_json::{Value, json};
 
-/// The ways to run calls.
-pub(crate) const ENGINES: [&str; 2] = ["pool", "spawn"];
+pub(crate) use secure_bun_tests::soak::ENGINES;
 
 /// A conversation.
 pub(crate) struct Client {
@@ -121,7 +120,11 @@ pub(crate) fn source(source: &str, args: Value) -> Value {
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
+<<<<<<< HEAD
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+=======
         assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+>>>>>>> origin/main
         std::thread::sleep(Duration::from_millis(5));
     }
 }

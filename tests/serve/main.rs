@@ -6,7 +6,13 @@ mod client;
 mod exposition;
 mod hostile;
 mod isolation;
+mod murder;
 mod pool;
+mod regressions;
 mod secrets;
+<<<<<<< HEAD
+mod soak;
+=======
 mod stats;
+>>>>>>> origin/main
 mod transcripts;

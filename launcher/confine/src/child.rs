@@ -198,6 +198,9 @@ impl Setup<'_> {
             match self.network {
                 None => sys::load_filter(filter.program()).at(Step::LoadFilter)?,
                 Some(launcher) => {
+                    // The listener needs a number below the limit on open files, and a launcher of many programs may
+                    // hold all of these. This one was to be closed anyway, and nothing of ours is so low.
+                    sys::close(first_unwanted);
                     let listener = sys::load_asking_filter(filter.program()).at(Step::LoadFilter)?;
                     sys::send_descriptors(launcher, &[listener]).at(Step::HandOverNetwork)?;
                 }

@@ -93,8 +93,11 @@ impl Started {
     /// Looks after it to its end, within a runtime's local set; it is ended when `stop` is there.
     pub(crate) async fn through(self, stop: impl Future<Output = ()>) -> Result<Outcome, Error> {
         let Self { running, rest, call: _ } = self;
+        // What it starts besides, such as what answers for its network, ends with it.
+        let own = tokio::task::LocalSet::new();
         // It is large, and there may be many.
-        let report = Box::pin(look_after(running, stop)).await;
+        let report = own.run_until(Box::pin(look_after(running, stop))).await;
+        drop(own);
         Ok(rest.outcome(report.map_err(|error| Error::system("look after the program", &error))?))
     }
 

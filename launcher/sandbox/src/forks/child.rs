@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use confine::Ended;
@@ -18,8 +17,6 @@ use tokio::task;
 use super::control::{Control, PATIENCE, Socket};
 use super::limits_of_one;
 use crate::pipes::pipe;
-use crate::service::Engine;
-use crate::service::programs::{Listed, Programs, State};
 use crate::supervise::{Copy, Pipe, Report, Sink, look_after_copy};
 
 /// A child that is ready: it has mended and confined itself, and waits for its channel. It ends with this.
@@ -30,7 +27,6 @@ pub(crate) struct Child {
     channel: (OwnedFd, OwnedFd),
     stdout: (OwnedFd, OwnedFd),
     stderr: (OwnedFd, OwnedFd),
-    listed: Listed,
 }
 
 /// The process of a child. The server is told to forget it when it has ended.
@@ -44,11 +40,7 @@ struct Process {
 
 impl Child {
     /// Has a server fork, and waits until the child is ready.
-    pub(super) async fn fork(
-        control: &Rc<Control>,
-        policy: &policy::ExpandedPolicy,
-        programs: &Arc<Programs>,
-    ) -> io::Result<Self> {
+    pub(super) async fn fork(control: &Rc<Control>, policy: &policy::ExpandedPolicy) -> io::Result<Self> {
         let (gate, theirs) = Socket::pair()?;
         let (answer, pidfd) = control.ask(Request::Fork(limits_of_one(policy)), Some(theirs)).await?;
         let (inside, pidfd) = match (answer, pidfd) {
@@ -65,12 +57,16 @@ impl Child {
             return Err(process.failure().await);
         }
         let channel = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        let listed = programs.list(outside, Engine::Fork, State::Warm);
-        Ok(Self { process, gate, channel, stdout: pipe()?, stderr: pipe()?, listed })
+        Ok(Self { process, gate, channel, stdout: pipe()?, stderr: pipe()? })
+    }
+
+    /// Its number, as we see it.
+    pub(crate) const fn pid(&self) -> u32 {
+        self.process.outside
     }
 
     /// Whether it still waits.
-    pub(super) fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         self.process.pidfd.as_ref().is_some_and(|pidfd| !confine::has_ended(pidfd.get_ref()))
     }
 
@@ -81,8 +77,7 @@ impl Child {
         watched: Watched<'_>,
         stop: impl Future<Output = ()>,
     ) -> io::Result<Report> {
-        let Self { process, gate, channel, stdout, stderr, listed } = self;
-        listed.is_called();
+        let Self { process, gate, channel, stdout, stderr } = self;
         let theirs = [channel.1.as_fd(), stdout.1.as_fd(), stderr.1.as_fd()];
         gate.send(JOIN, &theirs).await?;
         drop((channel.1, stdout.1, stderr.1));

@@ -1,11 +1,10 @@
 //! A server: the sandboxed Bun that forks, its children, and how it proves that it may serve.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use confine::Stdio;
@@ -15,9 +14,7 @@ use policy::ExpandedPolicy;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::sync::Notify;
 
-use super::MOST_CHILDREN;
 use super::child::{Child, Watched};
 use super::control::{Control, Socket};
 use crate::error::{Error, Kind, Warning};
@@ -27,8 +24,6 @@ use crate::pipes::pipe;
 use crate::redaction::Redaction;
 use crate::run::{self, Job};
 use crate::secrets::Secrets;
-use crate::service::Engine;
-use crate::service::programs::{Listed, Programs, State};
 use crate::stage;
 
 /// Children that answer a probe before a server serves.
@@ -49,13 +44,6 @@ pub(crate) struct Server {
     warnings: Vec<Warning>,
     /// The path of its function inside.
     path: String,
-    ready: RefCell<VecDeque<Child>>,
-    /// There is one more, or none will come.
-    news: Notify,
-    forking: Cell<bool>,
-    /// Where its children are listed, and it itself.
-    programs: Arc<Programs>,
-    _listed: Listed,
     /// Calls so far.
     calls: Cell<u64>,
     since: Instant,
@@ -88,11 +76,7 @@ struct Probe {
 
 impl Server {
     /// Starts a server of what `job` names, and proves it. Nothing is left of one that does not serve.
-    pub(crate) async fn start(
-        job: &Job,
-        wanted: &stage::Server<'_>,
-        programs: Arc<Programs>,
-    ) -> Result<Rc<Self>, Error> {
+    pub(crate) async fn start(job: &Job, wanted: &stage::Server<'_>) -> Result<Self, Error> {
         let failed = |act: &'static str| move |error: io::Error| Error::system(act, &error);
         let library = library().map_err(failed("make the fork server's library"))?;
         let (control, theirs) = Socket::pair().map_err(failed("make a pair of sockets"))?;
@@ -107,7 +91,6 @@ impl Server {
         let (plan, policy, warnings, program) = run::prepare_server(job, wanted, stdio)?;
         let started = confine::start(&plan)?;
         drop((library, theirs, nothing, says));
-        let listed = programs.list(started.child.pid, Engine::Fork, State::Server);
         let mut server = Self {
             init: started.child,
             control: Control::new(control),
@@ -115,11 +98,6 @@ impl Server {
             status: started.status,
             warnings,
             path: program,
-            ready: RefCell::default(),
-            news: Notify::new(),
-            forking: Cell::new(false),
-            programs,
-            _listed: listed,
             calls: Cell::new(0),
             since: Instant::now(),
             refused: None,
@@ -131,7 +109,7 @@ impl Server {
             answer => return Err(server.does_not_serve(&describe(&answer), said)),
         }
         match server.prove().await {
-            Ok(()) => Ok(Rc::new(server)),
+            Ok(()) => Ok(server),
             Err(why) => Err(server.does_not_serve(&why, said)),
         }
     }
@@ -171,7 +149,7 @@ impl Server {
 
     async fn probe(&self) -> Result<Probe, String> {
         let failed = |error: io::Error| format!("a child cannot be asked: {error}");
-        let child = Child::fork(&self.control, &self.policy, &self.programs).await.map_err(failed)?;
+        let child = self.fork().await.map_err(failed)?;
         let request = serde_json::to_string(&Request::Probe).map_err(|error| error.to_string())?;
         let watched = Watched { policy: &self.policy, started: Instant::now() };
         let report = child.call(request, watched, std::future::pending()).await.map_err(failed)?;
@@ -182,23 +160,9 @@ impl Server {
         }
     }
 
-    /// Forks until so many children wait, one after the other. Others who want the same leave it to whoever began.
-    pub(crate) async fn refill(self: Rc<Self>, wanted: usize) {
-        if self.forking.replace(true) {
-            return;
-        }
-        while self.ready.borrow().len() < wanted.min(usize::try_from(MOST_CHILDREN).unwrap_or(usize::MAX)) {
-            match Child::fork(&self.control, &self.policy, &self.programs).await {
-                Ok(child) => {
-                    self.ready.borrow_mut().push_back(child);
-                    self.news.notify_one();
-                }
-                // The next call asks again, or finds the server gone.
-                Err(_) => break,
-            }
-        }
-        self.forking.set(false);
-        self.news.notify_waiters();
+    /// A child that is ready.
+    pub(crate) async fn fork(&self) -> io::Result<Child> {
+        Child::fork(&self.control, &self.policy).await
     }
 
     /// Calls so far.
@@ -206,23 +170,14 @@ impl Server {
         self.calls.get()
     }
 
+    /// The process that all of it is below, as we see it.
+    pub(crate) const fn pid(&self) -> u32 {
+        self.init.pid
+    }
+
     /// How long it has been there.
     pub(crate) fn age(&self) -> Duration {
         self.since.elapsed()
-    }
-
-    /// A child that waits, or the next one; `None` where none will come.
-    pub(crate) async fn child(self: &Rc<Self>) -> Option<Child> {
-        loop {
-            let news = self.news.notified();
-            let found = self.ready.borrow_mut().pop_front();
-            match found {
-                Some(child) if child.is_there() => return Some(child),
-                Some(_) => {}
-                None if self.forking.get() => news.await,
-                None => return Child::fork(&self.control, &self.policy, &self.programs).await.ok(),
-            }
-        }
     }
 
     /// Calls a child as `job` would be called, and looks after it to its end; it is ended when `stop` is there. `path` is
@@ -269,7 +224,6 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.ready.borrow_mut().clear();
         self.init.kill();
         // Its end is all that is wanted.
         let _ = self.init.reap();

@@ -2,6 +2,7 @@
 //! one thread.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -11,13 +12,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{self, LocalSet};
 use wire::rpc::Notification;
 
+use super::Engine;
 use super::calls::Calls;
 use super::functions::{Function, Way};
-use super::programs::Programs;
+use super::programs::{Listed, Programs, State};
 use super::workers::{Answered, Order as PoolOrder, Wanted, answered};
 use crate::error::{Error, Kind};
 use crate::forks::{Child, Server};
@@ -56,8 +58,8 @@ pub(super) struct Common {
     pub(super) calls: Arc<Calls>,
     /// The programs of all threads.
     pub(super) programs: Arc<Programs>,
-    /// Children of each function.
-    pub(super) most_ahead: usize,
+    /// Calls at a time.
+    pub(super) concurrency: usize,
     /// Where functions go that cannot be forked.
     pub(super) pools: Vec<mpsc::UnboundedSender<PoolOrder>>,
     pub(super) notices: Option<mpsc::UnboundedSender<Notification>>,
@@ -101,7 +103,7 @@ struct Forks {
 /// A function and its server.
 struct Tenant {
     function: Arc<Function>,
-    server: RefCell<Rc<Server>>,
+    served: RefCell<Rc<Served>>,
     texts: Option<Texts>,
     is_replaced: Cell<bool>,
 }
@@ -136,27 +138,31 @@ impl Forks {
 
     async fn serve(&self, function: &Arc<Function>) -> Result<(), Error> {
         let texts = function.is_text().then(Texts::make).transpose()?;
-        let server = self.start(function, texts.as_ref()).await?;
-        if let Some(refused) = server.refused {
+        let served = self.start(function, texts.as_ref()).await?;
+        if let Some(refused) = served.server.refused {
             self.notify(Notification::Preload { function: function.name.clone(), because: refused.to_owned() });
         }
         if !function.is_registered() {
             return Ok(());
         }
-        let is_replaced = Cell::new(false);
-        let tenant =
-            Tenant { function: Arc::clone(function), server: RefCell::new(Rc::clone(&server)), texts, is_replaced };
-        self.tenants.borrow_mut().push(Rc::new(tenant));
+        task::spawn_local(Rc::clone(&served).refill(self.ahead()));
+        let (function, served) = (Arc::clone(function), RefCell::new(served));
         // The first call may come before the last child.
         function.goes(Way::Fork);
-        task::spawn_local(server.refill(self.common.most_ahead.min(AHEAD)));
+        self.tenants.borrow_mut().push(Rc::new(Tenant { function, served, texts, is_replaced: Cell::new(false) }));
         Ok(())
     }
 
-    async fn start(&self, function: &Arc<Function>, texts: Option<&Texts>) -> Result<Rc<Server>, Error> {
+    async fn start(&self, function: &Arc<Function>, texts: Option<&Texts>) -> Result<Rc<Served>, Error> {
         let job = self.common.calls.job_ahead(function);
         let wanted = stage::Server { module: function.preloaded.as_ref(), calls: texts.map(Texts::folder) };
-        Server::start(&job, &wanted, Arc::clone(&self.common.programs)).await
+        let server = Server::start(&job, &wanted).await?;
+        Ok(Rc::new(Served::new(server, Arc::clone(&self.common.programs))))
+    }
+
+    /// Children that wait for a call of one function.
+    fn ahead(&self) -> usize {
+        self.common.concurrency.min(AHEAD)
     }
 
     fn tenant(&self, function: &Arc<Function>) -> Option<Rc<Tenant>> {
@@ -173,23 +179,23 @@ impl Forks {
             let _ = reply.send(Err(wanted));
             return;
         };
-        let server = Rc::clone(&tenant.server.borrow());
-        let Some((child, text)) = tenant.ready(&server, &wanted).await else {
+        let served = Rc::clone(&tenant.served.borrow());
+        let Some(Ready { child, listed, text }) = tenant.ready(&served, &wanted).await else {
             // Nothing of it has run: another engine may take it.
             let _ = reply.send(Err(wanted));
             return self.replace(tenant).await;
         };
         let path = text.as_ref().map(Text::path);
-        let outcome = server.call(child, &wanted.job, path.as_deref(), reply.closed()).await;
+        let outcome = served.server.call(child, &wanted.job, path.as_deref(), reply.closed()).await;
         // Who has gone does not want it.
         let _ = reply.send(Ok(answered(outcome, &wanted.job)));
         // The answer goes first.
         task::yield_now().await;
-        drop(text);
-        if server.calls() >= MOST_CALLS || server.age() >= MOST_AGE {
+        drop((text, listed));
+        if served.server.calls() >= MOST_CALLS || served.server.age() >= MOST_AGE {
             return self.replace(tenant).await;
         }
-        server.refill(self.common.most_ahead.min(AHEAD)).await;
+        served.refill(self.ahead()).await;
     }
 
     /// Puts a fresh server in the place of one that is old or gone. Calls of that one end as they would.
@@ -198,9 +204,9 @@ impl Forks {
             return;
         }
         match self.start(&tenant.function, tenant.texts.as_ref()).await {
-            Ok(server) => {
-                Rc::clone(&server).refill(self.common.most_ahead.min(AHEAD)).await;
-                *tenant.server.borrow_mut() = server;
+            Ok(served) => {
+                Rc::clone(&served).refill(self.ahead()).await;
+                *tenant.served.borrow_mut() = served;
                 tenant.is_replaced.set(false);
             }
             Err(error) => {
@@ -215,12 +221,74 @@ impl Forks {
 
 impl Tenant {
     /// A child, and the call's text where it can import that.
-    async fn ready(&self, server: &Rc<Server>, wanted: &Wanted) -> Option<(Child, Option<Text>)> {
+    async fn ready(&self, served: &Rc<Served>, wanted: &Wanted) -> Option<Ready> {
         let text = match (&wanted.text, &self.texts) {
             (Some(text), Some(texts)) => Some(texts.put(text).ok()?),
             _ => None,
         };
-        Some((server.child().await?, text))
+        let (child, listed) = served.child().await?;
+        listed.is_called();
+        Some(Ready { child, listed, text })
+    }
+}
+
+/// What a call takes.
+struct Ready {
+    child: Child,
+    listed: Listed,
+    text: Option<Text>,
+}
+
+/// A server and its children that wait.
+struct Served {
+    server: Server,
+    _listed: Listed,
+    programs: Arc<Programs>,
+    ready: RefCell<VecDeque<(Child, Listed)>>,
+    is_forking: Cell<bool>,
+    /// There is one more, or none will come.
+    news: Notify,
+}
+
+impl Served {
+    fn new(server: Server, programs: Arc<Programs>) -> Self {
+        let _listed = programs.list(server.pid(), Engine::Fork, State::Server);
+        Self { server, _listed, programs, ready: RefCell::default(), is_forking: Cell::new(false), news: Notify::new() }
+    }
+
+    /// Forks until so many children wait, one after the other. Whoever wants the same leaves it to whoever began.
+    async fn refill(self: Rc<Self>, wanted: usize) {
+        if self.is_forking.replace(true) {
+            return;
+        }
+        while self.ready.borrow().len() < wanted {
+            // The next call asks again, or finds the server gone.
+            let Ok(child) = self.fork().await else { break };
+            self.ready.borrow_mut().push_back(child);
+            self.news.notify_one();
+        }
+        self.is_forking.set(false);
+        self.news.notify_waiters();
+    }
+
+    async fn fork(&self) -> io::Result<(Child, Listed)> {
+        let child = self.server.fork().await?;
+        let listed = self.programs.list(child.pid(), Engine::Fork, State::Warm);
+        Ok((child, listed))
+    }
+
+    /// A child that waits, or the next one; `None` where none will come.
+    async fn child(&self) -> Option<(Child, Listed)> {
+        loop {
+            let news = self.news.notified();
+            let found = self.ready.borrow_mut().pop_front();
+            match found {
+                Some(found) if found.0.is_there() => return Some(found),
+                Some(_) => {}
+                None if self.is_forking.get() => news.await,
+                None => return self.fork().await.ok(),
+            }
+        }
     }
 }
 

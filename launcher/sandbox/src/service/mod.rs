@@ -9,7 +9,7 @@ mod calls;
 mod forks;
 mod functions;
 mod pool;
-pub(crate) mod programs;
+mod programs;
 mod stats;
 mod workers;
 

@@ -92,7 +92,7 @@ impl Workers {
         let common = || forks::Common {
             calls: Arc::clone(calls),
             programs: Arc::clone(&programs),
-            most_ahead: concurrency,
+            concurrency,
             pools: threads.clone(),
             notices: notices.cloned(),
         };
