@@ -137,7 +137,7 @@ fn a_module_that_does_not_load_is_told_and_printed_and_ends_the_child() {
             let output = tempfile::tempfile().expect("a file");
             let mut called = server.child().call_with(&call(path, &json!([])), &[output.as_fd(), errors.as_fd()]);
             let frames = frames(&mut called);
-            assert_eq!(kinds(&frames), "hello error");
+            assert_eq!(kinds(&frames), "hello error", "{frames:?}");
             let error = &frames[1].1;
             assert_eq!(error["name"], name);
             assert!(error["message"].as_str().expect("a text").contains(message), "{error}");

@@ -50,7 +50,7 @@ const NOBODY: u32 = 65534;
 pub struct Settings {
     /// Whether the program's powers are tamed, or the harness stands alone.
     pub guards: bool,
-    /// What may be read, for the guards.
+    /// What may be read and imported, for the guards.
     pub read: Vec<PathBuf>,
     /// A module to load before the fork.
     pub module: Option<Preloaded>,
@@ -149,7 +149,7 @@ impl Server {
             "library": 0,
             "control": theirs.as_raw_fd(),
             "warm_up": warm_up,
-            "rounds": 5,
+            "rounds": 2,
             "child_rounds": settings.child_rounds,
             "module": settings.module.as_ref().map(Preloaded::describe),
         });

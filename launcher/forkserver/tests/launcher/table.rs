@@ -1,4 +1,4 @@
-//! The table that `policy.js` leaves for the harness, with a policy that grants reading alone.
+//! The table that `policy.js` leaves for the harness, with a policy that grants reading and importing alone.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub fn of(cwd: &Path, settings: &Settings, fork: &Value) -> Value {
     let details = json!({
         "cwd": cwd,
         "policy": {
-            "read": { "allow": read, "deny": [] }, "write": none, "import": none, "env": none, "sys": none,
+            "read": { "allow": read, "deny": [] }, "import": { "allow": read, "deny": [] }, "write": none, "env": none, "sys": none,
             "net": none, "listen": none, "fetch": none, "run": none, "host": none, "ffi": none,
             "secrets": { "allow": [{ "pattern": "TOKEN", "rule": "allow.secrets (test.json:2:2)" }], "deny": [] },
             "workers": { "most": 0, "rule": "default" },
