@@ -145,7 +145,9 @@ fn no_program_has_in_memory_what_another_was_told() {
         // The control: a program that runs has what it was told.
         let known = told(engine, "control");
         let control = client.send("call", json!({ "source": waits, "args": [known] }));
-        let has = |told: &str| Machine::below(launcher).into_iter().any(|pid| count_in_memory(pid, told).is_ok_and(|n| n > 0));
+        let has = |told: &str| {
+            Machine::below(launcher).into_iter().any(|pid| count_in_memory(pid, told).is_ok_and(|n| n > 0))
+        };
         until("the program knows what it was told", || has(&known));
         let below = Machine::below(launcher);
         assert!(!below.is_empty());

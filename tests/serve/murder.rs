@@ -52,7 +52,11 @@ impl Scene {
 
     fn call(&mut self) -> Value {
         let ms = self.chance.u64(..40);
-        if self.chance.bool() { json!({ "function": "waits", "args": [ms] }) } else { json!({ "source": WAITS, "args": [ms] }) }
+        if self.chance.bool() {
+            json!({ "function": "waits", "args": [ms] })
+        } else {
+            json!({ "source": WAITS, "args": [ms] })
+        }
     }
 
     /// A moment in which anything may be under way.
