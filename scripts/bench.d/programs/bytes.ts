@@ -38,11 +38,11 @@ function give(bytes: Uint8Array): void {
       return;
     }
     case "pipe":
-      for (let written = 0; written < bytes.length; )
+      for (let written = 0; written < bytes.length;)
         written += writeSync(1, bytes, written, Math.min(CHUNK, bytes.length - written));
       return;
     default:
-      for (let written = 0; written < bytes.length; )
+      for (let written = 0; written < bytes.length;)
         written += writeSync(memory, bytes, written, bytes.length - written, written);
       writeSync(1, ".");
   }
