@@ -18,6 +18,7 @@ fn service(engine: Engine, concurrency: usize) -> Service {
         concurrency,
         queue: 64,
         engine,
+        notices: None,
     })
     .expect("there is all that it takes")
 }

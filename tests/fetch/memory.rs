@@ -2,9 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 
-use secure_bun_tests::Folder;
+use secure_bun_tests::{Folder, count_in_memory};
 
 /// In two parts: this file's own memory would have it otherwise.
 fn secret(kind: &str) -> String {
@@ -15,27 +14,9 @@ fn holds(haystack: &[u8], needle: &str) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
 }
 
-/// Whether a process has `needle` in memory that can be written to; an error where nobody may look.
-fn has(pid: u32, needle: &str) -> io::Result<bool> {
-    let memory = File::open(format!("/proc/{pid}/mem"))?;
-    for line in fs::read_to_string(format!("/proc/{pid}/maps"))?.lines() {
-        let mut words = line.split_whitespace();
-        let (Some((from, to)), Some(rights)) = (words.next().and_then(|range| range.split_once('-')), words.next())
-        else {
-            continue;
-        };
-        if !rights.starts_with("rw") {
-            continue;
-        }
-        let address = |text: &str| u64::from_str_radix(text, 16).expect("an address");
-        let (from, to) = (address(from), address(to));
-        let mut bytes = vec![0; usize::try_from(to - from).expect("a length")];
-        // What is not there, like the page below a stack, holds nothing.
-        if memory.read_exact_at(&mut bytes, from).is_ok() && holds(&bytes, needle) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// Whether a process has `needle` in its memory; an error where nobody may look.
+fn has(pid: i32, needle: &str) -> io::Result<bool> {
+    count_in_memory(pid, needle).map(|count| count > 0)
 }
 
 #[test]
@@ -57,9 +38,9 @@ fn init_knows_none() {
     ];
     let running = folder.secure_bun(words).env("OF_ALL", of_variable.as_str()).open_input().start();
     running.says("runs");
-    let launcher = running.pid.as_raw().cast_unsigned();
+    let launcher = running.pid.as_raw();
     let children = fs::read_to_string(format!("/proc/{launcher}/task/{launcher}/children")).expect("it has some");
-    let init: u32 = children.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("there is an init");
+    let init: i32 = children.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("there is an init");
     for secret in [&of_file, &of_variable] {
         assert!(has(launcher, secret).expect("it is ours to look into"), "the control: {secret}");
         // Without the rights of root nobody may look.

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use secure_bun_tests::{Command, Envelope, Folder, JSON, str};
 
+use serde_json::{Value, json};
+
 use super::WITHOUT;
 
 /// A run of a program that grants itself nothing, under `kernel.require`, on a machine that lacks `what`.
@@ -81,6 +83,64 @@ fn a_quiet_run_says_it_in_the_envelope_alone() {
     assert_eq!(envelope.text("/sandbox/status"), "partial");
     assert_eq!(envelope.at("/sandbox/layers/namespaces"), &serde_json::json!(["user", "mnt", "ipc", "uts"]));
     assert_eq!(envelope.text("/sandbox/layers/landlock"), "none");
+}
+
+/// Calls of a service without namespaces, which its policy does without; the answers.
+fn served(calls: &[Value]) -> Vec<Value> {
+    let folder = Folder::new().open_to_all().file("p.json", r#"{"kernel": {"require": ["landlock"]}}"#);
+    let serve = folder.secure_bun(["serve", "--policy", "p.json"]).started_by(Path::new(WITHOUT), &["namespaces"]);
+    let mut running = serve.open_input().start();
+    let mut ask = |method: &str, params: &Value| -> Value {
+        running.tell(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string());
+        loop {
+            let line: Value = serde_json::from_str(&running.next_line().expect("an answer")).unwrap();
+            // What it says by itself, such as that nothing is forked here, has no id.
+            if line.get("id").is_some() {
+                return line;
+            }
+        }
+    };
+    ask("initialize", &json!({ "protocol": 1 }));
+    let own = json!({ "name": "own", "source": "export default () => 1", "policy": { "read": [] } });
+    assert_eq!(ask("function.register", &own)["result"]["name"], "own");
+    let strict =
+        json!({ "name": "strict", "source": "export default () => 1", "policy": { "kernel": { "require": "all" } } });
+    assert_eq!(ask("function.register", &strict)["result"]["name"], "strict");
+    let answers = calls.iter().map(|call| ask("call", call)).collect();
+    assert_eq!(running.end().code(), 0);
+    answers
+}
+
+#[test]
+fn calls_that_say_nothing_of_layers_do_without_what_serve_does_without() {
+    let source = "export default () => 1";
+    for answer in served(&[
+        json!({ "source": source }),
+        json!({ "source": source, "policy": { "read": [] } }),
+        json!({ "source": source, "policy": { "extends": "function" } }),
+        json!({ "source": source, "limits": { "wall_ms": 4000 } }),
+        json!({ "function": "own" }),
+        json!({ "function": "own", "policy": { "read": [] } }),
+    ]) {
+        assert_eq!(answer["result"]["result"], 1, "{answer}");
+        assert_eq!(answer["result"]["sandbox"]["status"], "partial", "{answer}");
+    }
+}
+
+#[test]
+fn calls_that_require_more_than_serve_get_it_or_do_not_run() {
+    let source = "export default () => 1";
+    for answer in served(&[
+        json!({ "source": source, "policy": { "kernel": { "require": "all" } } }),
+        json!({ "source": source, "policy": { "kernel": { "require": ["mnt"] } } }),
+        json!({ "source": source, "policy": { "kernel": { "namespaces": ["user"] } } }),
+        json!({ "function": "strict" }),
+        // It says nothing; its function does.
+        json!({ "function": "strict", "policy": { "read": [] } }),
+    ]) {
+        assert_eq!(answer["error"]["code"], -32006, "{answer}");
+        assert_eq!(answer["error"]["data"]["kind"], "sandbox", "{answer}");
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use super::client::{Client, source};
 
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 #[test]
 fn registered_functions_sources_and_files() {
     let folder =
@@ -162,12 +164,12 @@ fn context_variables_and_secrets_are_those_of_the_call() {
         "export default () => [executionContext, Object.isFrozen(executionContext), process.env.A ?? null]",
         json!([]),
     );
-    call["context"] = json!({ "function_id": "f", "user_id": "u", "execution_id": "e", "traceparent": "00-1-2-01" });
+    call["context"] = json!({ "function_id": "f", "user_id": "u", "execution_id": "e", "traceparent": TRACE });
     call["env"] = json!({ "A": "b" });
     let answer = client.result(call);
     let context = &answer[0];
     assert_eq!([&context["functionID"], &context["userID"], &context["executionID"]], ["f", "u", "e"]);
-    assert_eq!(context["traceparent"], "00-1-2-01");
+    assert_eq!(context["traceparent"], TRACE);
     // The preset allows five seconds.
     assert_eq!(context["deadline"].as_u64().unwrap() - context["startTime"].as_u64().unwrap(), 5000);
     assert_eq!([&answer[1], &answer[2]], [&json!(true), &json!("b")]);
@@ -178,25 +180,29 @@ fn context_variables_and_secrets_are_those_of_the_call() {
 }
 
 #[test]
-fn numbers_for_a_scraper() {
+fn log_lines_and_denials_say_what_trace_they_belong_to() {
     let folder = Folder::new();
-    let mut client = Client::of_functions(&folder);
-    client.result(source("export default () => 1", json!([])));
-    client.call(source(
-        "import { readFileSync } from 'node:fs'; export default () => readFileSync('/etc/passwd')",
-        json!([]),
-    ));
-    let stats = client.ask("stats", json!({ "format": "prometheus" }));
-    let text = stats["result"]["text"].as_str().unwrap();
-    for line in [
-        "secure_bun_calls_total{outcome=\"ok\"} 1",
-        "secure_bun_calls_total{outcome=\"failed\"} 1",
-        "secure_bun_call_seconds_bucket{le=\"+Inf\"} 2",
-        "secure_bun_call_seconds_count 2",
-        "secure_bun_denials_total{rule=\"read default\"} 1",
-        "# TYPE secure_bun_call_seconds histogram",
-    ] {
-        assert!(text.lines().any(|found| found == line), "no {line} in {text}");
+    for engine in ["fork", "pool", "spawn"] {
+        let mut client = Client::of_engine(&folder, engine);
+        let code = "import { readFileSync } from 'node:fs';
+            export default () => {
+                console.log('one');
+                console.error({ traceparent: 'forged' });
+                readFileSync('/etc/passwd');
+            }";
+        client.ask("function.register", json!({ "name": "talk", "source": code }));
+        let traced = client.call(json!({ "function": "talk", "context": { "traceparent": TRACE } }));
+        let of = |envelope: &Value, list: &str| -> Vec<Value> {
+            envelope[list].as_array().unwrap().iter().map(|entry| entry["traceparent"].clone()).collect()
+        };
+        assert_eq!(of(&traced, "logs"), [TRACE, TRACE], "{traced}");
+        assert_eq!(of(&traced, "denials"), [TRACE], "{traced}");
+        let other = client.call(json!({ "function": "talk" }));
+        assert_eq!(of(&other, "logs"), [Value::Null, Value::Null], "{other}");
+        assert_eq!(of(&other, "denials"), [Value::Null], "{other}");
+        let malformed = client.ask("call", json!({ "function": "talk", "context": { "traceparent": "00-1-2-01" } }));
+        assert_eq!(malformed["error"]["code"], -32602, "{malformed}");
+        assert_eq!(malformed["error"]["data"]["path"], "context.traceparent");
+        client.end();
     }
-    client.end();
 }

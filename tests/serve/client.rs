@@ -2,12 +2,12 @@
 #![allow(clippy::needless_pass_by_value, reason = "what is sent is written where it is sent")]
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
-use secure_bun_tests::{Ended, Folder, Running};
+use secure_bun_tests::{Ended, Folder, PATIENCE, Running};
 use serde_json::{Value, json};
 
-/// The ways to run calls.
-pub(crate) const ENGINES: [&str; 2] = ["pool", "spawn"];
+pub(crate) use secure_bun_tests::soak::ENGINES;
 
 /// A conversation.
 pub(crate) struct Client {
@@ -113,4 +113,14 @@ impl Client {
 /// A call of this source with these arguments.
 pub(crate) fn source(source: &str, args: Value) -> Value {
     json!({ "source": source, "args": args })
+}
+
+/// Waits until something holds.
+#[track_caller]
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

@@ -3,8 +3,13 @@
 
 mod calls;
 mod client;
+mod exposition;
 mod hostile;
 mod isolation;
+mod murder;
 mod pool;
+mod regressions;
 mod secrets;
+mod soak;
+mod stats;
 mod transcripts;

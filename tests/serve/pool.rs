@@ -2,35 +2,17 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use secure_bun_tests::Folder;
+use secure_bun_tests::{Folder, Machine};
 use serde_json::json;
 
-use super::client::Client;
+use super::client::{Client, until};
 
 const WHO: &str = "export default () => process.pid";
 
 fn warm(client: &mut Client) -> u64 {
     client.ask("stats", json!({}))["result"]["warm"].as_u64().expect("a number")
-}
-
-/// Waits until something holds.
-#[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// The children of a process.
-fn children(parent: i32) -> Vec<i32> {
-    let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
-    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
 #[test]
@@ -56,7 +38,7 @@ fn one_that_has_ended_meanwhile_is_not_called() {
     let mut client = Client::of_engine(&folder, "pool");
     client.ask("function.register", json!({ "name": "who", "source": WHO }));
     until("programs are started", || warm(&mut client) >= 2);
-    for child in children(client.running.pid.as_raw()) {
+    for child in Machine::children(client.running.pid.as_raw()) {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), Signal::SIGKILL).expect("it is ours");
         let stat = || fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
         until("it has ended", || stat().rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z')));
@@ -101,7 +83,7 @@ fn nothing_is_left_of_a_serve_that_was_killed() {
     until("programs are started", || warm(&mut client) >= 2);
     client.send("call", json!({ "source": "export default () => { for (;;); }" }));
     until("a call runs", || client.ask("stats", json!({}))["result"]["running"] == json!(1));
-    let children = children(client.running.pid.as_raw());
+    let children = Machine::children(client.running.pid.as_raw());
     assert!(children.len() >= 3, "{children:?}");
     client.running.signal(Signal::SIGKILL);
     until("all are gone", || children.iter().all(|pid| !Path::new(&format!("/proc/{pid}")).exists()));

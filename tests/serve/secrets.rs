@@ -46,6 +46,72 @@ fn no_call_has_those_of_another() {
 }
 
 #[test]
+fn values_show_in_nothing_that_is_said_of_refusals() {
+    let folder = Folder::new();
+    let flags = ["--policy", "function", "--allow-secrets=SALT", "--allow-fetch=https://one.invalid/*"];
+    let mut client = Client::start(&folder, &flags);
+    let secret = "Correct \"horse\" battery";
+    let code = "import { readFileSync } from 'node:fs';
+        export default async () => {
+            const salt = await secrets.get('SALT');
+            for (const act of [
+                () => readFileSync(`/${salt}`),
+                () => fetch(`https://two.invalid/${salt}?q=${encodeURIComponent(salt)}`),
+                () => Bun.connect({ hostname: 'Correct-horse', port: 1, socket: { data() {} } }),
+            ]) {
+                try { await act(); } catch {}
+            }
+            readFileSync(`/other/${salt}`);
+        }";
+    let given = json!({ "SALT": secret, "HOST": "Correct-horse" });
+    let envelope = client.call(call(code, json!([]), given));
+    let shown = envelope.to_string().to_lowercase();
+    assert!(!shown.contains("horse"), "{envelope}");
+    let denials = envelope["denials"].as_array().unwrap();
+    let refused: Vec<[&str; 2]> = denials
+        .iter()
+        .map(|denial| ["permission", "resource"].map(|field| denial[field].as_str().unwrap_or_default()))
+        .collect();
+    assert!(refused.contains(&["read", "/[secret SALT]"]), "{envelope}");
+    assert!(refused.contains(&["fetch", "GET https://two.invalid/[secret SALT]?q=[secret SALT]"]), "{envelope}");
+    assert!(refused.contains(&["net", "[secret HOST]:1"]), "{envelope}");
+    assert_eq!(envelope["error"]["resource"], "/other/[secret SALT]", "{envelope}");
+    assert_eq!(envelope["error"]["fix"], "allow.read: [\"/other/[secret SALT]\"]");
+    client.end();
+}
+
+#[test]
+fn what_is_refused_is_judged_as_it_was_asked() {
+    let folder = Folder::with("data/hidden-thing", "").file("data/other", "").open_to_all();
+    let data = folder.text("data");
+    let hidden = folder.text("data/hidden-thing");
+    let flags = ["--policy", "function", "--allow-secrets=NAME"];
+    let (allow, deny) = (format!("--allow-read={data}"), format!("--deny-read={hidden}"));
+    let mut client = Client::start(&folder, &[&flags[..], &[&allow, &deny]].concat());
+    let code = "import { readFileSync } from 'node:fs';
+        export default async (data: string) => {
+            readFileSync(`${data}/other`);
+            readFileSync(`${data}/${await secrets.get('NAME')}`);
+        }";
+    let envelope = client.call(call(code, json!([data]), json!({ "NAME": "hidden-thing" })));
+    assert_eq!(envelope["error"]["resource"], format!("{data}/[secret NAME]"), "{envelope}");
+    assert!(envelope["denials"][0]["rule"].as_str().unwrap().contains("deny"), "{envelope}");
+    assert!(!envelope.to_string().contains("hidden-thing"), "{envelope}");
+    client.end();
+}
+
+#[test]
+fn a_call_that_cannot_be_started_does_not_say_them() {
+    let folder = Folder::new();
+    let mut client = Client::of_functions(&folder);
+    let call = json!({ "file": "missing-s3cret.ts", "secrets": { "NAME": "s3cret" } });
+    let answer = client.ask("call", call);
+    assert_eq!(answer["error"]["data"]["kind"], "not_found", "{answer}");
+    assert!(answer["error"]["message"].as_str().unwrap().contains("missing-[secret NAME].ts"), "{answer}");
+    client.end();
+}
+
+#[test]
 fn values_show_in_no_log_and_no_error() {
     let folder = Folder::new();
     let mut client = Client::start(&folder, &["--policy", "function", "--allow-secrets=SALT"]);

@@ -5,13 +5,16 @@
 mod envelope;
 mod folder;
 mod machine;
+mod memory;
 mod native;
 mod process;
+pub mod soak;
 mod tools;
 
 pub use envelope::Envelope;
 pub use folder::{Folder, JSON};
 pub use machine::Machine;
+pub use memory::count_in_memory;
 pub use native::native;
 pub use process::{Command, Ended, PATIENCE, Running};
 pub use snapbox::str;

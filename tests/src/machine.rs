@@ -41,6 +41,31 @@ impl Machine {
         running.collect()
     }
 
+    /// The processes with `marker` in their environment.
+    pub fn marked(marker: &str) -> Vec<i32> {
+        let pids = fs::read_dir("/proc").expect("there is a /proc").flatten();
+        let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let is_marked = |pid: &i32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.windows(marker.len()).any(|window| window == marker.as_bytes())
+        };
+        pids.filter(is_marked).collect()
+    }
+
+    /// Waits until no process has `marker` in its environment any more.
+    #[track_caller]
+    pub fn assert_no_marked_process_stays(marker: &str) {
+        let stays = within(PATIENCE, || Self::marked(marker), Vec::is_empty);
+        assert!(stays.is_empty(), "still running: {stays:?}");
+    }
+
+    /// Waits until a launcher that has ended has no control group any more.
+    #[track_caller]
+    pub fn assert_no_control_group_of(launcher: i32) {
+        let stays = within(PATIENCE, || Self::control_groups_of(launcher), Vec::is_empty);
+        assert!(stays.is_empty(), "control groups left: {stays:#?}");
+    }
+
     /// Waits until no process has `marker` in its command line any more.
     #[track_caller]
     pub fn assert_no_process_stays(marker: &str) {
@@ -54,6 +79,28 @@ impl Machine {
         let ours = control_groups(Path::new("/sys/fs/cgroup"));
         let stays = within(PATIENCE, || ours.iter().filter(|group| group.exists()).collect(), Vec::is_empty);
         assert!(stays.is_empty(), "control groups left: {stays:#?}");
+    }
+
+    /// The control groups of the programs of a launcher.
+    pub fn control_groups_of(launcher: i32) -> Vec<PathBuf> {
+        let prefix = format!("secure-bun-{launcher}-");
+        let mut groups = control_groups(Path::new("/sys/fs/cgroup"));
+        groups.retain(|group| group.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)));
+        groups
+    }
+
+    /// The children of a process, of whichever of its threads.
+    pub fn children(parent: i32) -> Vec<i32> {
+        let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+        let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+        lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+    }
+
+    /// All processes below a process.
+    pub fn below(parent: i32) -> Vec<i32> {
+        let children = Self::children(parent);
+        let further: Vec<i32> = children.iter().flat_map(|child| Self::below(*child)).collect();
+        [children, further].concat()
     }
 
     /// What a folder holds.

@@ -234,6 +234,11 @@ impl Running {
         self.stdin.as_mut().expect("its input was kept open").write_all(bytes)
     }
 
+    /// Its standard input, for another thread to write to.
+    pub fn take_input(&mut self) -> ChildStdin {
+        self.stdin.take().expect("its input was kept open")
+    }
+
     /// Ends its standard input.
     pub fn hang_up(&mut self) {
         drop(self.stdin.take());

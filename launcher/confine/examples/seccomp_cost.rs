@@ -21,6 +21,7 @@ fn main() {
                 run: false,
                 sockets: false,
                 files: Files::Own,
+                copies: false,
                 narrower: None,
             },
         ),

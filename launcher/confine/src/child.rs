@@ -198,6 +198,9 @@ impl Setup<'_> {
             match self.network {
                 None => sys::load_filter(filter.program()).at(Step::LoadFilter)?,
                 Some(launcher) => {
+                    // The listener needs a number below the limit on open files, and a launcher of many programs may
+                    // hold all of these. This one was to be closed anyway, and nothing of ours is so low.
+                    sys::close(first_unwanted);
                     let listener = sys::load_asking_filter(filter.program()).at(Step::LoadFilter)?;
                     sys::send_descriptors(launcher, &[listener]).at(Step::HandOverNetwork)?;
                 }
@@ -325,7 +328,7 @@ fn open_proc(processes: Processes) -> Outcome<Fd> {
             Ok(own)
         }
         // Nothing but processes, and of those none that may not be looked into: init is not there.
-        Processes::Tree { .. } => {
+        Processes::Tree { .. } | Processes::Copies => {
             sys::filesystem(c"proc", &[(c"subset", c"pid"), (c"hidepid", c"invisible")], flags).at(Step::MountProc)
         }
     }
@@ -338,7 +341,7 @@ fn mount_proc(setup: &Setup<'_>, root: Fd, proc: Fd) -> Outcome<()> {
             sys::make_directory(root, c"proc/self").at(Step::MountProc)?;
             c"proc/self"
         }
-        Processes::Tree { .. } => c"proc",
+        Processes::Tree { .. } | Processes::Copies => c"proc",
     };
     setup.allow(proc, Access::Read, Kind::Directory, Step::MountProc)?;
     sys::attach(proc, root, place).at(Step::MountProc)?;

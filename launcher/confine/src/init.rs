@@ -1,6 +1,6 @@
 //! The init of a tree of processes: process 1 of its pid namespace. It makes the sandbox, starts the program in it, and
 //! then does nothing but wait: it reaps what has lost its parent, passes on what the launcher signals, and ends when the
-//! program does. The kernel ends all others with it.
+//! program does, or, where that forks copies of itself, when the launcher ends it. The kernel ends all others with it.
 //!
 //! It is a copy of the launcher, and what the launcher knows is in its memory, but for secrets ([`OwnMemory`] and the
 //! variables, which it overwrites). So nobody may look into it (it is not dumpable, and /proc does not show it), it holds
@@ -13,7 +13,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::child::{self, At, Outcome, Parent, PrivateSetup};
 use crate::error::{Error, Step};
-use crate::plan::Plan;
+use crate::plan::{Plan, Processes};
 use crate::seccomp::Filter;
 use crate::start::{self, NAMESPACES};
 use crate::sys::{self, Change, Child, CloneFlags, Errno, Fd, Memory, MountFlags, Shared, Stack};
@@ -26,6 +26,8 @@ struct Init<'a, 's> {
     private: PrivateSetup<'a, 's>,
     /// Whether the program's own file stays executable.
     again: bool,
+    /// Whether it ends with the program.
+    ends: bool,
     /// For the program, which is made on it: init itself runs on another.
     stack: Cell<Option<Stack>>,
     /// Says that the program runs, by a byte, or that it never will, by its end.
@@ -39,9 +41,9 @@ struct Init<'a, 's> {
 }
 
 /// Starts init, and it the program. On failure nothing has run and nothing is left behind.
-pub(crate) fn start(mut private: PrivateSetup<'_, '_>, again: bool, stack: &mut Stack) -> Result<Child, Error> {
+pub(crate) fn start(mut private: PrivateSetup<'_, '_>, stack: &mut Stack) -> Result<Child, Error> {
     let at = |step: Step| move |errno| Error { step, errno, path: None };
-    let (identity, namespaces) = (private.setup.plan.identity, TREE_NAMESPACES);
+    let Plan { identity, processes, .. } = *private.setup.plan;
     let own = sys::open_pidfd(sys::pid()).map(sys::own).map_err(at(Step::TieToParent))?;
     private.setup.parent = Parent::Descriptor(Fd(own.as_raw_fd()));
     let pipe = std::io::pipe().map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EMFILE)));
@@ -49,14 +51,15 @@ pub(crate) fn start(mut private: PrivateSetup<'_, '_>, again: bool, stack: &mut 
     let ready = OwnedFd::from(ready);
     let init = Init {
         private,
-        again,
+        again: processes == Processes::Tree { again: true },
+        ends: processes != Processes::Copies,
         stack: Cell::new(Some(Stack::new().map_err(at(Step::Clone))?)),
         ready: Fd(ready.as_raw_fd()),
         failure: Shared::new().map_err(at(Step::Clone))?,
         ended: Shared::new().map_err(at(Step::Clone))?,
         filter: Filter::for_init(),
     };
-    let mut child = start::clone(identity, namespaces, Memory::Copied, stack, run, &init)?;
+    let mut child = start::clone(identity, TREE_NAMESPACES, Memory::Copied, stack, run, &init)?;
     drop(ready);
     let runs = std::io::Read::read(&mut { told }, &mut [0]).is_ok_and(|bytes| bytes == 1);
     if !runs {
@@ -143,7 +146,9 @@ fn serve(init: &Init<'_, '_>, program: u32) -> ! {
             while let Some((pid, change)) = sys::next_change(None) {
                 if let (true, Change::Ended(status)) = (pid == program, change) {
                     init.ended.set(status);
-                    sys::exit_now(0);
+                    if init.ends {
+                        sys::exit_now(0);
+                    }
                 }
             }
         } else if signal.from_outside {

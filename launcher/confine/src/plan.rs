@@ -203,6 +203,16 @@ pub enum Processes {
         /// Whether the program's own file may be executed once more.
         again: bool,
     },
+    /// The program and copies of itself that it forks, below an init of ours as well. It stays when the program ends, so
+    /// that the copies do: the launcher ends it. No file may be executed.
+    Copies,
+}
+
+impl Processes {
+    /// Whether there is an init, in a pid namespace of its own.
+    pub const fn has_init(self) -> bool {
+        !matches!(self, Self::One)
+    }
 }
 
 /// What a program has of a network. Its filter has to agree.

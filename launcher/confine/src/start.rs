@@ -92,7 +92,7 @@ const fn names(plan: &Plan) -> &'static [&'static str] {
     match (plan.processes, plan.network) {
         (Processes::One, Sockets::None | Sockets::AskedOnHost) => &["user", "mnt", "ipc", "uts"],
         (Processes::One, Sockets::Asked | Sockets::Nowhere) => &["user", "mnt", "net", "ipc", "uts"],
-        (Processes::Tree { .. }, _) => &["user", "pid", "mnt", "net", "ipc", "uts"],
+        (Processes::Tree { .. } | Processes::Copies, _) => &["user", "pid", "mnt", "net", "ipc", "uts"],
     }
 }
 
@@ -133,7 +133,7 @@ fn start_in_private_view(setup: Setup<'_>, root: &Root, stack: &mut Stack) -> Re
     };
     let child = match plan.processes {
         Processes::One => alone(&private, stack),
-        Processes::Tree { again } => init::start(private, again, stack),
+        Processes::Tree { .. } | Processes::Copies => init::start(private, stack),
     };
     let child = child.map_err(|failure| name_path(failure, plan, root, &entries))?;
     Ok((child, sources.unmapped))

@@ -22,6 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         concurrency: 4,
         queue: 64,
         engine: Engine::default(),
+        notices: None,
     })?;
     service.register(Register::of("greet", Function::Source(FUNCTION.to_owned()))).map_err(|fault| fault.message)?;
 

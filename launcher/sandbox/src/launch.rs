@@ -42,11 +42,6 @@ impl Launch {
         Ok(rest.outcome(report))
     }
 
-    /// The same within a runtime, among others; it is ended when `stop` is there.
-    pub(crate) async fn through_among_others(self, stop: impl Future<Output = ()>) -> Result<Outcome, Error> {
-        self.start()?.through(stop).await
-    }
-
     /// Starts the program, which nobody looks after so far.
     pub(crate) fn start(self) -> Result<Started, Error> {
         let Self { plan, policy, secrets, pipes, signals, begun, mut warnings, scratch, announced, reported } = self;
@@ -98,8 +93,11 @@ impl Started {
     /// Looks after it to its end, within a runtime's local set; it is ended when `stop` is there.
     pub(crate) async fn through(self, stop: impl Future<Output = ()>) -> Result<Outcome, Error> {
         let Self { running, rest, call: _ } = self;
+        // What it starts besides, such as what answers for its network, ends with it.
+        let own = tokio::task::LocalSet::new();
         // It is large, and there may be many.
-        let report = Box::pin(look_after(running, stop)).await;
+        let report = own.run_until(Box::pin(look_after(running, stop))).await;
+        drop(own);
         Ok(rest.outcome(report.map_err(|error| Error::system("look after the program", &error))?))
     }
 
@@ -107,6 +105,11 @@ impl Started {
     pub(crate) fn begin(&mut self, begun: Instant) {
         self.running.started = begun;
         self.rest.start = begun.elapsed();
+    }
+
+    /// The number of its first process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.child.pid
     }
 
     /// Whether it has ended already.
@@ -123,21 +126,21 @@ impl Started {
 }
 
 /// What is known of a run besides how it went.
-struct Rest {
-    policy: ExpandedPolicy,
-    status: confine::Status,
-    warnings: Vec<Warning>,
-    start: Duration,
-    announced: bool,
+pub(crate) struct Rest {
+    pub(crate) policy: ExpandedPolicy,
+    pub(crate) status: confine::Status,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) start: Duration,
+    pub(crate) announced: bool,
     /// Whether what it writes goes through the launcher.
-    counted: bool,
-    redaction: Redaction,
+    pub(crate) counted: bool,
+    pub(crate) redaction: Redaction,
     /// Goes away at the end.
-    _scratch: Option<Scratch>,
+    pub(crate) _scratch: Option<Scratch>,
 }
 
 impl Rest {
-    fn outcome(self, report: Report) -> Outcome {
+    pub(crate) fn outcome(self, report: Report) -> Outcome {
         let Self { policy, status, warnings, start, announced, counted, redaction, _scratch } = self;
         let output_bytes = counted.then(|| report.streams.bytes());
         let (stdout, stderr, truncated) = report.streams.captured();
@@ -172,7 +175,8 @@ impl Rest {
             },
             memory_control: report.memory_control,
             status,
-            warnings,
+            warnings: warnings.into_iter().map(|warning| redaction.warning(warning)).collect(),
+            redaction,
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod doctor;
 mod errand;
 pub mod error;
 pub mod explain;
+mod forks;
 pub mod host;
 mod launch;
 pub mod layers;

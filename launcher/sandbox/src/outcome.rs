@@ -7,6 +7,7 @@ use wire::frame::{Denial, Error as Thrown, Kind as ProgramKind, Log};
 
 use crate::error::Warning;
 use crate::network::Refusal;
+use crate::redaction::Redaction;
 
 /// How a run went, as the launcher saw it.
 #[derive(Debug)]
@@ -45,6 +46,9 @@ pub struct Outcome {
     pub status: confine::Status,
     /// What the user should know.
     pub warnings: Vec<Warning>,
+    /// What must not show. Resources still have it: the policy is asked about them as they are, and what is said of them
+    /// goes through this.
+    pub(crate) redaction: Redaction,
 }
 
 /// How a run ended.

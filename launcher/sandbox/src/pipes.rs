@@ -20,6 +20,11 @@ pub(crate) struct Pipes {
     pub(crate) channel: Option<(OwnedFd, OwnedFd)>,
 }
 
+/// A pipe: its reading end, and its writing end.
+pub(crate) fn pipe() -> std::io::Result<(OwnedFd, OwnedFd)> {
+    std::io::pipe().map(|(reader, writer)| (reader.into(), writer.into()))
+}
+
 /// Which streams of a program go through the launcher.
 pub(crate) struct Streams {
     pub(crate) output: Output,
@@ -35,11 +40,7 @@ pub(crate) struct Streams {
 
 impl Pipes {
     pub(crate) fn open(streams: &Streams) -> Result<Self, Error> {
-        let pipe = || {
-            std::io::pipe()
-                .map(|(reader, writer)| (OwnedFd::from(reader), OwnedFd::from(writer)))
-                .map_err(|error| Error::system("make a pipe", &error))
-        };
+        let pipe = || pipe().map_err(|error| Error::system("make a pipe", &error));
         let captured = streams.output == Output::Capture;
         let Streams { counted, mark, .. } = *streams;
         let mut pipes = Self { call: None, input: None, stdout: None, stderr: None, channel: None };

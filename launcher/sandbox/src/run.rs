@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use confine::seccomp::{self, Files};
-use confine::{Plan, Processes, Program};
+use confine::{Plan, Processes, Program, Stdio};
 use policy::{ExpandedPolicy, Policy};
 use zeroize::Zeroizing;
 
-use crate::error::{Error, c_path, text};
+use crate::error::{Error, Kind, Warning, c_path, text};
+use crate::forks;
 use crate::host::{self, Host, Search};
 use crate::launch::Launch;
 use crate::layers::Layers;
@@ -95,34 +96,62 @@ pub fn run(job: &Job) -> Result<Outcome, Error> {
     prepare(job, || Signals::block().map(Some))?.through()
 }
 
+/// What a job comes to on this host.
+struct Ground {
+    cwd: PathBuf,
+    /// The program, where it is a file of the host.
+    file: Option<PathBuf>,
+    policy: ExpandedPolicy,
+    host: Host,
+    /// Our folder on the host, where the program sees the host's files.
+    scratch: Option<Scratch>,
+}
+
+impl Ground {
+    fn of(job: &Job) -> Result<Self, Error> {
+        let cwd = places::working_directory()?;
+        let file = match &job.entry {
+            Entry::File(path) => Some(places::program(path, &cwd)?),
+            Entry::Text(_) => None,
+        };
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let identity = host::identity();
+        let layers = Layers::choose(&job.policy.kernel_in_force(), identity)?;
+        let scratch = (layers.files == Files::Host).then(|| Scratch::make(identity)).transpose()?;
+        let tmp = scratch.as_ref().map_or_else(|| places::TMP.into(), Scratch::tmp);
+        let places = match &file {
+            Some(program) => places::places(program, &cwd, home.as_deref(), &tmp),
+            None => places::places_of_text(&cwd, home.as_deref(), &tmp),
+        };
+        let policy = job.policy.expand(&places);
+        let search = Search { untrusted: writable(&policy), ..job.search.clone() };
+        let host = Host::discover(&search, identity, layers)?;
+        Ok(Self { cwd, file, policy, host, scratch })
+    }
+
+    /// The program, as it sees itself.
+    fn program(&self) -> PathBuf {
+        self.file.clone().unwrap_or_else(|| stage::path_of_text(self.scratch.as_ref()))
+    }
+}
+
+fn source_of(job: &Job, program: &Path) -> Result<Source, Error> {
+    match &job.entry {
+        Entry::File(_) => Source::of(program),
+        Entry::Text(text) => Ok(Source::of_text(program, text.clone().into_bytes())),
+    }
+}
+
 /// Everything that comes before the start of `job`. `signals` are blocked once the program is known.
 pub(crate) fn prepare(job: &Job, signals: impl FnOnce() -> io::Result<Option<Signals>>) -> Result<Launch, Error> {
-    let cwd = places::working_directory()?;
-    let file = match &job.entry {
-        Entry::File(path) => Some(places::program(path, &cwd)?),
-        Entry::Text(_) => None,
-    };
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let identity = host::identity();
-    let layers = Layers::choose(&job.policy.kernel_in_force(), identity)?;
-    let scratch = (layers.files == Files::Host).then(|| Scratch::make(identity)).transpose()?;
-    let tmp = scratch.as_ref().map_or_else(|| places::TMP.into(), Scratch::tmp);
-    let places = match &file {
-        Some(program) => places::places(program, &cwd, home.as_deref(), &tmp),
-        None => places::places_of_text(&cwd, home.as_deref(), &tmp),
-    };
-    let policy = job.policy.expand(&places);
-    let secrets = Secrets::read(&job.secrets, &policy)?;
-    let search = Search { untrusted: writable(&policy), ..job.search.clone() };
-    let host = Host::discover(&search, identity, layers)?;
+    let ground = Ground::of(job)?;
+    let secrets = Secrets::read(&job.secrets, &ground.policy)?;
+    let program = ground.program();
+    let Ground { cwd, policy, host, scratch, .. } = ground;
 
     let signals = signals().map_err(|error| Error::system("block signals", &error))?;
     let begun = Instant::now();
-    let program = file.unwrap_or_else(|| stage::path_of_text(scratch.as_ref()));
-    let source = match &job.entry {
-        Entry::File(_) => Source::of(&program)?,
-        Entry::Text(text) => Source::of_text(&program, text.clone().into_bytes()),
-    };
+    let source = source_of(job, &program)?;
     let call = call_request(job, &source);
     let announced = is_announced(job, call.as_ref());
     let pipes = Pipes::open(&Streams {
@@ -134,7 +163,8 @@ pub(crate) fn prepare(job: &Job, signals: impl FnOnce() -> io::Result<Option<Sig
     })?;
     let granted = secrets.granted(&policy);
     let target = Target { program: &program, cwd: &cwd, source: &source, scratch: scratch.as_ref(), secrets: &granted };
-    let (plan, shown) = plan(job, &host, &policy, target, call.as_ref(), &pipes)?;
+    let streams = Ends { stdio: pipes.stdio(), has_terminal: pipes.has_terminal() };
+    let (plan, shown) = plan(job, &host, &policy, target, Role::Program(call.as_ref()), &streams)?;
     let reported = job.denials || job.output == Output::Capture;
     Ok(Launch { plan, policy, secrets, pipes, signals, begun, warnings: shown.warnings, scratch, announced, reported })
 }
@@ -175,6 +205,42 @@ fn is_announced(job: &Job, call: Option<&CallRequest>) -> bool {
     call.is_some() || job.output == Output::Capture || job.denials
 }
 
+/// The plan of a Bun that forks for each call of what `job` names, its policy, and what the user should know.
+pub(crate) fn prepare_server(
+    job: &Job,
+    server: &stage::Server<'_>,
+    stdio: Stdio,
+) -> Result<(Plan, ExpandedPolicy, Vec<Warning>, String), Error> {
+    let ground = Ground::of(job)?;
+    let program = ground.program();
+    let Ground { cwd, policy, host, scratch, .. } = ground;
+    if let Some(obstacle) = forks::obstacle(&policy, host.layers) {
+        return Err(Error::new(Kind::Usage, obstacle));
+    }
+    let source = if server.calls.is_some() { Source::unknown() } else { source_of(job, &program)? };
+    let none = BTreeMap::new();
+    let target = Target { program: &program, cwd: &cwd, source: &source, scratch: scratch.as_ref(), secrets: &none };
+    let streams = Ends { stdio, has_terminal: false };
+    let (plan, shown) = plan(job, &host, &policy, target, Role::Server(server), &streams)?;
+    Ok((plan, policy, shown.warnings, text(&program)?.to_owned()))
+}
+
+/// Why Bun is started.
+#[derive(Clone, Copy)]
+enum Role<'a> {
+    /// To run the program, which may be called.
+    Program(Option<&'a CallRequest>),
+    /// To fork for each call of it.
+    Server(&'a stage::Server<'a>),
+}
+
+/// The descriptors that it gets.
+struct Ends {
+    stdio: Stdio,
+    /// One is a terminal that it may configure.
+    has_terminal: bool,
+}
+
 /// The program and where it is run from.
 #[derive(Clone, Copy)]
 struct Target<'a> {
@@ -192,12 +258,20 @@ fn plan(
     host: &Host,
     policy: &ExpandedPolicy,
     target: Target<'_>,
-    call: Option<&CallRequest>,
-    pipes: &Pipes,
+    role: Role<'_>,
+    ends: &Ends,
 ) -> Result<(Plan, Shown), Error> {
     let Target { program, cwd, source, scratch, secrets: granted } = target;
-    let engine = resolve::engine(policy);
+    let (call, server) = match role {
+        Role::Program(call) => (call, None),
+        Role::Server(server) => (None, Some(server)),
+    };
+    let engine = resolve::runtime::Engine { forks: server.is_some(), ..resolve::engine(policy) };
     let folder = program.parent().unwrap_or(Path::new("/"));
+    if let (Entry::Text(text), Some(scratch)) = (&job.entry, scratch) {
+        // Among the host's files it has to be there before it can be seen.
+        Stage::Host(scratch).text(text)?;
+    }
     let mut seen = match scratch {
         None => Seen::own(host, policy)?,
         Some(scratch) => Seen::of_host(host, policy, folder, scratch)?,
@@ -207,14 +281,28 @@ fn plan(
         narrow::show(&mut seen.shown.root, policy, launcher)?;
     }
     let cwd = if seen.shown.has_directory(cwd) { cwd } else { folder };
+    if let Some(calls) = server.and_then(|server| server.calls) {
+        seen.shown.root.binds.push(stage::bind_calls(calls)?);
+    }
     let channel = if is_announced(job, call) { stage::Channel::Announced } else { stage::Channel::OnDemand };
     let context = job.context.as_ref().map(|context| stage::Context::of(context, policy.limits.wall_ms));
-    let told = stage::Told { cwd, channel, call, context: context.as_ref(), secrets: Some(granted), source, again };
+    let told = stage::Told {
+        cwd,
+        channel,
+        call,
+        context: context.as_ref(),
+        secrets: Some(granted),
+        source,
+        again,
+        server: server.map(|server| (server, program)),
+    };
     let mut stage = scratch.map_or(Stage::Own(&mut seen.shown.root), Stage::Host);
-    if let Entry::Text(text) = &job.entry {
+    if let (Entry::Text(text), Stage::Own(_)) = (&job.entry, &stage) {
         stage.text(text)?;
     }
-    let flags = flags(&stage.preloads()?, policy);
+    let preloads = stage.preloads()?;
+    // The server's own script has the guards in it.
+    let flags = flags(if server.is_some() { &preloads[..1] } else { &preloads }, policy);
     stage::stage(stage, host, policy, &engine, &told)?;
     let folders = environment::Folders { path: &seen.path, home: &seen.home, tmp: &seen.tmp };
     let outside = secrets::other_variables(&job.secrets);
@@ -226,21 +314,28 @@ fn plan(
         // Any Bun that the program starts gets the same flags, unless it takes them away: the kernel's rules stay.
         env.push(format!("BUN_OPTIONS={}", flags.join(" ")).into_bytes());
         command(&[], program, &job.arguments)?
+    } else if server.is_some() {
+        command(&flags, &stage::path_of_server(), &[])?
     } else {
         command(&flags, program, &job.arguments)?
     };
+    let processes = if server.is_some() { Processes::Copies } else { seen.processes };
     let plan = Plan {
         identity: host.identity,
         view: seen.take_view(),
         landlock: host.layers.landlock,
-        limits: resolve::process_limits(policy, seen.processes, host.layers.files),
+        limits: match server {
+            None => resolve::process_limits(policy, processes, host.layers.files),
+            Some(_) => forks::limits_of_all(policy),
+        },
         filter: seccomp::Options {
             write: seen.shown.writable,
-            tty: pipes.has_terminal(),
+            tty: ends.has_terminal,
             deny_new_executable_memory: !engine.jit,
             files: host.layers.files,
             sockets: sockets.is_asked(),
             run: programs::grants_any(policy),
+            copies: server.is_some(),
             narrower: None,
         },
         program: Program {
@@ -249,9 +344,9 @@ fn plan(
             env: env.into_iter().map(runtime::c_string).collect::<Result<_, _>>()?,
             cwd: c_path(cwd)?,
         },
-        processes: seen.processes,
+        processes,
         network: sockets,
-        stdio: pipes.stdio(),
+        stdio: ends.stdio,
     };
     Ok((plan, seen.shown))
 }

@@ -77,6 +77,11 @@ impl Scratch {
         self.folder.join("tmp")
     }
 
+    /// Where functions may come to that are called by their text.
+    pub(crate) fn calls(&self) -> PathBuf {
+        self.folder.join("calls")
+    }
+
     /// The program's home folder, which is empty.
     pub(crate) fn home(&self) -> PathBuf {
         self.folder.join("home")

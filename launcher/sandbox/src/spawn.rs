@@ -114,7 +114,7 @@ fn plan(
     let again = programs.holds(&started.path);
     let processes = match programs.processes(policy) {
         Processes::Tree { .. } => Processes::Tree { again },
-        Processes::One => Processes::One,
+        other => other,
     };
     let path = programs.path();
     programs.add_command(command, policy)?;
@@ -149,6 +149,7 @@ fn plan(
             secrets: None,
             source: &source,
             again: true,
+            server: None,
         };
         let stage = Stage::Own(&mut shown.root);
         let flags = flags(&stage.preloads()?, policy);
@@ -170,6 +171,7 @@ fn plan(
             files: layers.files,
             sockets: sockets.is_asked(),
             run: programs::grants_any(policy),
+            copies: false,
             narrower: None,
         },
         program: Program {

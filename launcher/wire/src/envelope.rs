@@ -3,7 +3,8 @@
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::frame::Log;
+use crate::frame;
+use crate::trace::TraceParent;
 
 /// How a run went. Stats, limits, exit and sandbox come from the launcher; the rest is program-origin.
 #[derive(Debug, Serialize)]
@@ -117,6 +118,27 @@ fn as_object<S: Serializer>(limits: &[(&'static str, Use)], serializer: S) -> Re
     serializer.collect_map(limits.iter().copied())
 }
 
+/// A line of console output.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Log {
+    /// Milliseconds since the call began.
+    pub t_ms: f64,
+    /// The console method: log, info, debug, warn, error, …
+    pub level: String,
+    /// The formatted text.
+    pub text: String,
+    /// The trace that the call belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<TraceParent>,
+}
+
+impl From<frame::Log> for Log {
+    fn from(line: frame::Log) -> Self {
+        let frame::Log { t_ms, level, text } = line;
+        Self { t_ms, level, text, traceparent: None }
+    }
+}
+
 /// Something that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Denial {
@@ -133,6 +155,9 @@ pub struct Denial {
     pub package: Option<String>,
     /// How often.
     pub count: u64,
+    /// The trace that the call belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<TraceParent>,
 }
 
 /// Who saw a denial.
@@ -250,6 +275,18 @@ pub fn encode(bytes: &[u8]) -> String {
 }
 
 impl Envelope {
+    /// The same of a call that belongs to a trace: its log lines and denials, which are read one by one, say so.
+    #[must_use]
+    pub fn traced(mut self, trace: Option<&TraceParent>) -> Self {
+        for line in &mut self.logs {
+            line.traceparent = trace.cloned();
+        }
+        for denial in &mut self.denials {
+            denial.traceparent = trace.cloned();
+        }
+        self
+    }
+
     /// The envelope as one line of JSON, without the newline.
     pub fn to_line(&self) -> String {
         // Strings, numbers and already checked JSON: there is nothing that cannot be serialised.
@@ -266,7 +303,7 @@ mod tests {
             ok: true,
             result: RawValue::from_string("3".to_owned()).ok(),
             error: None,
-            logs: vec![Log { t_ms: 0.4, level: "log".to_owned(), text: "hi".to_owned() }],
+            logs: vec![frame::Log { t_ms: 0.4, level: "log".to_owned(), text: "hi".to_owned() }.into()],
             stats: Stats {
                 wall_ms: 4.1,
                 cpu_ms: 3.2,
@@ -308,6 +345,21 @@ mod tests {
                 r#""namespaces":["user","mnt","ipc","uts"],"network":"none"}}}"#
             )
         );
+    }
+
+    #[test]
+    fn each_log_line_and_denial_says_what_trace_it_belongs_to() {
+        let refusal = Refusal { permission: "eval".to_owned(), resource: None, rule: "default".to_owned(), fix: None };
+        let denial =
+            Denial { refusal, reported_by: Reporter::Program, at: None, package: None, count: 1, traceparent: None };
+        let trace: TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap();
+        let envelope = Envelope { denials: vec![denial], ..envelope() };
+        assert!(!envelope.to_line().contains("traceparent"));
+        let line = envelope.traced(Some(&trace)).to_line();
+        let entry = format!(r#""text":"hi","traceparent":"{}"}}"#, trace.as_str());
+        assert!(line.contains(&entry), "{line}");
+        let entry = format!(r#""count":1,"traceparent":"{}"}}"#, trace.as_str());
+        assert!(line.contains(&entry), "{line}");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::surrogates;
+
 /// The longest payload, in bytes: a result and its escapes.
 pub const MAX_PAYLOAD_BYTES: usize = 32 << 20;
 /// The longest header line, in bytes.
@@ -58,7 +60,7 @@ pub enum Kind {
 }
 
 /// A line of console output.
-#[derive(Clone, Debug, PartialEq, Deserialize, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Log {
     /// Milliseconds since the call began.
     pub t_ms: f64,
@@ -246,7 +248,7 @@ fn decode(kind: Tag, payload: &[u8]) -> Result<Frame, BadFrame> {
         Tag::Loaded => Frame::Loaded(serde_json::from_slice(payload).map_err(malformed)?),
         Tag::Log => Frame::Log(serde_json::from_slice(payload).map_err(malformed)?),
         Tag::Denial => Frame::Denial(serde_json::from_slice(payload).map_err(malformed)?),
-        Tag::Result => Frame::Result(serde_json::from_slice(payload).map_err(malformed)?),
+        Tag::Result => Frame::Result(serde_json::from_slice(&surrogates::replaced(payload)).map_err(malformed)?),
         Tag::Error => Frame::Error(serde_json::from_slice(payload).map_err(malformed)?),
         Tag::Uncaught => Frame::Uncaught(serde_json::from_slice(payload).map_err(malformed)?),
     })

@@ -8,3 +8,5 @@
 pub mod envelope;
 pub mod frame;
 pub mod rpc;
+mod surrogates;
+pub mod trace;

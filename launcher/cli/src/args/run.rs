@@ -159,7 +159,7 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Run, Stop> {
 pub(super) fn serve_grammar(command: Clap) -> Clap {
     policy_grammar(command.override_usage("secure-bun serve [FLAGS]"))
         .arg(flag("concurrency", "N", "Calls that run at a time [default: four for each processor]"))
-        .arg(flag("engine", "ENGINE", "How calls are run: pool, spawn, or auto [default: auto]"))
+        .arg(flag("engine", "ENGINE", "How calls are run: fork, pool, spawn, or auto [default: auto]"))
         .arg(flag("queue", "N", "Calls that may wait [default: 256]"))
 }
 
@@ -189,10 +189,10 @@ pub(super) fn read_serve(matches: &ArgMatches) -> Result<Serve, Stop> {
     }
     let engine = match text(matches, "engine")?.as_deref() {
         None | Some("auto") => Engine::default(),
+        Some("fork") => Engine::Fork,
         Some("pool") => Engine::Pool,
         Some("spawn") => Engine::Spawn,
-        Some("fork") => return Err(super::not_yet("--engine fork")),
-        Some(other) => return Err(Stop::usage(format!("--engine {other}: there are auto, pool and spawn"))),
+        Some(other) => return Err(Stop::usage(format!("--engine {other}: there are auto, fork, pool and spawn"))),
     };
     Ok(Serve { run: read_policy(matches)?, concurrency, queue: number("queue", MOST_CALLS)?, engine })
 }

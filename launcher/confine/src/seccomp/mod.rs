@@ -47,6 +47,8 @@ pub struct Options {
     /// There are sockets: in a network namespace of the program's own or, where it sees the host's files, in the host's.
     /// Where they lead, the launcher decides.
     pub sockets: bool,
+    /// The program may fork copies of itself, each of which gives up more before anything else.
+    pub copies: bool,
     /// Which files the program sees.
     pub files: Files,
     /// What it is for a program that another one starts in a narrower sandbox within its own.

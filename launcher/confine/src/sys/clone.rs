@@ -49,7 +49,7 @@ impl Child {
 
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
-        super::process::has_ended(Fd(self.pidfd.as_raw_fd()))
+        has_ended(&self.pidfd)
     }
 
     /// Whether it is the init of a tree, and the program below it.
@@ -59,9 +59,7 @@ impl Child {
 
     /// Sends it a signal, if it is still there.
     pub fn signal(&self, signal: i32) {
-        let fd = int(self.pidfd.as_raw_fd());
-        // SAFETY: a null siginfo asks for the ordinary one; the descriptor is open.
-        let _ = unsafe { raw(libc::SYS_pidfd_send_signal, [fd, int(signal), 0, 0, 0, 0]) };
+        send(&self.pidfd, signal);
     }
 
     /// Holds on to what is at `paths` below /proc/self for the child, as long as this value lives: an entry that nobody
@@ -81,6 +79,22 @@ impl Child {
         let status = self.program.as_ref().and_then(Shared::get);
         Ok(status.map_or(ended, |status| ended.with(status)))
     }
+}
+
+/// Whether the process of a pidfd has ended.
+pub fn has_ended(pidfd: &OwnedFd) -> bool {
+    super::process::has_ended(Fd(pidfd.as_raw_fd()))
+}
+
+/// Ends the process of a pidfd at once. That it has ended already is not an error.
+pub fn kill(pidfd: &OwnedFd) {
+    send(pidfd, libc::SIGKILL);
+}
+
+fn send(pidfd: &OwnedFd, signal: i32) {
+    let fd = int(pidfd.as_raw_fd());
+    // SAFETY: a null siginfo asks for the ordinary one; the descriptor is open.
+    let _ = unsafe { raw(libc::SYS_pidfd_send_signal, [fd, int(signal), 0, 0, 0, 0]) };
 }
 
 const STACK_BYTES: usize = 128 * 1024;

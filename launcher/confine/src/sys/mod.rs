@@ -24,7 +24,7 @@ mod trace;
 mod visit;
 
 pub use call::Errno;
-pub use clone::Child;
+pub use clone::{Child, has_ended as pidfd_has_ended, kill};
 pub(crate) use clone::{CloneFlags, Memory, Stack, clone_in};
 pub use fd::FileId;
 pub(crate) use fd::{
@@ -53,7 +53,7 @@ pub(crate) use process::{
     Change, Exec, change_directory, enter_directory, exec, exec_path, exit_now, forget_environment, has_ended,
     next_change, open_pidfd, random,
 };
-pub use readiness::watch;
+pub use readiness::{watch, watch_both};
 pub(crate) use seccomp::{load_asking_filter, load_filter};
 pub(crate) use shared::Shared;
 pub(crate) use trace::{go_on, let_go, trace_me};

@@ -44,6 +44,16 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// As a wait status (wait(2)) and what was used say it.
+    pub fn of(status: i32, cpu: Duration, peak_resident_bytes: u64) -> Self {
+        Self { code: None, signal: None, cpu, peak_resident_bytes }.with(status)
+    }
+
+    /// By a signal, of which nobody has told more.
+    pub const fn by_signal(signal: i32, cpu: Duration) -> Self {
+        Self { code: None, signal: Some(signal), cpu, peak_resident_bytes: 0 }
+    }
+
     /// The same, with another wait status.
     pub(super) fn with(self, status: i32) -> Self {
         Self {

@@ -19,6 +19,7 @@ const NOTHING: Options = Options {
     run: false,
     sockets: false,
     files: Files::Own,
+    copies: false,
     narrower: None,
 };
 const WRITE: Options = Options { write: true, ..NOTHING };

@@ -5,9 +5,9 @@ mod cause;
 
 use policy::{Limit, Permission};
 use wire::envelope::{
-    Denial, Envelope, Exit, Failure, Layers, Refusal, Reporter, Sandbox, Stats, Use, resembles_envelope,
+    Denial, Envelope, Exit, Failure, Layers, Log, Refusal, Reporter, Sandbox, Stats, Use, resembles_envelope,
 };
-use wire::frame::{Denial as Reported, Error as Thrown, Log};
+use wire::frame::{Denial as Reported, Error as Thrown};
 
 use self::cause::{Cause, at_limit, described, refusal};
 use crate::network::is_granted;
@@ -44,11 +44,12 @@ impl Verdict {
 
 /// Judges an outcome. `must_return`: the user asked for a function's result.
 pub fn verdict(outcome: &Outcome, must_return: bool) -> Verdict {
-    let mut verdict = judge(outcome, must_return);
-    if let Some(failure) = &mut verdict.failure {
-        failure.docs = failure.code.as_deref().and_then(policy::error_page);
-    }
-    verdict
+    let verdict = judge(outcome, must_return);
+    let failure = verdict.failure.map(|failure| {
+        let docs = failure.code.as_deref().and_then(policy::error_page);
+        outcome.redaction.failure(Failure { docs, ..failure })
+    });
+    Verdict { failure, ..verdict }
 }
 
 fn judge(outcome: &Outcome, must_return: bool) -> Verdict {
@@ -112,7 +113,8 @@ pub fn afterword(outcome: &Outcome) -> Option<String> {
         Ending::Threw(thrown) => Some(thrown),
         _ => outcome.uncaught.as_ref(),
     };
-    thrown.and_then(|thrown| Cause::of(outcome, thrown).words)
+    let words = thrown.and_then(|thrown| Cause::of(outcome, thrown).words);
+    words.map(|words| outcome.redaction.told(words))
 }
 
 fn failure(name: &str, code: &str, message: String) -> Failure {
@@ -163,6 +165,7 @@ pub fn denials(outcome: &Outcome) -> Vec<Denial> {
                 package: at.as_deref().and_then(|at| package_at(at, &outcome.policy.cwd)),
                 at: at.clone(),
                 count: *count,
+                traceparent: None,
             })
         }
         Reported::More { .. } => None,
@@ -181,10 +184,10 @@ pub fn denials(outcome: &Outcome) -> Vec<Denial> {
             known.count = known.count.max(refused.count);
         } else {
             let (reported_by, count) = (Reporter::Broker, refused.count);
-            denials.push(Denial { refusal, reported_by, package: None, at: None, count });
+            denials.push(Denial { refusal, reported_by, package: None, at: None, count, traceparent: None });
         }
     }
-    denials
+    denials.into_iter().map(|denial| outcome.redaction.denial(denial)).collect()
 }
 
 /// The host of a connection that was refused: a name is asked for without its port.
@@ -199,7 +202,7 @@ pub fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
     Envelope {
         ok: verdict.failure.is_none(),
         error: verdict.failure.clone(),
-        logs: outcome.logs.into_iter().map(unmistakable).collect(),
+        logs: outcome.logs.into_iter().map(Log::from).map(unmistakable).collect(),
         stats: Stats {
             limits,
             wall_ms: millis(usage.wall),

@@ -249,6 +249,7 @@ fn plan(
             // All that the launcher decides about for the whole tree, or nothing.
             sockets: network::is_granted(policy),
             files: Files::Own,
+            copies: false,
             narrower: Some(fewer(policy, tree)),
         },
         program: Program {

@@ -53,7 +53,7 @@ pub(crate) fn lay_out(
 pub fn process_limits(policy: &ExpandedPolicy, processes: Processes, files: Files) -> confine::ProcessLimits {
     let limits = policy.limits;
     // The init of a tree is a task as well, but none of the program's.
-    let init = u64::from(matches!(processes, Processes::Tree { .. }));
+    let init = u64::from(processes.has_init());
     confine::ProcessLimits {
         // The supervisor ends the tree to the millisecond; the kernel's whole seconds are there in case it cannot.
         cpu_s: limits.cpu_ms.map(|ms| ms.div_ceil(1000) + 1),
@@ -70,6 +70,7 @@ pub fn engine(policy: &ExpandedPolicy) -> Engine {
         jit: policy.js.jit(),
         wasm: policy::decide(policy, &policy::Request::Wasm).allowed,
         stack_bytes: policy.limits.stack_kb.map(|kb| kb * 1024),
+        forks: false,
     }
 }
 

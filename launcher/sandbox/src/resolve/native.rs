@@ -23,7 +23,7 @@ const USUAL: [&str; 8] = [
 ];
 
 /// Whether native modules are loaded from the folders of modules (`ffi: true`).
-pub(super) fn any(policy: &ExpandedPolicy) -> bool {
+pub(crate) fn any(policy: &ExpandedPolicy) -> bool {
     grants_any(policy) && policy.grants.ffi.allow.iter().any(|rule| rule.value == LibraryRule::Any)
 }
 

@@ -24,11 +24,13 @@ pub struct Engine {
     pub wasm: bool,
     /// The stack of a thread in bytes, where it is limited.
     pub stack_bytes: Option<u64>,
+    /// It is forked: compiler and collector work on the thread of JavaScript, since a copy has no other.
+    pub forks: bool,
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { jit: true, wasm: true, stack_bytes: None }
+        Self { jit: true, wasm: true, stack_bytes: None, forks: false }
     }
 }
 
@@ -47,6 +49,10 @@ pub fn flags(eval: bool, native: bool) -> impl Iterator<Item = &'static str> {
     always.into_iter().chain(addons).chain((!eval).then_some("--disallow-code-generation-from-strings=strict"))
 }
 
+/// What keeps Bun from starting threads of its own (docs/fork-engine.md).
+const ONE_THREAD: [&str; 4] =
+    ["BUN_JSC_useConcurrentJIT=0", "BUN_JSC_useConcurrentGC=0", "BUN_JSC_numberOfGCMarkers=1", "MIMALLOC_SCAVENGER=0"];
+
 /// Variables that Bun itself gets; the preload hides them from the program.
 pub fn variables(engine: &Engine) -> impl Iterator<Item = String> + use<> {
     let always = [
@@ -62,6 +68,7 @@ pub fn variables(engine: &Engine) -> impl Iterator<Item = String> + use<> {
         .into_iter()
         .chain((!engine.jit).then_some("BUN_JSC_useJIT=0"))
         .chain((!engine.wasm).then_some("BUN_JSC_useWasm=0"))
+        .chain(ONE_THREAD.into_iter().take(if engine.forks { ONE_THREAD.len() } else { 0 }))
         .map(str::to_owned)
         .chain(stack)
 }

@@ -1,6 +1,7 @@
 //! From what a service asks for to a job.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use policy::{Chain, Diagnostic, Layer, Policy, Source};
 use serde_json::json;
@@ -15,22 +16,32 @@ use crate::places;
 use crate::resolve::environment;
 use crate::run::{Entry, Input, Job, Output};
 use crate::secrets::{self, Secret};
+use crate::stage::Preloaded;
 
 /// What all calls have in common.
 pub(super) struct Calls {
     pub(super) ceiling: Policy,
     pub(super) search: Search,
     pub(super) launcher: Option<PathBuf>,
+    /// What stands for all functions that are called by their text.
+    pub(super) text: Arc<Function>,
 }
+
+/// What is called if nothing else is said.
+const DEFAULT_EXPORT: &str = "default";
 
 impl Calls {
     /// A function that can be called from now on.
     pub(super) fn function(&self, register: Register) -> Result<Function, Fault> {
-        let Register { name, code, export, policy, limits } = register;
+        let Register { name, code, export, policy, limits, preload } = register;
         let policy = narrowed(&self.ceiling, "the policy of secure-bun serve", policy.as_deref(), limits.as_deref())?;
         // A registered function is never named by another one.
         let entry = entry(code).ok_or_else(|| no_function(&name))?;
-        Ok(Function::new(name, entry, export, policy))
+        let preloaded = preload.map(|preload| Preloaded {
+            export: export.clone().unwrap_or_else(|| DEFAULT_EXPORT.to_owned()),
+            calls: preload.calls.iter().map(|args| list(args)).collect(),
+        });
+        Ok(Function::new(name, entry, export, policy, preloaded))
     }
 
     /// What has to be run for `call`.
@@ -40,19 +51,25 @@ impl Calls {
         check(&env)?;
         let is_narrowed = policy.is_some() || limits.is_some();
         let narrowed = |ceiling: &Policy, above: &str| narrowed(ceiling, above, policy.as_deref(), limits.as_deref());
-        let (entry, export, policy, registered) = match function {
+        let (entry, export, policy, function, text) = match function {
             rpc::Function::Named(name) => {
                 let function = functions.get(&name).ok_or_else(|| no_function(&name))?;
                 let policy = narrowed(&function.policy, "the function's policy")?;
-                (function.entry.clone(), function.export.clone(), policy, Some(function))
+                (function.entry.clone(), function.export.clone(), policy, Some(function), None)
             }
             code => {
                 let entry = entry(code).ok_or_else(|| no_function(""))?;
-                (entry, export, narrowed(&self.ceiling, "the policy of secure-bun serve")?, None)
+                let text = match &entry {
+                    Entry::Text(text) => Some(text.clone()),
+                    Entry::File(_) => None,
+                };
+                let function = text.as_ref().map(|_| Arc::clone(&self.text));
+                (entry, export, narrowed(&self.ceiling, "the policy of secure-bun serve")?, function, text)
             }
         };
         // What the kernel enforces on a program is settled when it is started.
-        let ahead = registered.filter(|_| !is_narrowed && secrets.is_empty());
+        let function = function.filter(|_| !is_narrowed);
+        let has_secrets = !secrets.is_empty();
         let secret = |(name, value): (String, String)| {
             let from = secrets::Source::Value(Zeroizing::new(value));
             Secret { name, from }
@@ -64,7 +81,7 @@ impl Calls {
             context: Some(context),
             ..self.job(entry, export, policy, Input::Empty)
         };
-        Ok(Wanted { job, ahead })
+        Ok(Wanted { job, function, text, has_secrets })
     }
 
     /// What has to be run ahead of a call of `function`.
@@ -83,7 +100,7 @@ impl Calls {
             args: None,
             context: None,
             // Named, so that it has to be there.
-            export: Some(export.unwrap_or_else(|| "default".to_owned())),
+            export: Some(export.unwrap_or_else(|| DEFAULT_EXPORT.to_owned())),
             script: false,
             input,
             output: Output::Capture,
@@ -91,6 +108,12 @@ impl Calls {
             launcher: self.launcher.clone(),
         }
     }
+}
+
+/// The text of a JSON array.
+fn list(values: &[Box<RawValue>]) -> String {
+    let values: Vec<&str> = values.iter().map(|value| value.get()).collect();
+    format!("[{}]", values.join(","))
 }
 
 fn entry(code: rpc::Function) -> Option<Entry> {
@@ -134,6 +157,10 @@ fn narrowed(
         None => Vec::new(),
     };
     let mut inner = if policy.is_some() { Policy::merge(&own) } else { ceiling.clone() };
+    // What says nothing of the layers does without those that are done without above it.
+    if inner.kernel.require.is_none() {
+        inner.kernel.require = ceiling.kernel_in_force().require;
+    }
     if let Some(limits) = &limits {
         inner.limits.merge(&limits.said().limits);
     }

@@ -1,12 +1,13 @@
 //! Registered functions.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use policy::Policy;
 
 use crate::run::Entry;
+use crate::stage::Preloaded;
 
 /// A function by its name.
 #[derive(Debug)]
@@ -18,14 +19,71 @@ pub(super) struct Function {
     pub(super) policy: Policy,
     /// Its limit on wall time, in milliseconds.
     pub(super) wall_ms: Option<u64>,
+    /// What is done before a fork, if it is loaded there.
+    pub(super) preloaded: Option<Preloaded>,
+    /// A number of its own.
+    pub(super) number: usize,
     /// Whether it can still be called by its name.
     is_registered: AtomicBool,
+    way: AtomicU8,
+}
+
+/// How calls of a function are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Way {
+    /// It is not known yet: a program is started for each.
+    Open,
+    /// A server forks for each.
+    Fork,
+    /// Programs are started ahead, where there is a pool.
+    Pool,
 }
 
 impl Function {
-    pub(super) fn new(name: String, entry: Entry, export: Option<String>, policy: Policy) -> Self {
-        let wall_ms = wall_ms(&policy);
-        Self { name, entry, export, policy, wall_ms, is_registered: AtomicBool::new(true) }
+    pub(super) fn new(
+        name: String,
+        entry: Entry,
+        export: Option<String>,
+        policy: Policy,
+        preloaded: Option<Preloaded>,
+    ) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        Self {
+            name,
+            entry,
+            export,
+            wall_ms: wall_ms(&policy),
+            policy,
+            preloaded,
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            is_registered: AtomicBool::new(true),
+            way: AtomicU8::new(Way::Open as u8),
+        }
+    }
+
+    /// What stands for all functions that are called by their text.
+    pub(super) fn text(policy: Policy) -> Self {
+        Self::new(String::new(), Entry::Text(String::new()), None, policy, None)
+    }
+
+    /// Whether it is that.
+    pub(super) const fn is_text(&self) -> bool {
+        self.name.is_empty()
+    }
+
+    /// How its calls are run.
+    pub(super) fn way(&self) -> Way {
+        match self.way.load(Ordering::Relaxed) {
+            way if way == Way::Fork as u8 => Way::Fork,
+            way if way == Way::Pool as u8 => Way::Pool,
+            _ => Way::Open,
+        }
+    }
+
+    /// Its calls are run so from now on.
+    pub(super) fn goes(&self, way: Way) {
+        self.way.store(way as u8, Ordering::Relaxed);
     }
 
     pub(super) fn is_registered(&self) -> bool {

@@ -6,8 +6,10 @@
 
 mod admission;
 mod calls;
+mod forks;
 mod functions;
 mod pool;
+mod programs;
 mod stats;
 mod workers;
 
@@ -16,17 +18,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policy::Policy;
+use tokio::sync::mpsc;
 use wire::envelope::Envelope;
-use wire::rpc::{Call, Fault, Register};
+use wire::rpc::{Call, Fault, Notification, Register};
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::host::{self, Host, Search};
 use crate::layers::Layers;
 use admission::Admission;
 use calls::Calls;
-use functions::Functions;
-pub use stats::Stats;
+use functions::{Function, Functions};
+pub use programs::{ByEngine, ByState, Held, Memory, Resident};
 use stats::{Counters, End};
+pub use stats::{Latency, Outcomes, Stats};
 use workers::Workers;
 
 /// What a service is made of.
@@ -44,14 +48,21 @@ pub struct Settings {
     pub queue: usize,
     /// How calls are run.
     pub engine: Engine,
+    /// Where it says what nobody has asked: that calls are run in another way than was hoped for.
+    pub notices: Option<mpsc::UnboundedSender<Notification>>,
 }
 
 /// How calls are run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
+    /// The first of the others that works here.
+    #[default]
+    Auto,
+    /// One Bun for each function forks for each call. What a fork would share goes to the pool, and so does a function
+    /// until its Bun is ready (docs/fork-engine.md).
+    Fork,
     /// Programs are started ahead of calls of registered functions, one for each call. What narrows a call further, and
     /// what is not registered, is started when it is called.
-    #[default]
     Pool,
     /// Each call starts a program.
     Spawn,
@@ -61,9 +72,30 @@ impl Engine {
     /// As it is said and reported.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Auto => "auto",
+            Self::Fork => "fork",
             Self::Pool => "pool",
             Self::Spawn => "spawn",
         }
+    }
+
+    const fn may_fork(self) -> bool {
+        matches!(self, Self::Auto | Self::Fork)
+    }
+}
+
+/// Whether this Bun can be forked here. The first server is that of all functions that are called by their text, or,
+/// where what they may do keeps them from being forked, one that may do nothing.
+fn prove(workers: &Workers, calls: &Calls) -> Result<(), Error> {
+    let proved = workers.prove(&calls.text);
+    match proved {
+        Err(Error { kind: Kind::Usage, .. }) => {
+            let nothing = Arc::new(Function::text(Policy::default()));
+            let proved = workers.prove(&nothing);
+            workers.forget(&nothing);
+            proved
+        }
+        proved => proved,
     }
 }
 
@@ -86,13 +118,32 @@ struct Shared {
 impl Service {
     /// Makes a service.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let Settings { policy, search, launcher, concurrency, queue, engine } = settings;
+        let Settings { policy, search, launcher, concurrency, queue, engine, notices } = settings;
         let identity = host::identity();
         let layers = Layers::choose(&policy.kernel_in_force(), identity)?;
         let bun_version = Host::discover(&search, identity, layers)?.bun.version;
-        let calls = Arc::new(Calls { ceiling: policy, search, launcher });
+        let text = Arc::new(Function::text(policy.clone()));
+        let calls = Arc::new(Calls { ceiling: policy, search, launcher, text });
+        let mut workers = Workers::start(concurrency.max(1), &calls, engine, notices.as_ref())?;
+        let engine = if engine.may_fork() {
+            match prove(&workers, &calls) {
+                Ok(()) => Engine::Fork,
+                Err(error) if engine == Engine::Fork => return Err(error),
+                Err(error) => {
+                    workers.stop_forking();
+                    if let Some(notices) = &notices {
+                        let (engine, because) = (Engine::Pool.name().to_owned(), error.message);
+                        // Who has gone does not want to know.
+                        let _ = notices.send(Notification::Engine { engine, function: None, because });
+                    }
+                    Engine::Pool
+                }
+            }
+        } else {
+            engine
+        };
         let shared = Shared {
-            workers: Workers::start(concurrency.max(1), &calls, engine)?,
+            workers,
             engine,
             calls,
             functions: Functions::default(),
@@ -158,7 +209,14 @@ impl Service {
     /// Numbers since the start.
     pub fn stats(&self) -> Stats {
         let Shared { admission, counters, functions, workers, engine, .. } = &*self.shared;
-        counters.stats(*engine, admission.waiting(), functions.count(), workers.ahead())
+        let programs = workers.programs().count(*engine);
+        counters.stats(*engine, admission.waiting(), functions.count(), programs)
+    }
+
+    /// The memory of the service now. Asking the kernel for it takes up to a millisecond for each process, so ask for it
+    /// on a thread that may wait; calls do not.
+    pub fn memory(&self) -> Memory {
+        self.shared.workers.programs().memory(self.shared.engine)
     }
 
     /// Waits until no call is left, or until `wait` is over. Whether none is left.

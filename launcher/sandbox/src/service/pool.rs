@@ -5,12 +5,13 @@ use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, fcntl};
 
+use super::Engine;
 use super::functions::Function;
+use super::programs::{Listed, Programs, State};
 use crate::error::Error;
 use crate::launch::{Launch, Started};
 use crate::outcome::Outcome;
@@ -27,8 +28,8 @@ const MOST_AT_ONCE: usize = 1 << 20;
 /// The programs that one thread has ahead. The oldest make room for others.
 pub(super) struct Pool {
     ahead: RefCell<VecDeque<Ahead>>,
-    /// How many all threads have.
-    count: Arc<AtomicUsize>,
+    /// Those of all threads.
+    programs: Arc<Programs>,
 }
 
 struct Ahead {
@@ -38,31 +39,30 @@ struct Ahead {
 
 /// A program that waits; it ends with this.
 struct Waiting {
-    started: Option<Started>,
-    count: Arc<AtomicUsize>,
+    started: Option<(Started, Listed)>,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
-        if let Some(started) = &self.started {
+        if let Some((started, _)) = &self.started {
             started.end();
         }
     }
 }
 
 impl Pool {
-    pub(super) fn new(count: Arc<AtomicUsize>) -> Self {
-        Self { ahead: RefCell::default(), count }
+    pub(super) fn new(programs: Arc<Programs>) -> Self {
+        Self { ahead: RefCell::default(), programs }
     }
 
     /// Takes a program of a function that waits.
-    pub(super) fn take(&self, function: &Arc<Function>) -> Option<Started> {
+    pub(super) fn take(&self, function: &Arc<Function>) -> Option<(Started, Listed)> {
         let mut ahead = self.ahead.borrow_mut();
         while let Some(at) = ahead.iter().position(|one| Arc::ptr_eq(&one.function, function)) {
-            let found = ahead.remove(at)?.program.started.take()?;
+            let (found, listed) = ahead.remove(at)?.program.started.take()?;
             if !found.has_ended() {
-                return Some(found);
+                listed.is_called();
+                return Some((found, listed));
             }
             found.end();
         }
@@ -79,8 +79,8 @@ impl Pool {
         while missing() {
             let started = run::prepare(job, || Ok(None)).and_then(Launch::start);
             let Ok(started) = started else { return };
-            self.count.fetch_add(1, Ordering::Relaxed);
-            let program = Waiting { started: Some(started), count: Arc::clone(&self.count) };
+            let listed = self.programs.list(started.pid(), Engine::Pool, State::Warm);
+            let program = Waiting { started: Some((started, listed)) };
             let mut ahead = self.ahead.borrow_mut();
             ahead.push_back(Ahead { function: Arc::clone(function), program });
             if ahead.len() > MOST {

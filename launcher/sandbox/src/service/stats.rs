@@ -9,6 +9,7 @@ use serde::Serialize;
 use wire::envelope::Envelope;
 
 use super::Engine;
+use super::programs::{ByEngine, Held, Memory};
 
 /// Upper bounds of the latencies that are counted together, in milliseconds; all longer ones are the last.
 const BOUNDS_MS: [f64; 15] =
@@ -25,28 +26,33 @@ pub struct Stats {
     /// How long it is there, in milliseconds.
     pub uptime_ms: u64,
     /// Calls by how they went.
-    pub calls: Calls,
+    pub calls: Outcomes,
     /// Calls that run.
     pub running: u64,
     /// Calls that wait.
     pub waiting: usize,
     /// Programs that wait for their call.
     pub warm: usize,
+    /// Programs that are there.
+    pub programs: ByEngine<usize>,
     /// Functions that are registered.
     pub functions: usize,
     /// From the arrival of a call to its answer.
     pub latency: Latency,
-    /// CPU time of all calls, in milliseconds.
+    /// CPU time of all calls that were answered, in milliseconds.
     pub cpu_ms: f64,
     /// The most memory that one call had, in bytes.
     pub peak_memory_bytes: u64,
     /// What was refused, by permission and rule.
     pub denials: BTreeMap<String, u64>,
+    /// Where it was asked for: [`Service::memory`](super::Service::memory).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
 }
 
 /// Calls by how they went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Calls {
+pub struct Outcomes {
     /// All that arrived.
     pub arrived: u64,
     /// The function returned.
@@ -97,7 +103,7 @@ pub(super) enum End<'a> {
 
 struct Counts {
     begun: Instant,
-    calls: Calls,
+    calls: Outcomes,
     running: u64,
     within: [u64; BOUNDS_MS.len()],
     count: u64,
@@ -111,7 +117,7 @@ impl Default for Counts {
     fn default() -> Self {
         Self {
             begun: Instant::now(),
-            calls: Calls::default(),
+            calls: Outcomes::default(),
             running: 0,
             within: Default::default(),
             count: 0,
@@ -129,7 +135,7 @@ impl Counters {
         Counted { counters: self, since: Instant::now(), runs: false, has_ended: false }
     }
 
-    pub(super) fn stats(&self, engine: Engine, waiting: usize, functions: usize, warm: usize) -> Stats {
+    pub(super) fn stats(&self, engine: Engine, waiting: usize, functions: usize, programs: ByEngine<usize>) -> Stats {
         let counts = self.lock();
         let mut so_far = 0;
         let buckets = BOUNDS_MS.iter().zip(counts.within).map(|(bound, count)| {
@@ -142,7 +148,8 @@ impl Counters {
             calls: counts.calls,
             running: counts.running,
             waiting,
-            warm,
+            warm: programs.values().map(|by_state| by_state.warm).sum(),
+            programs,
             functions,
             latency: Latency {
                 buckets: buckets.collect(),
@@ -152,6 +159,7 @@ impl Counters {
             cpu_ms: counts.cpu_ms,
             peak_memory_bytes: counts.peak_memory_bytes,
             denials: counts.denials.clone(),
+            memory: None,
         }
     }
 
@@ -222,12 +230,14 @@ impl Stats {
             calls,
             running,
             waiting,
-            warm,
+            warm: _,
+            programs,
             functions,
             latency,
             cpu_ms,
             peak_memory_bytes,
             denials,
+            memory,
         } = self;
         let mut text = Text::default();
         text.one("info", "gauge", "How calls are run.", &[(labels(&[("engine", engine)]), 1.0)]);
@@ -244,14 +254,17 @@ impl Stats {
         text.one("calls_total", "counter", "Calls by how they went.", &by_end);
         text.one("calls_running", "gauge", "Calls that run.", &[plain(float(*running))]);
         text.one("calls_waiting", "gauge", "Calls that wait.", &[plain(float(*waiting as u64))]);
-        text.one("programs_warm", "gauge", "Programs that wait for their call.", &[plain(float(*warm as u64))]);
+        text.one("programs", "gauge", "Programs that are there.", &by_state(programs, |count| *count as u64));
         text.one("functions", "gauge", "Registered functions.", &[plain(float(*functions as u64))]);
         text.histogram("call_seconds", "From the arrival of a call to its answer.", latency);
-        text.one("cpu_seconds_total", "counter", "CPU time of calls.", &[plain(cpu_ms / 1e3)]);
+        text.one("cpu_seconds_total", "counter", "CPU time of answered calls.", &[plain(cpu_ms / 1e3)]);
         let peak = &[plain(float(*peak_memory_bytes))];
         text.one("peak_memory_bytes", "gauge", "The most memory that one call had.", peak);
         let denials: Vec<_> = denials.iter().map(|(rule, count)| (labels(&[("rule", rule)]), float(*count))).collect();
         text.one("denials_total", "counter", "What was refused, by permission and rule.", &denials);
+        if let Some(memory) = memory {
+            text.memory(memory);
+        }
         text.0
     }
 }
@@ -281,6 +294,19 @@ impl Text {
         self.line(&format!("{name}_count"), "", float(latency.count));
     }
 
+    fn memory(&mut self, memory: &Memory) {
+        let Memory { launcher, programs, unread } = memory;
+        let rss = &[plain(float(launcher.rss_bytes))];
+        self.one("launcher_resident_memory_bytes", "gauge", "What the launcher has in memory.", rss);
+        let pss = &[plain(float(launcher.pss_bytes))];
+        self.one("launcher_pss_bytes", "gauge", "The launcher's part of that (PSS).", pss);
+        let processes = by_state(programs, |held: &Held| held.processes);
+        self.one("processes", "gauge", "Processes that programs are made of.", &processes);
+        let pss = by_state(programs, |held: &Held| held.pss_bytes);
+        self.one("programs_pss_bytes", "gauge", "The memory of programs (PSS).", &pss);
+        self.one("processes_unread", "gauge", "Processes that were not looked at.", &[plain(float(*unread))]);
+    }
+
     fn head(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a text cannot fail.
         let _ = write!(self.0, "# HELP secure_bun_{name} {help}\n# TYPE secure_bun_{name} {kind}\n");
@@ -295,6 +321,14 @@ fn labels(labels: &[(&str, &str)]) -> String {
     let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
     format!("{{{}}}", labels.join(","))
+}
+
+fn by_state<T>(programs: &ByEngine<T>, value: impl Fn(&T) -> u64) -> Vec<Sample> {
+    let samples = programs.iter().flat_map(|(engine, by_state)| {
+        [("warm", &by_state.warm), ("busy", &by_state.busy), ("server", &by_state.server)]
+            .map(|(state, of)| (labels(&[("engine", engine), ("state", state)]), float(value(of))))
+    });
+    samples.collect()
 }
 
 fn plain(value: f64) -> Sample {

@@ -2,6 +2,7 @@
 //! compiled to bytecode once per Bun where there is a private place to keep that.
 
 mod compile;
+mod server;
 mod source;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use policy::{ExpandedPolicy, Freeze, PreloadTable};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use self::server::ForkSettings;
 use self::source::Asks;
 use crate::error::{Error, Kind, c_path, text};
 use crate::host::Host;
@@ -87,6 +89,7 @@ impl Stage<'_> {
 /// more of its own output to standard error.
 pub(crate) const CALL_MARKER: &str = "\0secure-bun:call";
 
+pub(crate) use server::{Preloaded, Server, bind_calls, path_of_call, path_of_server};
 pub(crate) use source::Source;
 
 /// How the program's function is to be called.
@@ -125,7 +128,7 @@ pub(crate) struct Context {
     pub(crate) user_id: Option<String>,
     #[serde(rename = "executionID")]
     pub(crate) execution_id: Option<String>,
-    pub(crate) traceparent: Option<String>,
+    pub(crate) traceparent: Option<wire::trace::TraceParent>,
     /// Milliseconds since 1970.
     pub(crate) start_time: u64,
     /// When the limit on wall time ends the call, in the same.
@@ -158,40 +161,13 @@ struct Table<'a> {
     hello: bool,
     call: Option<&'a CallRequest>,
     context: Option<&'a Context>,
-    fork: Option<&'a ForkSettings>,
+    fork: Option<ForkSettings<'a>>,
     mentions: &'a [&'static str],
     asks: Asks,
     freeze: bool,
     grants: Grants,
     env_hide: Vec<String>,
     details: String,
-}
-
-/// What a Bun is told that forks for each call.
-#[derive(Serialize)]
-struct ForkSettings {
-    /// The descriptor of the shared library: 0, standard input.
-    library: u8,
-    /// The descriptor of the control socket.
-    control: u8,
-    /// The path of a module with a default export of two arguments: the harness warms up with it.
-    warm_up: String,
-    /// How often, in the server.
-    rounds: u32,
-    /// How often again in each child, before it gets its channel.
-    child_rounds: u32,
-    /// What is to be loaded before the fork.
-    module: Option<PreloadedModule>,
-}
-
-/// A module to load before the fork.
-#[derive(Serialize)]
-struct PreloadedModule {
-    path: String,
-    /// Which of its exports is called.
-    export: String,
-    /// Calls to make before the fork: of each the arguments as the text of a JSON array.
-    calls: Vec<String>,
 }
 
 /// Whether the policy grants anything of these kinds.
@@ -235,6 +211,8 @@ pub(crate) struct Told<'a> {
     pub(crate) source: &'a Source,
     /// Whether the program may start Bun, which is then given the same preloads.
     pub(crate) again: bool,
+    /// Whether this Bun forks for each call, and of which function.
+    pub(crate) server: Option<(&'a Server<'a>, &'a Path)>,
 }
 
 /// The preload's way to speak to the launcher.
@@ -263,8 +241,15 @@ pub(crate) fn stage(
         // The program's process is the second of its tree, after init; a later one has no channel and no call, and runs
         // another text.
         let source = told.source.of_another();
-        let told =
-            Told { channel: Channel::Closed, call: None, context: None, secrets: None, source: &source, ..*told };
+        let told = Told {
+            channel: Channel::Closed,
+            call: None,
+            context: None,
+            secrets: None,
+            source: &source,
+            server: None,
+            ..*told
+        };
         let other = table(&rows, policy, engine, &told, &staged)?;
         // One under a policy of its own is told by whoever narrowed its sandbox.
         let child = format!("process.env.{CHILD_TABLE}");
@@ -275,6 +260,9 @@ pub(crate) fn stage(
     // The pragma tells Bun that there is nothing to transpile.
     let contents = format!("// @bun\nglobalThis[Symbol.for(\"secure-bun.table\")]={table};\n").into_bytes();
     stage.file(POLICY, contents)?;
+    if told.server.is_some() {
+        server::stage(&mut stage)?;
+    }
     if let Some(inert) = without_guards() {
         return stage.file(GUARDS_FILE, inert.into());
     }
@@ -300,8 +288,16 @@ pub(crate) fn own_preloads() -> [String; 2] {
 /// The table for a Bun in a narrower sandbox than that of the program that starts it.
 pub(crate) fn table_of_child(policy: &ExpandedPolicy, engine: &Engine, cwd: &Path) -> Result<String, Error> {
     let source = Source::unknown();
-    let told =
-        Told { cwd, channel: Channel::Closed, call: None, context: None, secrets: None, source: &source, again: true };
+    let told = Told {
+        cwd,
+        channel: Channel::Closed,
+        call: None,
+        context: None,
+        secrets: None,
+        source: &source,
+        again: true,
+        server: None,
+    };
     let staged = Staged { preloads: own_preloads(), own_loopback: true };
     table(&policy::preload_table(policy), policy, engine, &told, &staged)
 }
@@ -322,7 +318,7 @@ fn table(
     told: &Told<'_>,
     Staged { preloads, own_loopback }: &Staged,
 ) -> Result<String, Error> {
-    let Told { cwd, channel, call, context, secrets, source, again } = *told;
+    let Told { cwd, channel, call, context, secrets, source, again, server } = *told;
     let announced = matches!(channel, Channel::Announced);
     json(&Table {
         v: 1,
@@ -330,7 +326,7 @@ fn table(
         hello: announced,
         call,
         context,
-        fork: None,
+        fork: server.map(|(server, program)| server.settings(program)).transpose()?,
         mentions: &source.mentions,
         asks: source.asks,
         freeze: match policy.js.freeze() {

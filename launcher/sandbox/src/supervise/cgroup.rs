@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use confine::Child;
@@ -15,8 +16,11 @@ use crate::error::{Error, Kind};
 
 /// Where control groups are mounted.
 const HIERARCHY: &str = "/sys/fs/cgroup";
-/// What our groups are called, before the launcher's process id.
+/// What our groups are called, before the launcher's process id and a number among its groups: `secure-bun-812-3`.
 const PREFIX: &str = "secure-bun-";
+
+/// Groups that this launcher has made: a service has one for each program.
+static MADE: AtomicU64 = AtomicU64::new(0);
 
 /// A group of our own. It is removed with this value.
 #[derive(Debug)]
@@ -112,7 +116,8 @@ impl Cgroup {
     }
 
     fn make(place: &Path, version: Version) -> io::Result<Self> {
-        let folder = place.join(format!("{PREFIX}{}", std::process::id()));
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let folder = place.join(format!("{PREFIX}{}-{number}", std::process::id()));
         fs::create_dir(&folder)?;
         Ok(Self { folder, version })
     }
@@ -225,13 +230,19 @@ fn hands_on_memory(place: &Path) -> bool {
 fn sweep(place: &Path) {
     let Ok(entries) = fs::read_dir(place) else { return };
     for entry in entries.flatten() {
-        let name = entry.file_name();
-        let launcher = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|pid| pid.parse::<u32>().ok());
-        if launcher.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+        if entry.file_name().to_str().and_then(launcher).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+        {
             // Somebody else may have been faster, or a process is just leaving: the next start tries again.
             let _ = fs::remove_dir(entry.path());
         }
     }
+}
+
+/// The launcher that has made the group of this name, if it is one of ours.
+fn launcher(group: &str) -> Option<u32> {
+    let (pid, number) = group.strip_prefix(PREFIX)?.split_once('-')?;
+    number.parse::<u64>().ok()?;
+    pid.parse().ok()
 }
 
 #[cfg(test)]
@@ -303,6 +314,15 @@ mod tests {
     }
 
     #[test]
+    fn programs_of_one_launcher_have_a_group_each() {
+        let place = tempfile::tempdir().unwrap();
+        let [one, other] = [(); 2].map(|()| Cgroup::make(place.path(), Version::V2).unwrap());
+        assert_ne!(one.folder, other.folder);
+        drop(one);
+        assert!(other.folder.exists());
+    }
+
+    #[test]
     fn both_versions_count_kills_alike() {
         assert_eq!(killed("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"), 2);
         assert_eq!(killed("low 0\nhigh 0\nmax 4\noom 1\noom_kill 0\n"), 0);
@@ -311,12 +331,16 @@ mod tests {
     #[test]
     fn groups_of_launchers_that_have_gone_are_swept() {
         let place = tempfile::tempdir().unwrap();
-        let gone = place.path().join(format!("{PREFIX}{}", u32::MAX));
-        let ours = place.path().join(format!("{PREFIX}{}", std::process::id()));
-        for folder in [&gone, &ours] {
-            fs::create_dir(folder).unwrap();
-        }
+        let group = |name: String| {
+            let folder = place.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            folder
+        };
+        let gone = [0, 12].map(|number| group(format!("{PREFIX}{}-{number}", u32::MAX)));
+        let ours = group(format!("{PREFIX}{}-0", std::process::id()));
+        let others = ["x", "4294967295-x", "4294967295-1-1"].map(|name| group(format!("{PREFIX}{name}")));
         sweep(place.path());
-        assert!(!gone.exists() && ours.exists());
+        assert!(gone.iter().all(|folder| !folder.exists()));
+        assert!(ours.exists() && others.iter().all(|folder| folder.exists()));
     }
 }

@@ -81,16 +81,21 @@ pub(super) struct Watch {
     tree: Tree,
     cgroup: Group,
     disk: Option<(Disk, Instant)>,
-    /// What the kernel keeps for a program with namespaces of its own.
-    host_view: Option<HostView>,
+    /// What the kernel counts of a program with namespaces of its own, and of no other.
+    counted: Option<Counted>,
     sample: Option<Sample>,
 }
 
-/// What is looked at where the program has no namespaces: the kernel's own limits are those of the whole user, or of a
-/// mount that there is not.
-struct HostView {
+/// What is looked at where the program has no namespaces, or shares them with its like: the kernel's own limits are
+/// those of all together, or of a mount that there is not.
+struct Counted {
     tasks: Tasks,
-    tmp: Folder,
+    tmp: Option<Folder>,
+}
+
+fn disk(limits: &Limits, writable: &[PathBuf], started: Instant) -> Option<(Disk, Instant)> {
+    let megabytes = limits.tmp_mb.filter(|_| !writable.is_empty())?;
+    Some((Disk::watch(writable, megabytes), started))
 }
 
 impl Watch {
@@ -108,12 +113,22 @@ impl Watch {
             started,
             tree: Tree::of(child),
             cgroup: group.map_or(Group::Later { pid: child.pid }, |group| Group::Joined(Some(group.into()))),
-            disk: limits
-                .tmp_mb
-                .filter(|_| !writable.is_empty())
-                .map(|megabytes| (Disk::watch(writable, megabytes), started)),
-            host_view: scratch_tmp.map(|tmp| HostView { tasks: Tasks::of(child.pid), tmp: Folder::new(tmp) }),
+            disk: disk(&limits, writable, started),
+            counted: scratch_tmp.map(|tmp| Counted { tasks: Tasks::of(child.pid), tmp: Some(Folder::new(tmp)) }),
             sample,
+        }
+    }
+
+    /// Watches one of several copies of a process, which the kernel counts together.
+    pub(super) fn of_copy(pid: u32, limits: Limits, writable: &[PathBuf], started: Instant, sample: Sample) -> Self {
+        Self {
+            limits,
+            started,
+            tree: Tree::of_copy(pid),
+            cgroup: Group::Later { pid },
+            disk: disk(&limits, writable, started),
+            counted: Some(Counted { tasks: Tasks::of(pid), tmp: None }),
+            sample: Some(sample),
         }
     }
 
@@ -143,8 +158,9 @@ impl Watch {
         let cpu = self.limits.cpu_ms.map(|_| CPU_INTERVAL);
         let wall = self.limits.wall_ms.map(|ms| Duration::from_millis(ms).saturating_sub(self.started.elapsed()));
         let disk = self.disk.as_ref().map(|_| DISK_INTERVAL);
-        let tasks = self.host_view.as_ref().and(self.limits.threads).map(|_| TASKS_INTERVAL);
-        let tmp = self.host_view.as_ref().and(self.limits.tmp_mb).map(|_| DISK_INTERVAL);
+        let tasks = self.counted.as_ref().and(self.limits.threads).map(|_| TASKS_INTERVAL);
+        let tmp = self.counted.as_ref().and_then(|counted| counted.tmp.as_ref()).and(self.limits.tmp_mb);
+        let tmp = tmp.map(|_| DISK_INTERVAL);
         let sample = self.sample.as_ref().map(Sample::pause);
         let processes = self.limits.processes.filter(|_| self.tree.may_grow()).map(|_| CPU_INTERVAL);
         [memory, cpu, wall, disk, tasks, tmp, sample, processes].into_iter().flatten().min()
@@ -197,19 +213,19 @@ impl Watch {
                 return Some(reached(Limit::Tmp, files / FILES_PER_MB + 1, disk.allowed_files() / FILES_PER_MB));
             }
         }
-        self.look_at_host_view()
+        self.look_at_counted()
     }
 
-    fn look_at_host_view(&mut self) -> Option<Reached> {
-        let view = self.host_view.as_mut()?;
+    fn look_at_counted(&mut self) -> Option<Reached> {
+        let counted = self.counted.as_mut()?;
         if let Some(allowed) = self.limits.threads {
-            let value = view.tasks.look();
+            let value = counted.tasks.look();
             if value > allowed {
                 return Some(reached(Limit::Threads, value, allowed));
             }
         }
-        if let Some(allowed) = self.limits.tmp_mb {
-            let bytes = view.tmp.look();
+        if let (Some(allowed), Some(tmp)) = (self.limits.tmp_mb, &mut counted.tmp) {
+            let bytes = tmp.look();
             if bytes > allowed * MB {
                 return Some(reached(Limit::Tmp, bytes.div_ceil(MB), allowed));
             }
@@ -228,6 +244,11 @@ impl Watch {
         self.tree.used()
     }
 
+    /// What a copy had used of the processor before its call.
+    pub(super) fn cpu_before(&self) -> Duration {
+        self.tree.before()
+    }
+
     /// Looks at what the program has, before it is ended: a short call may have come between two looks.
     pub(super) fn look_once_more(&mut self) {
         if self.limits.memory_mb.is_some() || self.tree.may_grow() {
@@ -238,9 +259,19 @@ impl Watch {
         }
         if let Some(sample) = &mut self.sample {
             sample.look(&self.tree.processes());
-            if let Some(view) = &mut self.host_view {
-                view.tmp.look_now();
+            if let Some(tmp) = self.counted.as_mut().and_then(|counted| counted.tmp.as_mut()) {
+                tmp.look_now();
             }
+        }
+    }
+
+    /// The same of a copy, whose end nobody waits for: what else it used has to be found out now. What the kernel limits
+    /// is looked at only where it has been before, since many calls take less time than a look.
+    pub(super) fn look_at_copy_once_more(&mut self) {
+        self.tree.memory();
+        self.tree.cpu();
+        if let Some(sample) = self.sample.as_mut().filter(|sample| sample.is_due()) {
+            sample.look(&self.tree.processes());
         }
     }
 
@@ -249,7 +280,11 @@ impl Watch {
         let Some(sample) = &self.sample else { return Peaks::default() };
         let peaks = sample.peaks();
         Peaks {
-            tmp_bytes: self.host_view.as_ref().map_or(peaks.tmp_bytes, |view| Some(view.tmp.peak_bytes())),
+            tmp_bytes: self
+                .counted
+                .as_ref()
+                .and_then(|counted| counted.tmp.as_ref())
+                .map_or(peaks.tmp_bytes, |tmp| Some(tmp.peak_bytes())),
             ..peaks
         }
     }

@@ -2,6 +2,7 @@
 
 mod cgroup;
 mod channel;
+mod copy;
 mod disk;
 mod limits;
 mod memory;
@@ -23,11 +24,13 @@ use confine::{Child, Ended};
 
 pub(crate) use cgroup::{ControlGroup, REMEDY as CGROUP_REMEDY};
 pub(crate) use channel::Channel;
+pub(crate) use copy::{Copy, look_after_copy};
 use limits::Watch;
 pub(crate) use sample::Sample;
 use signals::Passing;
 pub(crate) use signals::Signals;
 pub(crate) use streams::{Pipe, Sink, Streams};
+pub(crate) use tree::below;
 
 use crate::network;
 use crate::outcome::{Ending, Peaks, Reached};

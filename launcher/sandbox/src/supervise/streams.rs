@@ -51,6 +51,8 @@ pub(crate) enum Sink {
 pub(crate) struct Streams {
     shared: Rc<Shared>,
     tasks: RefCell<Vec<task::JoinHandle<()>>>,
+    /// What is captured, and whether it is standard output.
+    capturing: Vec<(Rc<AsyncFd<OwnedFd>>, bool)>,
     writers: Rc<RefCell<Vec<JoinHandle<()>>>>,
     allowed_kb: Option<u64>,
 }
@@ -84,8 +86,8 @@ impl Shared {
         }
     }
 
-    fn capture(&self, into: &RefCell<Vec<u8>>, chunk: &[u8]) {
-        let mut captured = into.borrow_mut();
+    fn capture(&self, is_stdout: bool, chunk: &[u8]) {
+        let mut captured = if is_stdout { &self.stdout } else { &self.stderr }.borrow_mut();
         let room = MAX_CAPTURED_BYTES.saturating_sub(captured.len());
         if chunk.len() > room {
             self.truncated.set(true);
@@ -99,18 +101,21 @@ impl Streams {
     /// that may be slow to read.
     pub(crate) fn start(stdout: Option<Pipe>, stderr: Option<Pipe>, allowed_kb: Option<u64>) -> io::Result<Self> {
         let shared = Rc::new(Shared { limit_bytes: allowed_kb.map(|kb| kb * 1024), ..Shared::default() });
-        let streams = Self { shared, tasks: RefCell::default(), writers: Rc::default(), allowed_kb };
+        let mut streams =
+            Self { shared, tasks: RefCell::default(), capturing: Vec::new(), writers: Rc::default(), allowed_kb };
         for (pipe, is_stdout) in [(stdout, true), (stderr, false)] {
             let Some(Pipe { reader, sink }) = pipe else { continue };
             let mut reader = Reader::new(reader)?;
             let shared = Rc::clone(&streams.shared);
             let carried = match sink {
-                Sink::Capture => task::spawn_local(async move {
-                    while let Some(chunk) = reader.read().await {
-                        let into = if is_stdout { &shared.stdout } else { &shared.stderr };
-                        shared.capture(into, shared.count(chunk));
-                    }
-                }),
+                Sink::Capture => {
+                    streams.capturing.push((Rc::clone(&reader.pipe), is_stdout));
+                    task::spawn_local(async move {
+                        while let Some(chunk) = reader.read().await {
+                            shared.capture(is_stdout, shared.count(chunk));
+                        }
+                    })
+                }
                 Sink::Error => {
                     let mut error = streams.writer(io::stderr);
                     task::spawn_local(async move {
@@ -194,6 +199,18 @@ impl Streams {
         }
     }
 
+    /// Captures what has been written so far, without waiting for more.
+    pub(crate) fn take_what_is_there(&self) {
+        let mut buffer = [0; FIRST_CHUNK_BYTES];
+        for (pipe, is_stdout) in &self.capturing {
+            while let Ok(length @ 1..) = nix::unistd::read(pipe.get_ref().as_fd(), &mut buffer)
+                && !self.has_overflown()
+            {
+                self.shared.capture(*is_stdout, self.shared.count(buffer.get(..length).unwrap_or_default()));
+            }
+        }
+    }
+
     /// What was captured: standard output, standard error, and whether something is missing.
     pub(crate) fn captured(&self) -> (Vec<u8>, Vec<u8>, bool) {
         (self.shared.stdout.take(), self.shared.stderr.take(), self.shared.truncated.get())
@@ -236,14 +253,14 @@ fn write(mut chunks: mpsc::Receiver<Vec<u8>>, mut to: impl Write) {
 
 /// The reading end of a stream.
 struct Reader {
-    pipe: AsyncFd<OwnedFd>,
+    pipe: Rc<AsyncFd<OwnedFd>>,
     buffer: Vec<u8>,
 }
 
 impl Reader {
     fn new(pipe: OwnedFd) -> io::Result<Self> {
         set_nonblocking(&pipe)?;
-        Ok(Self { pipe: confine::watch(pipe)?, buffer: Vec::new() })
+        Ok(Self { pipe: Rc::new(confine::watch(pipe)?), buffer: Vec::new() })
     }
 
     /// The next chunk; `None` at the end.

@@ -42,6 +42,8 @@ type Open = fn(u32) -> io::Result<Memory>;
 struct Member {
     memory: Memory,
     clock: Option<ClockId>,
+    /// What it had used before it was looked at.
+    before: Duration,
     cpu: Duration,
 }
 
@@ -50,12 +52,12 @@ impl Member {
     fn of(pid: u32, open: Open) -> io::Result<Option<Self>> {
         let Some(memory) = unless_gone(open(pid))? else { return Ok(None) };
         let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(pid.cast_signed())).ok();
-        Ok(Some(Self { memory, clock, cpu: Duration::ZERO }))
+        Ok(Some(Self { memory, clock, before: Duration::ZERO, cpu: Duration::ZERO }))
     }
 
     fn look_at_cpu(&mut self) -> Duration {
         if let Some(used) = self.clock.and_then(|clock| clock_gettime(clock).ok()) {
-            self.cpu = self.cpu.max(Duration::from(used));
+            self.cpu = self.cpu.max(Duration::from(used).saturating_sub(self.before));
         }
         self.cpu
     }
@@ -63,11 +65,29 @@ impl Member {
 
 impl Tree {
     pub(super) fn of(child: &Child) -> Self {
-        let mut tree = Self::empty(child.is_init().then_some(child.pid), Memory::of);
-        if tree.init.is_none() {
-            tree.add(child.pid);
+        if child.is_init() { Self::empty(Some(child.pid), Memory::of) } else { Self::alone(child.pid) }
+    }
+
+    /// One process that starts no others.
+    fn alone(pid: u32) -> Self {
+        let mut tree = Self::empty(None, Memory::of);
+        tree.add(pid);
+        tree
+    }
+
+    /// A process that was forked and has warmed up, which is nobody's call.
+    pub(super) fn of_copy(pid: u32) -> Self {
+        let mut tree = Self::alone(pid);
+        for member in tree.members.values_mut() {
+            member.before = member.look_at_cpu();
+            member.cpu = Duration::ZERO;
         }
         tree
+    }
+
+    /// What had been used before it was looked at.
+    pub(super) fn before(&self) -> Duration {
+        self.members.values().map(|member| member.before).sum()
     }
 
     fn empty(init: Option<u32>, open: Open) -> Self {
@@ -119,6 +139,7 @@ impl Tree {
         self.refresh();
         let living: Duration = self.members.values_mut().map(Member::look_at_cpu).sum();
         let Some(init) = self.init else {
+            self.used = self.used.max(living);
             return living;
         };
         // Whoever was waited for counts at its parent; whoever was not, as far as it was seen.
@@ -171,7 +192,7 @@ impl Tree {
 }
 
 /// Everything below the process `pid`, itself not included. Whoever loses its parent becomes a child of init.
-pub(super) fn below(pid: u32) -> io::Result<Vec<u32>> {
+pub(crate) fn below(pid: u32) -> io::Result<Vec<u32>> {
     let mut found = Vec::new();
     let mut open = vec![pid];
     while let Some(pid) = open.pop() {

@@ -96,11 +96,21 @@ impl Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "method", content = "params", rename_all = "lowercase")]
 pub enum Notification {
-    /// Calls run in another engine from now on.
+    /// Calls run in another engine than was hoped for.
     Engine {
         /// Which.
         engine: String,
+        /// Those of this function, or of all where it is absent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        function: Option<String>,
         /// Why not the one before.
+        because: String,
+    },
+    /// A function is not loaded before the fork, as it was registered to be: each call loads it.
+    Preload {
+        /// Which.
+        function: String,
+        /// What it does that calls would share.
         because: String,
     },
 }

@@ -7,8 +7,8 @@ mod request;
 pub use answer::{Answer, Code, Fault, Initialized, Limits, Named, Notification, Version};
 pub use lines::{Line, Lines};
 pub use request::{
-    Call, Cancel, Context, Function, Initialize, Message, Refused, Register, Remove, Request, Shutdown, StatsFormat,
-    read,
+    Call, Cancel, Context, Function, Initialize, Message, Preload, Refused, Register, Remove, Request, Shutdown, Stats,
+    StatsFormat, read,
 };
 
 use serde::{Serialize, Serializer};

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Code, Fault, Id, MAX_LINE_BYTES, MAX_NAME_BYTES, PROTOCOL};
 use crate::rpc::Line;
+use crate::trace::TraceParent;
 
 /// The largest integer of which a double holds every smaller one.
 const MAX_INTEGER: i64 = (1 << 53) - 1;
@@ -36,7 +37,7 @@ pub enum Request {
     /// `call`.
     Call(Box<Call>),
     /// `stats`.
-    Stats(StatsFormat),
+    Stats(Stats),
     /// `shutdown`.
     Shutdown(Shutdown),
 }
@@ -73,6 +74,17 @@ pub struct Register {
     pub policy: Option<Box<RawValue>>,
     /// Its limits, as in a policy file.
     pub limits: Option<Box<RawValue>>,
+    /// It is loaded before the fork, where calls are forked.
+    pub preload: Option<Preload>,
+}
+
+/// What is done before a fork, so that each call finds it done.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preload {
+    /// Calls that are made besides: the arguments of each. Their answers are dropped.
+    #[serde(default)]
+    pub calls: Vec<Vec<Box<RawValue>>>,
 }
 
 /// `function.remove`.
@@ -123,7 +135,7 @@ impl Call {
 impl Register {
     /// A function by its name, and nothing else.
     pub fn of(name: impl Into<String>, code: Function) -> Self {
-        Self { name: name.into(), code, export: None, policy: None, limits: None }
+        Self { name: name.into(), code, export: None, policy: None, limits: None, preload: None }
     }
 }
 
@@ -138,7 +150,17 @@ pub struct Context {
     /// This call.
     pub execution_id: Option<String>,
     /// The trace that it belongs to (W3C Trace Context).
-    pub traceparent: Option<String>,
+    pub traceparent: Option<TraceParent>,
+}
+
+/// `stats`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stats {
+    /// How they are written.
+    pub format: StatsFormat,
+    /// Whether memory is among them, which takes a while to look at.
+    pub memory: bool,
 }
 
 /// How `stats` are written.
@@ -210,7 +232,7 @@ pub fn read(line: &Line) -> Result<Message, Refused> {
         "function.register" => Request::Register(Box::new(register(params).map_err(refuse)?)),
         "function.remove" => Request::Remove(parameters(params).map_err(refuse)?),
         "call" => Request::Call(Box::new(call(params).map_err(refuse)?)),
-        "stats" => Request::Stats(parameters::<StatsParameters>(params).map_err(refuse)?.format),
+        "stats" => Request::Stats(parameters(params).map_err(refuse)?),
         "shutdown" => Request::Shutdown(parameters(params).map_err(refuse)?),
         _ => return Err(refuse(Fault::new(Code::NoMethod, format!("there is no method {}", quoted(&method))))),
     };
@@ -270,12 +292,6 @@ fn quoted(text: &str) -> String {
     Value::from(shown).to_string()
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct StatsParameters {
-    format: StatsFormat,
-}
-
 fn initialize(asked: Initialize) -> Result<Request, Fault> {
     if asked.protocol == PROTOCOL {
         return Ok(Request::Initialize(asked));
@@ -293,12 +309,13 @@ struct RegisterParameters {
     export: Option<Name>,
     policy: Option<Box<RawValue>>,
     limits: Option<Box<RawValue>>,
+    preload: Option<Preload>,
 }
 
 fn register(params: Option<&RawValue>) -> Result<Register, Fault> {
-    let RegisterParameters { name, source, file, export, policy, limits } = parameters(params)?;
+    let RegisterParameters { name, source, file, export, policy, limits, preload } = parameters(params)?;
     let code = code(None, source, file)?;
-    Ok(Register { name: name.0, code, export: export.map(|export| export.0), policy, limits })
+    Ok(Register { name: name.0, code, export: export.map(|export| export.0), policy, limits, preload })
 }
 
 #[derive(Deserialize)]
@@ -326,13 +343,8 @@ fn call(params: Option<&RawValue>) -> Result<Call, Fault> {
     if let (Function::Named(_), Some(_)) = (&function, &given.export) {
         return Err(wrong("export", "a registered function has its export"));
     }
-    let Context { function_id, user_id, execution_id, traceparent } = &given.context;
-    for (field, text) in [
-        ("function_id", function_id),
-        ("user_id", user_id),
-        ("execution_id", execution_id),
-        ("traceparent", traceparent),
-    ] {
+    let Context { function_id, user_id, execution_id, traceparent: _ } = &given.context;
+    for (field, text) in [("function_id", function_id), ("user_id", user_id), ("execution_id", execution_id)] {
         if text.as_ref().is_some_and(|text| text.len() > MAX_NAME_BYTES) {
             return Err(wrong(&format!("context.{field}"), &format!("longer than {MAX_NAME_BYTES} bytes")));
         }
@@ -464,6 +476,7 @@ mod tests {
             ("call", r#"{"function":"a","limit":{}}"#, "limit"),
             ("call", r#"{"function":"a","context":{"user":"u"}}"#, "context.user"),
             ("call", r#"{"function":"a","context":{"user_id":1}}"#, "context.user_id"),
+            ("call", r#"{"function":"a","context":{"traceparent":"00-1-2-01"}}"#, "context.traceparent"),
             ("call", r#"{"function":"a","source":"b"}"#, ""),
             ("call", "{}", ""),
             ("call", r#"{"function":"a","export":"b"}"#, "export"),
@@ -472,6 +485,7 @@ mod tests {
             ("call", r#"{"function":"a","args":{}}"#, "args"),
             ("function.register", r#"{"name":"a"}"#, ""),
             ("stats", r#"{"format":"xml"}"#, "format"),
+            ("stats", r#"{"memory":1}"#, "memory"),
             ("shutdown", r#"{"wait_ms":-1}"#, "wait_ms"),
             ("shutdown", "[]", ""),
         ] {

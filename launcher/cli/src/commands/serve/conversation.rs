@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use secure_bun::service::Service;
+use secure_bun::service::{Service, Stats};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task;
 use wire::envelope::Envelope;
 use wire::rpc::{
-    Answer, Call, Code, Fault, Id, Initialized, Lines, MAX_LINE_BYTES, Message, Named, PROTOCOL, Request, Shutdown,
-    StatsFormat, Version,
+    self, Answer, Call, Code, Fault, Id, Initialized, Lines, MAX_LINE_BYTES, Message, Named, Notification, PROTOCOL,
+    Request, Shutdown, StatsFormat, Version,
 };
 
 use super::output::Output;
@@ -24,7 +24,7 @@ pub(super) struct Conversation {
     service: Service,
     output: Rc<Output>,
     is_initialized: Cell<bool>,
-    /// Calls that are not answered, each with what cancels it.
+    /// Requests that take their time and are not answered, each with what cancels it.
     under_way: RefCell<HashMap<Id, oneshot::Sender<()>>>,
     /// Set by `shutdown`.
     is_closing: Cell<bool>,
@@ -44,13 +44,22 @@ impl Conversation {
     }
 
     /// Goes on until the input ends or `shutdown` is answered.
-    pub(super) async fn go_on(self: Rc<Self>, mut input: mpsc::Receiver<Vec<u8>>) {
+    pub(super) async fn go_on(
+        self: Rc<Self>,
+        mut input: mpsc::Receiver<Vec<u8>>,
+        mut notices: mpsc::UnboundedReceiver<Notification>,
+    ) {
         let (ended, mut end) = mpsc::channel(1);
         let mut lines = Lines::default();
         loop {
             let chunk = tokio::select! {
                 biased;
                 _ = end.recv() => return,
+                // Nothing is said before the first answer.
+                Some(notice) = notices.recv(), if self.is_initialized.get() => {
+                    self.output.send(notice.to_line());
+                    continue;
+                }
                 chunk = input.recv() => chunk,
             };
             let Some(chunk) = chunk else { break };
@@ -101,13 +110,8 @@ impl Conversation {
                 let name = remove.name;
                 self.service.remove(&name).and_then(|()| result(&json!({ "name": name })))
             }
-            Request::Stats(format) => {
-                let stats = self.service.stats();
-                match format {
-                    StatsFormat::Json => result(&stats),
-                    StatsFormat::Prometheus => result(&json!({ "text": stats.to_prometheus() })),
-                }
-            }
+            Request::Stats(rpc::Stats { format, memory: false }) => numbers(&self.service.stats(), format),
+            Request::Stats(rpc::Stats { format, memory: true }) => return self.look_at_memory(id, format),
             Request::Call(call) => return self.call(id, *call),
             Request::Shutdown(shutdown) => return self.shut_down(id, shutdown, ended.clone()),
         };
@@ -129,6 +133,22 @@ impl Conversation {
     }
 
     fn call(self: &Rc<Self>, id: Id, call: Call) {
+        let service = self.service.clone();
+        self.begin(id, async move { raw(&service.call(call).await?) });
+    }
+
+    /// The rest goes on meanwhile.
+    fn look_at_memory(self: &Rc<Self>, id: Id, format: StatsFormat) {
+        let service = self.service.clone();
+        let look = task::spawn_blocking(move || Stats { memory: Some(service.memory()), ..service.stats() });
+        self.begin(id, async move {
+            let stats = look.await.map_err(|error| Fault::new(Code::Internal, error.to_string()))?;
+            numbers(&stats, format)
+        });
+    }
+
+    /// Answers when `work` is done, or is cancelled.
+    fn begin(self: &Rc<Self>, id: Id, work: impl Future<Output = Answered> + 'static) {
         let (cancel, cancelled) = oneshot::channel();
         self.under_way.borrow_mut().insert(id.clone(), cancel);
         let conversation = Rc::clone(self);
@@ -136,7 +156,7 @@ impl Conversation {
             let answer = tokio::select! {
                 // Whoever cancels a call that has just ended learns how it ended.
                 biased;
-                envelope = conversation.service.call(call) => envelope.and_then(|envelope| raw(&envelope)),
+                answer = work => answer,
                 _ = cancelled => Err(Fault::new(Code::Cancelled, "cancelled")),
             };
             conversation.under_way.borrow_mut().remove(&id);
@@ -164,6 +184,13 @@ impl Conversation {
 
 fn result(value: &impl Serialize) -> Answered {
     to_raw_value(value).map_err(|error| Fault::new(Code::Internal, error.to_string()))
+}
+
+fn numbers(stats: &Stats, format: StatsFormat) -> Answered {
+    match format {
+        StatsFormat::Json => result(stats),
+        StatsFormat::Prometheus => result(&json!({ "text": stats.to_prometheus() })),
+    }
 }
 
 fn raw(envelope: &Envelope) -> Answered {

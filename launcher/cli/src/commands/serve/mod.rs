@@ -25,6 +25,9 @@ const QUEUE: usize = 256;
 /// Calls at a time for each processor, if nothing else is said: most wait for something.
 const CALLS_PER_PROCESSOR: usize = 4;
 
+/// How many looks at the memory of programs are taken at a time; others wait.
+const LOOKS: usize = 1;
+
 /// What is read of standard input at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -41,6 +44,7 @@ pub(crate) fn serve(serve: &Serve) -> ExitCode {
 }
 
 fn converse(serve: &Serve, policy: Policy) -> Result<(), Error> {
+    let (notices, noticed) = mpsc::unbounded_channel();
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let service = Service::new(Settings {
         policy,
@@ -49,15 +53,20 @@ fn converse(serve: &Serve, policy: Policy) -> Result<(), Error> {
         concurrency: serve.concurrency.unwrap_or(processors * CALLS_PER_PROCESSOR),
         queue: serve.queue.unwrap_or(QUEUE),
         engine: serve.engine,
+        notices: Some(notices),
     })?;
     let failed = |error: std::io::Error| {
         Error::new(secure_bun::error::Kind::Sandbox, format!("cannot start to listen to standard input: {error}"))
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .max_blocking_threads(LOOKS)
+        .build()
+        .map_err(failed)?;
     let input = input().map_err(failed)?;
     let (output, writer) = Output::start().map_err(failed)?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, Conversation::with(service, output).go_on(input));
+    local.block_on(&runtime, Conversation::with(service, output).go_on(input, noticed));
     // Calls that are still under way end here, with those who wait for them.
     drop(local);
     // It ends when it has written what there is; an error of it is a host that has gone.

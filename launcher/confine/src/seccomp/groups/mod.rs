@@ -76,6 +76,8 @@ pub(super) const GROUPS: &[Group] = &[
     always("never", refused::LEGACY),
     run(programs::PROGRAMS),
     run(programs::NARROWING),
+    copies(programs::COPIES),
+    copies(programs::NARROWING),
     #[cfg(target_arch = "x86_64")]
     run(programs::LEGACY),
 ];
@@ -89,6 +91,10 @@ const fn always(name: &'static str, rules: &'static [Rule]) -> Group {
 
 const fn run(rules: &'static [Rule]) -> Group {
     Group { name: "other programs", granted: |options| options.run, ungranted: Ungranted::LeaveAsIs, rules }
+}
+
+const fn copies(rules: &'static [Rule]) -> Group {
+    Group { name: "copies of itself", granted: |options| options.copies, ungranted: Ungranted::LeaveAsIs, rules }
 }
 
 const fn attributes(rules: &'static [Rule]) -> Group {

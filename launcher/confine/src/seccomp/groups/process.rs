@@ -24,7 +24,8 @@ pub(super) const MEMORY: &[Rule] = rules! {
 
 /// Flags a new thread must have, among those that would make it a process or give it a namespace.
 /// With a table of descriptors of its own, each thread could have as many as the limit allows the process.
-const CLONE_THREAD: u64 = flags(libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_FILES);
+pub(super) const CLONE_THREAD: u64 =
+    flags(libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_FILES);
 pub(super) const CLONE_NEW_NAMESPACE: u64 = flags(
     libc::CLONE_NEWNS
         | libc::CLONE_NEWCGROUP
@@ -37,7 +38,7 @@ pub(super) const CLONE_NEW_NAMESPACE: u64 = flags(
 /// `clone` reads 32 bits of its `unsigned long`. No flag of it is above them, so one there is not honest either.
 pub(super) const CLONE_UNKNOWN: u64 = !0 << 32;
 
-const fn flags(flags: libc::c_int) -> u64 {
+pub(super) const fn flags(flags: libc::c_int) -> u64 {
     flags.cast_unsigned() as u64
 }
 
@@ -131,27 +132,27 @@ pub(super) const IDENTITY: &[Rule] = rules! {
 };
 
 /// From linux/prctl.h: the option, and for `PR_SET_VMA` the only thing it sets.
-const PR_SET_VMA: u32 = 0x5356_4d41;
-const PR_SET_VMA_ANON_NAME: u32 = 0;
+pub(super) const PR_SET_VMA: u32 = 0x5356_4d41;
+pub(super) const PR_SET_VMA_ANON_NAME: u32 = 0;
 
-const fn option(option: libc::c_int) -> u32 {
+pub(super) const fn option(option: libc::c_int) -> u32 {
     option.cast_unsigned()
 }
+
+/// What prctl(2) may do that takes no further look.
+pub(super) const OPTIONS: &[u32] = &[
+    option(libc::PR_SET_NAME),
+    option(libc::PR_GET_NAME),
+    option(libc::PR_GET_DUMPABLE),
+    option(libc::PR_GET_SECCOMP),
+    option(libc::PR_GET_NO_NEW_PRIVS),
+    option(libc::PR_CAPBSET_READ),
+];
 
 pub(super) const PROCESS: &[Rule] = rules! {
     SYS_prctl: Only {
         cases: &[
-            &[Check::int(
-                0,
-                Test::OneOf(&[
-                    option(libc::PR_SET_NAME),
-                    option(libc::PR_GET_NAME),
-                    option(libc::PR_GET_DUMPABLE),
-                    option(libc::PR_GET_SECCOMP),
-                    option(libc::PR_GET_NO_NEW_PRIVS),
-                    option(libc::PR_CAPBSET_READ),
-                ]),
-            )],
+            &[Check::int(0, Test::OneOf(OPTIONS))],
             &[
                 Check::int(0, Test::OneOf(&[PR_SET_VMA])),
                 Check::long(1, Test::OneOf(&[PR_SET_VMA_ANON_NAME])),

@@ -3,7 +3,9 @@
 
 use libc::{EACCES, EINVAL, EPERM};
 
-use super::process::{CLONE_NEW_NAMESPACE, CLONE_UNKNOWN};
+use super::process::{
+    CLONE_NEW_NAMESPACE, CLONE_THREAD, CLONE_UNKNOWN, OPTIONS, PR_SET_VMA, PR_SET_VMA_ANON_NAME, option,
+};
 use crate::seccomp::rule::{
     Check, Rule, Test,
     Verdict::{Allow, Only, Refuse},
@@ -73,6 +75,44 @@ pub(super) const NARROWING: &[Rule] = rules! {
         otherwise: EPERM,
     }, "lower limits for a child, and read them; not that of core dumps, where 0 would start the host's handler";
 };
+
+/// A Bun that forks for each call (launcher/forkserver). The filter of a copy takes all of it away again, but for
+/// messages at its gate, and signals to itself.
+pub(super) const COPIES: &[Rule] = rules! {
+    SYS_clone: Only {
+        cases: &[
+            &[Check::long(
+                0,
+                Test::Bits { mask: CLONE_THREAD | CLONE_NEW_NAMESPACE | CLONE_UNKNOWN, value: CLONE_THREAD },
+            )],
+            &[Check::long(0, Test::Bits { mask: !FORK_NOTES, value: libc::SIGCHLD.cast_unsigned() as u64 })],
+        ],
+        otherwise: EPERM,
+    }, "start threads, and copies of the process that share nothing; never a namespace";
+    SYS_wait4: Allow, "wait for copies";
+    SYS_pidfd_open: Allow, "tell the launcher which process a copy is";
+    SYS_sendmsg: Allow, "answer the launcher; there is no other socket but pairs within the process";
+    SYS_recvmsg: Allow, "requests of the launcher, with a copy's descriptors";
+    SYS_kill: Only { cases: &[&[Check::int(0, Test::Over(0))]], otherwise: EPERM },
+        "each copy signals itself, as its own filter has it; not a group";
+    SYS_tgkill: Allow, "each copy signals its own threads, as its own filter has it";
+    SYS_rt_sigqueueinfo: Allow, "each copy signals itself, as its own filter has it";
+    SYS_rt_tgsigqueueinfo: Allow, "each copy signals its own threads, as its own filter has it";
+    SYS_prctl: Only {
+        cases: &[
+            &[Check::int(0, Test::OneOf(OPTIONS))],
+            &[Check::int(0, Test::OneOf(&[option(libc::PR_SET_NO_NEW_PRIVS)]))],
+            &[
+                Check::int(0, Test::OneOf(&[PR_SET_VMA])),
+                Check::long(1, Test::OneOf(&[PR_SET_VMA_ANON_NAME])),
+            ],
+        ],
+        otherwise: EPERM,
+    }, "as elsewhere, and what has to come before a filter";
+};
+
+/// What fork(3) of the C libraries asks of clone(2) besides a copy: that the thread's number is noted.
+const FORK_NOTES: u64 = super::process::flags(libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID);
 
 /// What a child does that may start no others itself. Its exec names a path: the filter of the program that starts it lets
 /// no other form through.

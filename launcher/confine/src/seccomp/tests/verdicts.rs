@@ -60,6 +60,7 @@ const NOTHING: Options = Options {
     run: false,
     sockets: false,
     files: Files::Own,
+    copies: false,
     narrower: None,
 };
 const WRITE: Options = Options { write: true, ..NOTHING };
@@ -500,6 +501,41 @@ fn a_child_can_be_narrowed_where_there_can_be_one() {
         assert_eq!(answer_under(RUN, limits, &[0, resource, 1, 0]), Fails(EPERM));
     }
     assert_eq!(answer_under(RUN, limits, &[1, RLIMIT_CPU, 1, 0]), Fails(EPERM), "of another process");
+}
+
+/// As fork(3) of the C libraries asks for it.
+const FORK: u64 = 0x0100_0000 | 0x0020_0000 | 17;
+
+#[test]
+fn a_program_that_forks_starts_nothing_else_and_gives_up_more() {
+    const COPIES: Options = Options { copies: true, ..NOTHING };
+    const THREAD: u64 = 0x003d_0f00;
+    for flags in [FORK, 17, THREAD] {
+        assert_eq!(answer_under(COPIES, libc::SYS_clone, &[flags]), Allowed, "{flags:x}");
+    }
+    // Sharing memory or descriptors, with another signal, in a namespace of its own, with bits that mean nothing.
+    for flags in [FORK | 0x100, FORK | 0x400, FORK | 0x4000, 0, 9, FORK | 0x1000_0000, FORK | 1 << 32] {
+        assert_eq!(answer_under(COPIES, libc::SYS_clone, &[flags]), Fails(EPERM), "{flags:x}");
+    }
+    for options in [COPIES, NOTHING] {
+        assert_eq!(answer_under(options, libc::SYS_execve, &[1, 1, 1]), Fails(EACCES));
+        assert_eq!(answer_under(options, libc::SYS_socket, &[1, 1, 0]), Fails(EAFNOSUPPORT));
+    }
+    let narrowing = [
+        (libc::SYS_seccomp, [1, 0, 1]),
+        (libc::SYS_landlock_restrict_self, [3, 0, 0]),
+        (libc::SYS_prlimit64, [0, 0, 1]),
+        (libc::SYS_prctl, [int(libc::PR_SET_NO_NEW_PRIVS), 1, 0]),
+        (libc::SYS_kill, [u64::from(PID) + 1, 9, 0]),
+        (libc::SYS_sendmsg, [3, 1, 0]),
+        (libc::SYS_pidfd_open, [5, 0, 0]),
+    ];
+    for (call, args) in narrowing {
+        assert_eq!(answer_under(COPIES, call, &args), Allowed, "{call}");
+        assert_ne!(answer_under(NOTHING, call, &args), Allowed, "{call}");
+    }
+    assert_eq!(answer_under(COPIES, libc::SYS_kill, &[0, 9]), Fails(EPERM), "the group");
+    assert_eq!(answer_under(COPIES, libc::SYS_prctl, &[int(libc::PR_SET_PDEATHSIG), 9]), Fails(EPERM));
 }
 
 #[test]

@@ -1,0 +1,181 @@
+//! A child of a server: forked ahead, called once, ended.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use confine::Ended;
+use forkserver::messages::{Answer, JOIN, READY, Reaped, Request};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::task;
+
+use super::control::{Control, PATIENCE, Socket};
+use super::limits_of_one;
+use crate::pipes::pipe;
+use crate::supervise::{Copy, Pipe, Report, Sink, look_after_copy};
+
+/// A child that is ready: it has mended and confined itself, and waits for its channel. It ends with this.
+pub(crate) struct Child {
+    process: Process,
+    gate: Socket,
+    /// Made before anybody waits for them: our end of each, and the child's.
+    channel: (OwnedFd, OwnedFd),
+    stdout: (OwnedFd, OwnedFd),
+    stderr: (OwnedFd, OwnedFd),
+}
+
+/// The process of a child. The server is told to forget it when it has ended.
+struct Process {
+    control: Rc<Control>,
+    /// Its number as the server sees it, and as we do.
+    inside: u32,
+    outside: u32,
+    pidfd: Option<AsyncFd<OwnedFd>>,
+}
+
+impl Child {
+    /// Has a server fork, and waits until the child is ready.
+    pub(super) async fn fork(control: &Rc<Control>, policy: &policy::ExpandedPolicy) -> io::Result<Self> {
+        let (gate, theirs) = Socket::pair()?;
+        let (answer, pidfd) = control.ask(Request::Fork(limits_of_one(policy)), Some(theirs)).await?;
+        let (inside, pidfd) = match (answer, pidfd) {
+            (Answer::Forked(inside), Some(pidfd)) => (inside, pidfd),
+            (Answer::Failed(errno), _) => return Err(io::Error::from_raw_os_error(errno)),
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        let outside = number(&pidfd)?;
+        let process = Process { control: Rc::clone(control), inside, outside, pidfd: Some(confine::watch(pidfd)?) };
+        let mut word = [0; READY.len()];
+        let received = tokio::time::timeout(PATIENCE, gate.receive(&mut word)).await;
+        let (length, _) = received.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        if length != READY.len() || word != READY {
+            return Err(process.failure().await);
+        }
+        let channel = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        Ok(Self { process, gate, channel, stdout: pipe()?, stderr: pipe()? })
+    }
+
+    /// Its number, as we see it.
+    pub(crate) const fn pid(&self) -> u32 {
+        self.process.outside
+    }
+
+    /// Whether it still waits.
+    pub(crate) fn is_there(&self) -> bool {
+        self.process.pidfd.as_ref().is_some_and(|pidfd| !confine::has_ended(pidfd.get_ref()))
+    }
+
+    /// Gives it its channel and `request`, and looks after it to its end; it is ended when `stop` is there.
+    pub(super) async fn call(
+        self,
+        request: String,
+        watched: Watched<'_>,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<Report> {
+        let Self { process, gate, channel, stdout, stderr } = self;
+        let theirs = [channel.1.as_fd(), stdout.1.as_fd(), stderr.1.as_fd()];
+        gate.send(JOIN, &theirs).await?;
+        drop((channel.1, stdout.1, stderr.1));
+        tell(&channel.0, request)?;
+        let pidfd = process.pidfd.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let copy = Copy {
+            pid: process.outside,
+            end: pidfd,
+            started: watched.started,
+            limits: watched.policy.limits,
+            writable: crate::run::writable(watched.policy),
+            stdout: Pipe { reader: stdout.0, sink: Sink::Capture },
+            stderr: Pipe { reader: stderr.0, sink: Sink::Capture },
+            channel: channel.0,
+        };
+        look_after_copy(copy, stop, process.reap()).await
+    }
+}
+
+/// What a call is looked after by.
+#[derive(Clone, Copy)]
+pub(super) struct Watched<'a> {
+    pub(super) policy: &'a policy::ExpandedPolicy,
+    pub(super) started: Instant,
+}
+
+impl Process {
+    /// How it ended, once it has. The server may be gone, which has a reason of its own: init reaps the child then.
+    async fn reap(&self) -> Option<Ended> {
+        let Ok((Answer::Reaped(reaped), _)) = self.control.ask(Request::Reap(self.inside), None).await else {
+            return None;
+        };
+        Some(ended(&reaped))
+    }
+
+    /// Why it is not ready.
+    async fn failure(self) -> io::Error {
+        let ended = self.reap().await;
+        io::Error::other(format!("a child is not ready ({ended:?})"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let Some(pidfd) = self.pidfd.take() else { return };
+        confine::kill(pidfd.get_ref());
+        let (control, inside) = (Rc::clone(&self.control), self.inside);
+        // Without a runtime everything ends, the server and its children with it.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        task::spawn_local(async move {
+            if pidfd.readable().await.is_ok() {
+                // It has been forgotten already where somebody wanted to know how it ended.
+                let _ = control.ask(Request::Reap(inside), None).await;
+            }
+        });
+    }
+}
+
+fn ended(reaped: &Reaped) -> Ended {
+    let cpu = Duration::from_micros(reaped.user_us.saturating_add(reaped.system_us));
+    Ended::of(reaped.status, cpu, reaped.peak_memory_kib.saturating_mul(1024))
+}
+
+/// The number of a process, from what the kernel says of a descriptor of it (pidfd_open(2)).
+fn number(pidfd: &OwnedFd) -> io::Result<u32> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
+    let number = info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
+    number.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Writes a request: four bytes of length, the lowest first, and as many bytes.
+fn tell(channel: &OwnedFd, request: String) -> io::Result<()> {
+    let length = u32::try_from(request.len()).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+    let mut frame = Vec::with_capacity(request.len() + 4);
+    frame.extend_from_slice(&length.to_le_bytes());
+    frame.extend_from_slice(request.as_bytes());
+    let written = match send(channel, &frame, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+        Ok(written) => written,
+        Err(Errno::AGAIN) => 0,
+        // That it has ended shows soon enough.
+        Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
+        Err(errno) => return Err(errno.into()),
+    };
+    if written < frame.len() {
+        let rest = confine::watch_both(channel.try_clone()?)?;
+        task::spawn_local(async move {
+            let mut left = frame.get(written..).unwrap_or_default();
+            let some = |fd: &OwnedFd, left: &[u8]| {
+                send(fd, left, SendFlags::NOSIGNAL | SendFlags::DONTWAIT).map_err(io::Error::from)
+            };
+            while !left.is_empty() {
+                // As above.
+                let Ok(more) = rest.async_io(Interest::WRITABLE, |fd| some(fd, left)).await else { return };
+                left = left.get(more..).unwrap_or_default();
+            }
+        });
+    }
+    Ok(())
+}

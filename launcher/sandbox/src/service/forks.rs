@@ -1,0 +1,352 @@
+//! Servers that fork for each call, one for each function and one for all that are called by their text. Each belongs to
+//! one thread.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::{self, LocalSet};
+use wire::rpc::Notification;
+
+use super::Engine;
+use super::calls::Calls;
+use super::functions::{Function, Way};
+use super::programs::{Listed, Programs, State};
+use super::workers::{Answered, Order as PoolOrder, Wanted, answered};
+use crate::error::{Error, Kind};
+use crate::forks::{Child, Server};
+use crate::host;
+use crate::scratch::Scratch;
+use crate::stage;
+
+/// Children that wait for a call of one function.
+const AHEAD: usize = 4;
+
+/// A server is replaced by a fresh one after so many calls, or after this time where there were any.
+const MOST_CALLS: u64 = 10_000;
+const MOST_AGE: Duration = Duration::from_mins(10);
+
+/// What a thread is told.
+pub(super) enum Order {
+    Call(Box<Task>),
+    /// A function was registered: a server of it is wanted.
+    Expect(Arc<Function>),
+    /// The same, and how that went.
+    Prove(Arc<Function>, std::sync::mpsc::Sender<Result<(), Error>>),
+    /// It is no more.
+    Forget(Arc<Function>),
+}
+
+/// A call on its way to a thread, and where its outcome is waited for.
+pub(super) struct Task {
+    pub(super) function: Arc<Function>,
+    pub(super) wanted: Wanted,
+    pub(super) reply: oneshot::Sender<Result<Answered, Wanted>>,
+}
+
+/// What the threads have in common.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) calls: Arc<Calls>,
+    /// The programs of all threads.
+    pub(super) programs: Arc<Programs>,
+    /// Calls at a time.
+    pub(super) concurrency: usize,
+    /// Where functions go that cannot be forked.
+    pub(super) pools: Vec<mpsc::UnboundedSender<PoolOrder>>,
+    pub(super) notices: Option<mpsc::UnboundedSender<Notification>>,
+}
+
+/// Starts a thread.
+pub(super) fn start(common: Common) -> io::Result<mpsc::UnboundedSender<Order>> {
+    let (sender, mut orders) = mpsc::unbounded_channel::<Order>();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    thread::Builder::new().name("secure-bun-forks".to_owned()).spawn(move || {
+        let forks = Rc::new(Forks { common, tenants: RefCell::default() });
+        let local = LocalSet::new();
+        local.block_on(&runtime, async {
+            while let Some(order) = orders.recv().await {
+                match order {
+                    Order::Call(task) => drop(task::spawn_local(Rc::clone(&forks).carry_out(*task))),
+                    Order::Expect(function) => drop(task::spawn_local(Rc::clone(&forks).expect(function))),
+                    Order::Prove(function, proved) => {
+                        let forks = Rc::clone(&forks);
+                        task::spawn_local(async move {
+                            // Who has gone does not want to know.
+                            let _ = proved.send(forks.serve(&function).await);
+                        });
+                    }
+                    Order::Forget(function) => forks.forget(&function),
+                }
+            }
+            forks.tenants.borrow_mut().clear();
+        });
+        runtime.shutdown_background();
+    })?;
+    Ok(sender)
+}
+
+/// The servers of one thread.
+struct Forks {
+    common: Common,
+    tenants: RefCell<Vec<Rc<Tenant>>>,
+}
+
+/// A function and its server.
+struct Tenant {
+    function: Arc<Function>,
+    served: RefCell<Rc<Served>>,
+    texts: Option<Texts>,
+    is_replaced: Cell<bool>,
+}
+
+impl Forks {
+    /// Starts a server of a function. Where that does not work, its calls are for the pool.
+    async fn expect(self: Rc<Self>, function: Arc<Function>) {
+        if let Err(error) = self.serve(&function).await {
+            self.leave_to_pool(&function, &error);
+        }
+    }
+
+    fn leave_to_pool(&self, function: &Arc<Function>, error: &Error) {
+        function.goes(Way::Pool);
+        self.notify(Notification::Engine {
+            engine: "pool".to_owned(),
+            function: Some(function.name.clone()),
+            because: error.message.clone(),
+        });
+        for pool in &self.common.pools {
+            // One that is gone has nothing ahead either.
+            let _ = pool.send(PoolOrder::Expect(Arc::clone(function)));
+        }
+    }
+
+    fn notify(&self, notification: Notification) {
+        if let Some(notices) = &self.common.notices {
+            // Who has gone does not want to know.
+            let _ = notices.send(notification);
+        }
+    }
+
+    async fn serve(&self, function: &Arc<Function>) -> Result<(), Error> {
+        let texts = function.is_text().then(Texts::make).transpose()?;
+        let served = self.start(function, texts.as_ref()).await?;
+        if let Some(refused) = served.server.refused {
+            self.notify(Notification::Preload { function: function.name.clone(), because: refused.to_owned() });
+        }
+        if !function.is_registered() {
+            return Ok(());
+        }
+        task::spawn_local(Rc::clone(&served).refill(self.ahead()));
+        let (function, served) = (Arc::clone(function), RefCell::new(served));
+        // The first call may come before the last child.
+        function.goes(Way::Fork);
+        self.tenants.borrow_mut().push(Rc::new(Tenant { function, served, texts, is_replaced: Cell::new(false) }));
+        Ok(())
+    }
+
+    async fn start(&self, function: &Arc<Function>, texts: Option<&Texts>) -> Result<Rc<Served>, Error> {
+        let job = self.common.calls.job_ahead(function);
+        let wanted = stage::Server { module: function.preloaded.as_ref(), calls: texts.map(Texts::folder) };
+        let server = Server::start(&job, &wanted).await?;
+        Ok(Rc::new(Served::new(server, Arc::clone(&self.common.programs))))
+    }
+
+    /// Children that wait for a call of one function.
+    fn ahead(&self) -> usize {
+        self.common.concurrency.min(AHEAD)
+    }
+
+    fn tenant(&self, function: &Arc<Function>) -> Option<Rc<Tenant>> {
+        self.tenants.borrow().iter().find(|tenant| Arc::ptr_eq(&tenant.function, function)).cloned()
+    }
+
+    fn forget(&self, function: &Arc<Function>) {
+        self.tenants.borrow_mut().retain(|tenant| !Arc::ptr_eq(&tenant.function, function));
+    }
+
+    async fn carry_out(self: Rc<Self>, task: Task) {
+        let Task { function, wanted, mut reply } = task;
+        let Some(tenant) = self.tenant(&function) else {
+            let _ = reply.send(Err(wanted));
+            return;
+        };
+        let served = Rc::clone(&tenant.served.borrow());
+        let Some(Ready { child, listed, text }) = tenant.ready(&served, &wanted).await else {
+            // Nothing of it has run: another engine may take it.
+            let _ = reply.send(Err(wanted));
+            return self.replace(tenant).await;
+        };
+        let path = text.as_ref().map(Text::path);
+        let outcome = served.server.call(child, &wanted.job, path.as_deref(), reply.closed()).await;
+        // Who has gone does not want it.
+        let _ = reply.send(Ok(answered(outcome, &wanted.job)));
+        // The answer goes first.
+        task::yield_now().await;
+        drop((text, listed));
+        if served.server.calls() >= MOST_CALLS || served.server.age() >= MOST_AGE {
+            return self.replace(tenant).await;
+        }
+        served.refill(self.ahead()).await;
+    }
+
+    /// Puts a fresh server in the place of one that is old or gone. Calls of that one end as they would.
+    async fn replace(&self, tenant: Rc<Tenant>) {
+        if tenant.is_replaced.replace(true) {
+            return;
+        }
+        match self.start(&tenant.function, tenant.texts.as_ref()).await {
+            Ok(served) => {
+                Rc::clone(&served).refill(self.ahead()).await;
+                *tenant.served.borrow_mut() = served;
+                tenant.is_replaced.set(false);
+            }
+            Err(error) => {
+                self.forget(&tenant.function);
+                if tenant.function.is_registered() {
+                    self.leave_to_pool(&tenant.function, &error);
+                }
+            }
+        }
+    }
+}
+
+impl Tenant {
+    /// A child, and the call's text where it can import that.
+    async fn ready(&self, served: &Rc<Served>, wanted: &Wanted) -> Option<Ready> {
+        let text = match (&wanted.text, &self.texts) {
+            (Some(text), Some(texts)) => Some(texts.put(text).ok()?),
+            _ => None,
+        };
+        let (child, listed) = served.child().await?;
+        listed.is_called();
+        Some(Ready { child, listed, text })
+    }
+}
+
+/// What a call takes.
+struct Ready {
+    child: Child,
+    listed: Listed,
+    text: Option<Text>,
+}
+
+/// A server and its children that wait.
+struct Served {
+    server: Server,
+    _listed: Listed,
+    programs: Arc<Programs>,
+    ready: RefCell<VecDeque<(Child, Listed)>>,
+    is_forking: Cell<bool>,
+    /// There is one more, or none will come.
+    news: Notify,
+}
+
+impl Served {
+    fn new(server: Server, programs: Arc<Programs>) -> Self {
+        let _listed = programs.list(server.pid(), Engine::Fork, State::Server);
+        Self { server, _listed, programs, ready: RefCell::default(), is_forking: Cell::new(false), news: Notify::new() }
+    }
+
+    /// Forks until so many children wait, one after the other. Whoever wants the same leaves it to whoever began.
+    async fn refill(self: Rc<Self>, wanted: usize) {
+        if self.is_forking.replace(true) {
+            return;
+        }
+        while self.ready.borrow().len() < wanted {
+            // The next call asks again, or finds the server gone.
+            let Ok(child) = self.fork().await else { break };
+            self.ready.borrow_mut().push_back(child);
+            self.news.notify_one();
+        }
+        self.is_forking.set(false);
+        self.news.notify_waiters();
+    }
+
+    async fn fork(&self) -> io::Result<(Child, Listed)> {
+        let child = self.server.fork().await?;
+        let listed = self.programs.list(child.pid(), Engine::Fork, State::Warm);
+        Ok((child, listed))
+    }
+
+    /// A child that waits, or the next one; `None` where none will come.
+    async fn child(&self) -> Option<(Child, Listed)> {
+        loop {
+            let news = self.news.notified();
+            let found = self.ready.borrow_mut().pop_front();
+            match found {
+                Some(found) if found.0.is_there() => return Some(found),
+                Some(_) => {}
+                None if self.is_forking.get() => news.await,
+                None => return self.fork().await.ok(),
+            }
+        }
+    }
+}
+
+/// Functions that are called by their text: each comes into a folder of its own, whose name nobody else knows, in one
+/// that nobody may list.
+struct Texts {
+    folder: PathBuf,
+    _scratch: Scratch,
+}
+
+/// One of them. It goes away with this.
+struct Text {
+    folder: PathBuf,
+    name: String,
+}
+
+const FUNCTION: &str = "function.ts";
+
+impl Texts {
+    fn make() -> Result<Self, Error> {
+        let scratch = Scratch::make(host::identity())?;
+        let folder = scratch.calls();
+        let made = DirBuilder::new().mode(0o300).create(&folder);
+        // Whatever our umask. Who may not list it does not learn the names of others.
+        let made = made.and_then(|()| fs::set_permissions(&folder, Permissions::from_mode(0o311)));
+        made.map_err(|error| Error::io(Kind::Sandbox, "make", &folder, &error))?;
+        Ok(Self { folder, _scratch: scratch })
+    }
+
+    fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn put(&self, text: &str) -> io::Result<Text> {
+        let mut random = [0; 16];
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
+        let name = format!("{:032x}", u128::from_ne_bytes(random));
+        let folder = self.folder.join(&name);
+        DirBuilder::new().mode(0o755).create(&folder)?;
+        let put = Text { folder, name };
+        fs::set_permissions(&put.folder, Permissions::from_mode(0o755))?;
+        let path = put.folder.join(FUNCTION);
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o444))?;
+        Ok(put)
+    }
+}
+
+impl Text {
+    /// Where it is for the child.
+    fn path(&self) -> String {
+        stage::path_of_call(&format!("{}/{FUNCTION}", self.name))
+    }
+}
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        // What cannot be removed goes with the folder around it.
+        let _ = fs::remove_file(self.folder.join(FUNCTION)).and_then(|()| fs::remove_dir(&self.folder));
+    }
+}
