@@ -6,7 +6,8 @@
 use crate::sys::{Fd, Instruction, number};
 
 /// Most instructions of the filter.
-const MOST_INSTRUCTIONS: usize = 2 * REFUSED.len() + 40;
+const MOST_INSTRUCTIONS: usize = length_of_search(RULES.len()) + 20;
+const _: () = assert!(MOST_INSTRUCTIONS < 256, "jumps reach no farther");
 
 /// A filter, ready to be loaded.
 pub(crate) struct Filter {
@@ -51,20 +52,61 @@ mod own {
 /// The same on every architecture: `pidfd_send_signal`, `pidfd_open`, `pidfd_getfd`, `process_madvise`,
 /// `landlock_create_ruleset`, `landlock_add_rule`, `landlock_restrict_self`, `process_mrelease`.
 const REFUSED_EVERYWHERE: [u32; 8] = [424, 434, 438, 440, 444, 445, 446, 448];
-const REFUSED: [u32; own::REFUSED.len() + REFUSED_EVERYWHERE.len()] = all_refused();
 const CLONE3: u32 = 435;
 
 /// What is refused unless its first argument is the child's own number.
 const TO_ITSELF: [u32; 4] = [own::KILL, own::TGKILL, own::RT_SIGQUEUEINFO, own::RT_TGSIGQUEUEINFO];
 
-const fn all_refused() -> [u32; own::REFUSED.len() + REFUSED_EVERYWHERE.len()] {
-    let mut all = [0; own::REFUSED.len() + REFUSED_EVERYWHERE.len()];
-    let mut at = 0;
-    while at < all.len() {
-        all[at] = if at < own::REFUSED.len() { own::REFUSED[at] } else { REFUSED_EVERYWHERE[at - own::REFUSED.len()] };
-        at += 1;
+/// What is done about a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    /// Allowed where it starts a thread.
+    Thread,
+    /// Allowed where it names the child itself.
+    Itself,
+    /// Allowed on the child's gate.
+    Gate,
+    /// Allowed where it sets nothing.
+    Reads,
+    /// As if the kernel did not have it: C libraries fall back to clone, whose flags a filter sees.
+    Unknown,
+    Refused,
+}
+
+/// Every call that a rule is about, by number.
+const RULES: [(u32, Rule); RULE_COUNT] = sorted_rules();
+const RULE_COUNT: usize = own::REFUSED.len() + REFUSED_EVERYWHERE.len() + TO_ITSELF.len() + 4;
+
+const fn sorted_rules() -> [(u32, Rule); RULE_COUNT] {
+    #[expect(clippy::cast_possible_truncation, reason = "numbers of system calls are small")]
+    let mut rules = [(number::PRLIMIT64 as u32, Rule::Reads); RULE_COUNT];
+    rules[1] = (own::CLONE, Rule::Thread);
+    rules[2] = (own::RECVMSG, Rule::Gate);
+    rules[3] = (CLONE3, Rule::Unknown);
+    let mut next = 4;
+    let groups: [(&[u32], Rule); 3] =
+        [(&own::REFUSED, Rule::Refused), (&REFUSED_EVERYWHERE, Rule::Refused), (&TO_ITSELF, Rule::Itself)];
+    let mut group = 0;
+    while group < groups.len() {
+        let (calls, rule) = groups[group];
+        let mut call = 0;
+        while call < calls.len() {
+            rules[next] = (calls[call], rule);
+            (next, call) = (next + 1, call + 1);
+        }
+        group += 1;
     }
-    all
+    let mut sorted = 1;
+    while sorted < rules.len() {
+        let mut at = sorted;
+        while at > 0 && rules[at - 1].0 > rules[at].0 {
+            (rules[at - 1], rules[at]) = (rules[at], rules[at - 1]);
+            at -= 1;
+        }
+        assert!(at == 0 || rules[at - 1].0 != rules[at].0, "one rule for each call");
+        sorted += 1;
+    }
+    rules
 }
 
 // Offsets in `struct seccomp_data` of linux/seccomp.h; both architectures put the low half of an argument first.
@@ -100,18 +142,9 @@ impl Filter {
         filter.load(NUMBER);
         filter.skip_next_unless(Test::AtLeast, X32);
         filter.answer(KILL_PROCESS);
-        for call in REFUSED {
-            filter.skip_next_unless(Test::Equal, call);
-            filter.answer(EPERM);
-        }
-        // C libraries fall back to clone, whose flags a filter sees.
-        filter.skip_next_unless(Test::Equal, CLONE3);
-        filter.answer(ENOSYS);
-        filter.only_with(&[own::CLONE], ARGUMENT_0, Test::AnyBit, CLONE_THREAD);
-        filter.only_with(&TO_ITSELF, ARGUMENT_0, Test::Equal, pid);
-        filter.only_with(&[own::RECVMSG], ARGUMENT_0, Test::Equal, gate.0.cast_unsigned());
-        filter.limits_are_read_only();
-        filter.answer(ALLOW);
+        let verdicts = Verdicts { start: filter.length + length_of_search(RULES.len()) };
+        filter.search(&RULES, verdicts);
+        filter.verdicts(verdicts, pid, gate);
         filter
     }
 
@@ -140,31 +173,40 @@ impl Filter {
         Self { code: [empty; MOST_INSTRUCTIONS], length: 0 }
     }
 
-    /// The calls are refused unless the argument's low half stands the test.
-    fn only_with(&mut self, calls: &[u32], argument: u32, test: Test, operand: u32) {
-        let mut left = calls.len();
-        for call in calls {
-            // To the test, or on to the next call, or past the test and its answers.
-            left -= 1;
-            let past = if left == 0 { 4 } else { 0 };
-            let to_test = u8::try_from(left).unwrap_or(u8::MAX);
-            self.push(Test::Equal.code(), to_test, past, *call);
+    /// Finds the rule about a call by halves. The kernel runs a filter for every number there is when it is loaded, to
+    /// remember what it answers to whatever the arguments are; a long row of comparisons would cost more than the call.
+    fn search(&mut self, rules: &[(u32, Rule)], verdicts: Verdicts) {
+        if let Some((half, [(first, _), ..])) = halves(rules.len()).and_then(|half| Some((half, rules.get(half..)?))) {
+            self.push(Test::AtLeast.code(), distance(0, length_of_search(half)), 0, *first);
+            self.search(rules.get(..half).unwrap_or_default(), verdicts);
+            self.search(rules.get(half..).unwrap_or_default(), verdicts);
+            return;
         }
-        self.load(argument);
-        self.push(test.code(), 0, 1, operand);
+        for (call, rule) in rules {
+            self.push(Test::Equal.code(), distance(self.length + 1, verdicts.of(*rule)), 0, *call);
+        }
         self.answer(ALLOW);
-        self.answer(EPERM);
     }
 
-    /// prlimit64 is refused if its third argument points to a limit to be set: it would do for siblings too.
-    fn limits_are_read_only(&mut self) {
-        let prlimit = u32::try_from(number::PRLIMIT64).unwrap_or(u32::MAX);
-        self.push(Test::Equal.code(), 0, 6, prlimit);
-        for half in [ARGUMENT_2, ARGUMENT_2 + 4] {
-            self.load(half);
-            self.skip_next_if(Test::Equal, 0);
-            self.answer(EPERM);
-        }
+    /// What the search leads to, in the order that [`Verdicts`] knows.
+    fn verdicts(&mut self, verdicts: Verdicts, pid: u32, gate: Fd) {
+        let (refused, allowed) = (verdicts.of(Rule::Refused), verdicts.allowed());
+        let mut allow_if = |argument, test: Test, operand| {
+            self.load(argument);
+            let at = self.length + 1;
+            self.push(test.code(), distance(at, allowed), distance(at, refused), operand);
+        };
+        allow_if(ARGUMENT_0, Test::AnyBit, CLONE_THREAD);
+        allow_if(ARGUMENT_0, Test::Equal, pid);
+        allow_if(ARGUMENT_0, Test::Equal, gate.0.cast_unsigned());
+        // prlimit64 with a third argument, which points to a limit to be set: it would do so for siblings too.
+        self.load(ARGUMENT_2);
+        self.push(Test::Equal.code(), 0, distance(self.length + 1, refused), 0);
+        self.load(ARGUMENT_2 + 4);
+        self.push(Test::Equal.code(), distance(self.length + 1, allowed), distance(self.length + 1, refused), 0);
+        self.answer(ENOSYS);
+        self.answer(EPERM);
+        self.answer(ALLOW);
     }
 
     fn load(&mut self, offset: u32) {
@@ -192,6 +234,49 @@ impl Filter {
             self.length += 1;
         }
     }
+}
+
+/// Where each rule's verdict begins.
+#[derive(Clone, Copy)]
+struct Verdicts {
+    start: usize,
+}
+
+impl Verdicts {
+    const fn of(self, rule: Rule) -> usize {
+        self.start
+            + match rule {
+                Rule::Thread => 0,
+                Rule::Itself => 2,
+                Rule::Gate => 4,
+                Rule::Reads => 6,
+                Rule::Unknown => 10,
+                Rule::Refused => 11,
+            }
+    }
+
+    const fn allowed(self) -> usize {
+        self.start + 12
+    }
+}
+
+/// How many of so many rules are in the lower half; `None` where so few are compared one after the other.
+const fn halves(rules: usize) -> Option<usize> {
+    const MOST_IN_A_ROW: usize = 4;
+    if rules > MOST_IN_A_ROW { Some(rules / 2) } else { None }
+}
+
+/// How many instructions find one of so many rules.
+const fn length_of_search(rules: usize) -> usize {
+    match halves(rules) {
+        Some(half) => 1 + length_of_search(half) + length_of_search(rules - half),
+        None => rules + 1,
+    }
+}
+
+/// How far a jump goes that would else go on at `from`.
+fn distance(from: usize, to: usize) -> u8 {
+    u8::try_from(to - from).unwrap_or(u8::MAX)
 }
 
 #[derive(Clone, Copy)]
@@ -317,16 +402,10 @@ mod tests {
 
     #[test]
     fn what_reaches_other_processes_is_refused_and_all_else_is_the_sandboxs_to_judge() {
-        for call in REFUSED {
+        for call in own::REFUSED.into_iter().chain(REFUSED_EVERYWHERE) {
             assert_eq!(verdict(call, [u64::from(PID), 0, 0]), EPERM, "{call}");
         }
-        let named: Vec<u32> = REFUSED
-            .into_iter()
-            .chain(TO_ITSELF)
-            .chain([own::CLONE, CLONE3, own::RECVMSG])
-            .chain(u32::try_from(number::PRLIMIT64))
-            .collect();
-        for call in (0..500).filter(|call| !named.contains(call)) {
+        for call in (0..500).filter(|call| RULES.iter().all(|(named, _)| named != call)) {
             assert_eq!(verdict(call, [0; 3]), ALLOW, "{call}");
         }
     }

@@ -22,7 +22,7 @@ const WARM_UP_TEXT: &str = "export default (a: number, b: number): number => a +
 const CALLS: &str = "/run/secure-bun/calls";
 
 /// How often a server calls what it warms up with, and each of its copies before it says that it is ready.
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 2;
 const ROUNDS_OF_COPIES: u32 = 1;
 
 /// Descriptors of a server: its library comes as standard input, its requests where others have their channel.
