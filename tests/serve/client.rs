@@ -120,11 +120,8 @@ pub(crate) fn source(source: &str, args: Value) -> Value {
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-<<<<<<< HEAD
         assert!(begun.elapsed() < PATIENCE, "{what}");
-=======
         assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
->>>>>>> origin/main
         std::thread::sleep(Duration::from_millis(5));
     }
 }

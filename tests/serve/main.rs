@@ -10,9 +10,6 @@ mod murder;
 mod pool;
 mod regressions;
 mod secrets;
-<<<<<<< HEAD
 mod soak;
-=======
 mod stats;
->>>>>>> origin/main
 mod transcripts;
