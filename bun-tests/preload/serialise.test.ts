@@ -30,6 +30,7 @@ describe("serialise", () => {
   const values: Record<string, unknown> = {
     null: null,
     numbers: [0, -0, 1.5, 1e21, -1e-7, NaN, Infinity, -Infinity],
+    "long texts": ["a", '"', "\x7f", "é", "\ud800", "\u{1f600}"].map((text) => "x".repeat(100) + text),
     texts: ["", 'a"b\\c', "\n\t\u0000", "é", "\u{1f600}", "\ud800", "\u2028"],
     nested: { a: [1, { b: [] }], c: {} },
     "what JSON leaves out": { a: undefined, f() {}, [Symbol("s")]: 1, s: Symbol("t") },

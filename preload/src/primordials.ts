@@ -46,6 +46,7 @@ export const bigIntToString = uncurry(BigInt.prototype.toString);
 export const numberFrom = Number;
 export const { captureStackTrace } = Error;
 export const { isMainThread, nanoseconds, sleepSync } = Bun;
+export const { byteLength } = Buffer;
 
 const { log, info, debug, warn, error, trace } = console;
 /** The console's functions: a program that puts its own in their place keeps those. */

@@ -15,8 +15,7 @@ import { details, table } from "./table.ts";
 const MAX_STACK_LENGTH = 16_384;
 
 /** In a server that forks, what runs so far is its harness. */
-const ownFiles =
-  isMainThread && table.fork !== null ? [Bun.main, ...details().preload] : details().preload;
+const ownFiles = isMainThread && table.fork !== null ? [Bun.main, ...details().preload] : details().preload;
 
 /** `file:line:column` of whoever called `guard`, relative to the working directory; `null` if unknown. */
 export function callerOf(guard: Function): string | null {

@@ -92,7 +92,13 @@ fn served(calls: &[Value]) -> Vec<Value> {
     let mut running = serve.open_input().start();
     let mut ask = |method: &str, params: &Value| -> Value {
         running.tell(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string());
-        serde_json::from_str(&running.next_line().expect("an answer")).unwrap()
+        loop {
+            let line: Value = serde_json::from_str(&running.next_line().expect("an answer")).unwrap();
+            // What it says by itself, such as that nothing is forked here, has no id.
+            if line.get("id").is_some() {
+                return line;
+            }
+        }
     };
     ask("initialize", &json!({ "protocol": 1 }));
     let own = json!({ "name": "own", "source": "export default () => 1", "policy": { "read": [] } });

@@ -3,7 +3,7 @@
 use secure_bun_tests::Folder;
 use serde_json::{Value, json};
 
-use super::client::{Client, ENGINES, source};
+use super::client::{Client, source};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -182,7 +182,7 @@ fn context_variables_and_secrets_are_those_of_the_call() {
 #[test]
 fn log_lines_and_denials_say_what_trace_they_belong_to() {
     let folder = Folder::new();
-    for engine in ENGINES {
+    for engine in ["fork", "pool", "spawn"] {
         let mut client = Client::of_engine(&folder, engine);
         let code = "import { readFileSync } from 'node:fs';
             export default () => {

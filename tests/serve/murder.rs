@@ -52,7 +52,11 @@ impl Scene {
 
     fn call(&mut self) -> Value {
         let ms = self.chance.u64(..40);
-        if self.chance.bool() { json!({ "function": "waits", "args": [ms] }) } else { json!({ "source": WAITS, "args": [ms] }) }
+        if self.chance.bool() {
+            json!({ "function": "waits", "args": [ms] })
+        } else {
+            json!({ "source": WAITS, "args": [ms] })
+        }
     }
 
     /// A moment in which anything may be under way.
@@ -165,7 +169,11 @@ fn rest(service: &mut Service, folder: &Folder, before: Option<&Held>) -> Held {
     let mut last = None;
     loop {
         // Programs that have ended while they waited are replaced with the next call.
-        service.ask("call", &json!({ "function": "waits", "args": [0] }));
+        for call in [json!({ "function": "waits", "args": [0] }), json!({ "source": WAITS, "args": [0] })] {
+            for _ in 0..2 {
+                service.ask("call", &call);
+            }
+        }
         std::thread::sleep(Duration::from_millis(50));
         let stats = service.ask("stats", &json!({}));
         let held = Held::by(service.running.pid.as_raw(), folder);

@@ -10,7 +10,8 @@ const LINES: u64 = 1000;
 fn calls_of_every_kind() {
     let seed = soak::seed("calls_of_every_kind");
     for engine in ENGINES {
-        let settings = Settings { engine, calls: CALLS, mark: CALLS / 2, seed, at_once: 16, room_bytes: WIDE_ROOM_BYTES };
+        let settings =
+            Settings { engine, calls: CALLS, mark: CALLS / 2, seed, at_once: 16, room_bytes: WIDE_ROOM_BYTES };
         let report = soak::run(settings, |state| println!("{state}"));
         println!("{engine}:\n{report}");
         assert!(report.wrongs.is_empty(), "{engine}: {:#?}", report.wrongs);

@@ -52,9 +52,8 @@ pub fn count_in_memory(pid: i32, needle: &str) -> io::Result<usize> {
 fn there(pages: &File, from: u64, to: u64) -> Option<(bool, u64)> {
     let mut entries = vec![0; usize::try_from((to - from) * ENTRY_BYTES).ok()?];
     pages.read_exact_at(&mut entries, from * ENTRY_BYTES).ok()?;
-    let mut there = entries
-        .chunks_exact(8)
-        .map(|entry| u64::from_ne_bytes(entry.try_into().expect("eight bytes")) & IS_THERE != 0);
+    let mut there =
+        entries.chunks_exact(8).map(|entry| u64::from_ne_bytes(entry.try_into().expect("eight bytes")) & IS_THERE != 0);
     let first = there.next()?;
     Some((first, 1 + u64::try_from(there.take_while(|there| *there == first).count()).ok()?))
 }

@@ -89,7 +89,8 @@ fn a_child_has_its_channel_and_nothing_that_leads_to_the_server() {
     assert_eq!(sockets.len(), 1, "its channel: {of_child:?}");
     assert_eq!(of_server.iter().map(String::as_str).filter(is_socket).count(), 1, "its control: {of_server:?}");
     assert!(!of_server.iter().any(|target| target == sockets[0]), "they share no socket");
-    // The library is closed: whoever had it could write into the code of all of them.
+    assert_eq!(of_child.first(), Some(&"/dev/null"), "in the place of the library");
+    // That is closed: whoever had it could write into the code of all of them.
     assert!(!of_child.iter().any(|target| target.contains("memfd")), "{of_child:?}");
 }
 

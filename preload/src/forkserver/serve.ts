@@ -13,6 +13,15 @@ import { otherThreads } from "./threads.ts";
 /** The generator starts from 32 bits; after that many draws its state is as large as it gets, and can be recognised. */
 const DRAWS_BEFORE_SEARCH = 4;
 
+/**
+ * After some thirty calls of a function the engine compiles it; in a child that would take longer than the call, so the
+ * harness stays below that. A module that is called more often than this before the fork gets it beyond.
+ */
+const MOST_CALLS_UNCOMPILED = 4;
+const CALLS_UNTIL_COMPILED = 100;
+/** No descriptor: what is sent there gets lost, and nothing comes from it. */
+const NOWHERE = -1;
+
 const { warm_up: warmUp, module, control, rounds, child_rounds: childRounds } = settings;
 
 /** Gets ready and serves. */
@@ -20,7 +29,7 @@ export async function serve(native: Native): Promise<void> {
   const channel = new Channel(native);
   let refused = 0;
   try {
-    refused = await prepare(native);
+    refused = await prepare(native, channel);
   } catch (error) {
     process.stderr.write(`secure-bun: the fork server cannot serve: ${String(error)}\n`);
     native.end(1);
@@ -31,7 +40,7 @@ export async function serve(native: Native): Promise<void> {
   defineValue(process, "pid", native.process_id(), true);
   // Children of a server that has a module loaded are mostly asked for that.
   const isLoaded = module !== null && refused === 0;
-  await warm(childRounds, (index) => (isLoaded ? warmUp : `${warmUp}?child-${index}`));
+  await warm(channel, childRounds, (index) => (isLoaded ? warmUp : `${warmUp}?child-${index}`));
   channel.drawToken();
   const descriptor = native.join(gate);
   if (descriptor < 0) native.end(1);
@@ -44,22 +53,25 @@ export async function serve(native: Native): Promise<void> {
 }
 
 /** Gets this process ready to be forked, and says why the module is not loaded, or 0. */
-async function prepare(native: Native): Promise<number> {
-  await warm(rounds, (index) => `${warmUp}?${index}`);
+async function prepare(native: Native, channel: Channel): Promise<number> {
+  await warm(channel, rounds, (index) => `${warmUp}?${index}`);
   findRandom(native);
   checkThreads(native);
   note(native);
   if (module === null) return 0;
   await preload({ path: warmUp, export: "default", calls: [] }, native);
   const refused = await preload(module, native);
+  if (module.calls.length > MOST_CALLS_UNCOMPILED) await warm(channel, CALLS_UNTIL_COMPILED, () => warmUp);
   checkThreads(native);
   note(native);
   return refused;
 }
 
 /** Makes calls that nobody asked for, of a module by as many names as calls, or of one that is loaded already. */
-async function warm(times: number, path: (index: number) => string): Promise<void> {
+async function warm(channel: Channel, times: number, path: (index: number) => string): Promise<void> {
   for (let index = 0; index < times; index++) {
+    channel.open(NOWHERE);
+    channel.receive();
     await answer(requestOf(path(index), "default", "[1,2]"), () => {});
     lateCall().restoreConsole();
   }

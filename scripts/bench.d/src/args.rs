@@ -14,6 +14,8 @@ pub(crate) enum Bench {
     Net,
     /// Calls of functions.
     Serve,
+    /// Bytes to a program and back.
+    Bytes,
 }
 
 /// The arguments of a bench, checked.
@@ -32,6 +34,8 @@ pub(crate) struct Args {
     pub(crate) pause: Duration,
     /// How long a workload is done each time.
     pub(crate) span: Duration,
+    /// Where npm packages are installed, for calls that use some.
+    pub(crate) packages: Option<PathBuf>,
     /// Part of the names of the workloads that shall be done.
     pub(crate) only: Option<String>,
 }
@@ -40,19 +44,21 @@ const ROUNDS: std::ops::RangeInclusive<usize> = 10..=10_000;
 const SPAN_MS: std::ops::RangeInclusive<u64> = 10..=10_000;
 
 /// Parses `cold --bun PATH --launcher PATH [--rounds N] [--warmup N] [--pause-ms N]`, and `overhead` or
-/// `net` with `[--rounds N] [--warmup N] [--span-ms N] [--only NAME]`, `serve` with all of these but `--only`.
+/// `net` with `[--rounds N] [--warmup N] [--span-ms N] [--only NAME]`, `serve` with all of these but `--only`, `bytes`
+/// with `[--rounds N] [--warmup N]`.
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
     let (bench, rounds, warmup) = match words.next().as_deref() {
         Some("cold") => (Bench::Cold, 100, 10),
         Some("overhead") => (Bench::Overhead, 10, 1),
         Some("net") => (Bench::Net, 10, 1),
         Some("serve") => (Bench::Serve, 100, 10),
+        Some("bytes") => (Bench::Bytes, 20, 1),
         other => {
             let other = other.unwrap_or("(none given)");
-            return Err(format!("no such bench: {other}; there are: cold, overhead, net, serve"));
+            return Err(format!("no such bench: {other}; there are: cold, overhead, net, serve, bytes"));
         }
     };
-    let (mut bun, mut launcher, mut only) = (None, None, None);
+    let (mut bun, mut launcher, mut packages, mut only) = (None, None, None, None);
     let (mut rounds, mut warmup) = (rounds, warmup);
     let (mut pause_ms, mut span_ms) = if bench == Bench::Serve { (20, 3000) } else { (5, 600) };
     while let Some(flag) = words.next() {
@@ -60,12 +66,14 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
         match (flag.as_str(), bench) {
             ("--bun", _) => bun = Some(PathBuf::from(value)),
             ("--launcher", _) => launcher = Some(PathBuf::from(value)),
+            ("--packages", Bench::Serve) => packages = Some(PathBuf::from(value)),
             ("--rounds", _) => rounds = number(&flag, &value)?,
             ("--warmup", _) => warmup = number(&flag, &value)?,
             ("--pause-ms", Bench::Cold | Bench::Serve) => pause_ms = number(&flag, &value)?,
             ("--span-ms", Bench::Overhead | Bench::Net | Bench::Serve) => span_ms = number(&flag, &value)?,
             ("--only", Bench::Overhead | Bench::Net) => only = Some(value),
             (_, Bench::Cold) => return Err(format!("no such flag: {flag}; there are: --rounds, --warmup, --pause-ms")),
+            (_, Bench::Bytes) => return Err(format!("no such flag: {flag}; there are: --rounds, --warmup")),
             (_, Bench::Serve) => {
                 return Err(format!("no such flag: {flag}; there are: --rounds, --warmup, --pause-ms, --span-ms"));
             }
@@ -84,6 +92,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
         warmup,
         pause: Duration::from_millis(pause_ms),
         span: Duration::from_millis(span_ms),
+        packages,
         only,
     })
 }
@@ -133,7 +142,10 @@ mod tests {
 
     #[test]
     fn unknown_words_are_refused() {
-        assert_eq!(parse_words("warm").unwrap_err(), "no such bench: warm; there are: cold, overhead, net, serve");
+        assert_eq!(
+            parse_words("warm").unwrap_err(),
+            "no such bench: warm; there are: cold, overhead, net, serve, bytes"
+        );
         assert!(parse_words("cold --span-ms 3").unwrap_err().starts_with("no such flag: --span-ms"));
         assert!(parse_words("cold --loops 3").unwrap_err().starts_with("no such flag: --loops"));
         assert_eq!(parse_words("cold --rounds ten").unwrap_err(), "--rounds takes a whole number, not \"ten\"");

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bytes;
 mod cold;
 mod contender;
 mod host;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         Bench::Overhead => overhead::run(&args),
         Bench::Net => overhead::run_net(&args),
         Bench::Serve => serve::run(&args),
+        Bench::Bytes => bytes::run(&args),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -64,6 +64,7 @@ mod tests {
             warmup: 2,
             pause: Duration::ZERO,
             span: Duration::ZERO,
+            packages: None,
             only: None,
         }
     }

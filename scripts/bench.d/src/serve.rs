@@ -1,7 +1,7 @@
 //! `scripts/bench serve`: a call of a function by `secure-bun serve`, against a Bun that is started for it.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -18,6 +18,12 @@ use crate::report;
 /// The function, and the same as a program of its own.
 const FUNCTION: &str = "export default (a: number, b: number): number => a + b;\n";
 const PROGRAM: &str = "const add = (a: number, b: number): number => a + b;\nconsole.log(add(1, 2));\n";
+const PACKAGES: &str = "import { z } from \"zod\";
+import { parse } from \"acorn\";
+import dayjs from \"dayjs\";
+export default (a: number, b: number): number =>
+  z.number().parse(a) + parse(\"1\", { ecmaVersion: 2024 }).body.length + dayjs(b).valueOf() - 1;
+";
 const PLAIN: &str = "console.log(1 + 2);\n";
 
 /// Calls that are under way at a time where they are counted.
@@ -30,16 +36,19 @@ pub(crate) fn run(asked: &Args) -> Result<(), String> {
     let layers = full_sandbox(asked, scratch, &["program.ts"])?;
     let starts = starts(asked, scratch)?;
     let mut calls = Vec::new();
-    for engine in ["pool", "spawn"] {
-        for (what, params) in [
-            ("registered", json!({ "function": "add", "args": [1, 2] })),
-            ("new source", json!({ "source": FUNCTION, "args": [1, 2] })),
-        ] {
-            calls.push(Calls {
-                name: format!("serve, {engine}, {what}"),
-                served: Served::start(asked, scratch, engine)?,
-                params,
-            });
+    for engine in ["fork", "pool", "spawn"] {
+        let mut add = |what: &str, kind: Kind, preload: Option<Value>| -> Result<(), String> {
+            let served = Served::start(asked, scratch, engine, &kind, preload.as_ref())?;
+            calls.push(Calls { name: format!("serve, {engine}, {what}"), served, kind });
+            Ok(())
+        };
+        add("registered", Kind::Registered(FUNCTION.to_owned()), None)?;
+        add("new source", Kind::New { count: 0 }, None)?;
+        let packages = packages(asked.packages.as_deref().ok_or("--packages is missing")?)?;
+        add("three packages", Kind::File(packages.clone()), None)?;
+        if engine == "fork" {
+            add("loaded before", Kind::Registered(FUNCTION.to_owned()), Some(json!({ "calls": [[1, 2], [1, 2]] })))?;
+            add("three packages, loaded before", Kind::File(packages), Some(json!({ "calls": [[1, 2], [1, 2]] })))?;
         }
     }
 
@@ -53,7 +62,8 @@ pub(crate) fn run(asked: &Args) -> Result<(), String> {
         for call in &mut calls {
             // Until programs are ahead again, as between the calls of a service that is not busy.
             sleep(asked.pause);
-            found.push(call.served.call(&call.params)?);
+            let params = call.kind.params();
+            found.push(call.served.call(&params)?);
         }
         if round >= asked.warmup {
             for (times, time) in times.iter_mut().zip(found) {
@@ -70,7 +80,7 @@ pub(crate) fn run(asked: &Args) -> Result<(), String> {
 
     println!("\ncalls per second, {AT_ONCE} at a time, for {} ms", asked.span.as_millis());
     for call in &mut calls {
-        let rate = call.served.rate(&call.params, asked.span)?;
+        let rate = call.served.rate(|| call.kind.params(), asked.span)?;
         println!("{:32} {rate:8.0}", call.name);
     }
     Ok(())
@@ -110,7 +120,36 @@ fn starts(asked: &Args, scratch: &Path) -> Result<Vec<Contender>, String> {
 struct Calls {
     name: String,
     served: Served,
-    params: Value,
+    kind: Kind,
+}
+
+/// What is called.
+enum Kind {
+    /// A function by its name, whose text is registered.
+    Registered(String),
+    /// The same, in a file.
+    File(PathBuf),
+    /// A text that nobody has seen before.
+    New { count: u64 },
+}
+
+impl Kind {
+    fn params(&mut self) -> Value {
+        match self {
+            Self::Registered(_) | Self::File(_) => json!({ "function": "add", "args": [1, 2] }),
+            Self::New { count } => {
+                *count += 1;
+                json!({ "source": format!("{FUNCTION}// {count}\n"), "args": [1, 2] })
+            }
+        }
+    }
+}
+
+/// The function that uses three packages, beside those.
+fn packages(folder: &Path) -> Result<PathBuf, String> {
+    let path = folder.join("bench-serve.ts");
+    std::fs::write(&path, PACKAGES).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    Ok(path)
 }
 
 /// A `secure-bun serve` that runs.
@@ -122,7 +161,7 @@ struct Served {
 }
 
 impl Served {
-    fn start(asked: &Args, scratch: &Path, engine: &str) -> Result<Self, String> {
+    fn start(asked: &Args, scratch: &Path, engine: &str, kind: &Kind, preload: Option<&Value>) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("secure-bun serve: {error}");
         let mut command = Command::new(&asked.launcher);
         command.args(["serve", "--policy", "function", "--engine", engine, "--bun"]).arg(&asked.bun);
@@ -133,7 +172,15 @@ impl Served {
         };
         let mut served = Self { child, input, output: BufReader::new(output), next: 0 };
         served.ask("initialize", &json!({ "protocol": 1 }))?;
-        served.ask("function.register", &json!({ "name": "add", "source": FUNCTION }))?;
+        let mut function = match kind {
+            Kind::Registered(source) => json!({ "name": "add", "source": source }),
+            Kind::File(path) => json!({ "name": "add", "file": path }),
+            Kind::New { .. } => return Ok(served),
+        };
+        if let Some(preload) = preload {
+            function["preload"] = preload.clone();
+        }
+        served.ask("function.register", &function)?;
         Ok(served)
     }
 
@@ -168,16 +215,16 @@ impl Served {
 
     /// How many calls are answered in a second.
     #[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^52")]
-    fn rate(&mut self, params: &Value, span: Duration) -> Result<f64, String> {
+    fn rate(&mut self, mut params: impl FnMut() -> Value, span: Duration) -> Result<f64, String> {
         for _ in 0..AT_ONCE {
-            self.send("call", params)?;
+            self.send("call", &params())?;
         }
         let start = Instant::now();
         let mut answered = 0_u64;
         while start.elapsed() < span {
             check(&self.receive()?)?;
             answered += 1;
-            self.send("call", params)?;
+            self.send("call", &params())?;
         }
         let rate = answered as f64 / start.elapsed().as_secs_f64();
         for _ in 0..AT_ONCE {

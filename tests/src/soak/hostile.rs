@@ -242,7 +242,9 @@ fn answers(reader: &mut Lines, bytes: &[u8]) -> Vec<Option<Request>> {
 /// Whether a line is good enough to end the service, or to make it hold more than before.
 fn changes_the_service(line: &[u8]) -> bool {
     let found = answers(&mut Lines::default(), line);
-    found.iter().any(|request| matches!(request, Some(Request::Shutdown(_) | Request::Register(_) | Request::Remove(_))))
+    found
+        .iter()
+        .any(|request| matches!(request, Some(Request::Shutdown(_) | Request::Register(_) | Request::Remove(_))))
 }
 
 impl fmt::Display for Report {

@@ -149,7 +149,7 @@ impl Server {
             "library": 0,
             "control": theirs.as_raw_fd(),
             "warm_up": warm_up,
-            "rounds": 5,
+            "rounds": 2,
             "child_rounds": settings.child_rounds,
             "module": settings.module.as_ref().map(Preloaded::describe),
         });

@@ -146,4 +146,5 @@ function queued(): Int32Array {
 }
 
 // In a child it is the main module too, without arguments.
-if (process.argv.length > 2) console.log(JSON.stringify(attack(Number(process.argv[2]), Number(process.argv[3]))));
+if (process.argv.length > 2)
+  console.log(JSON.stringify(attack(Number(process.argv[2]), Number(process.argv[3]))));

@@ -66,10 +66,14 @@ pub(super) struct Common {
 }
 
 /// Starts a thread.
-pub(super) fn start(common: Common) -> io::Result<mpsc::UnboundedSender<Order>> {
+pub(super) fn start(
+    common: Common,
+    here: std::sync::mpsc::Sender<()>,
+) -> io::Result<mpsc::UnboundedSender<Order>> {
     let (sender, mut orders) = mpsc::unbounded_channel::<Order>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     thread::Builder::new().name("secure-bun-forks".to_owned()).spawn(move || {
+        let _here = here;
         let forks = Rc::new(Forks { common, tenants: RefCell::default() });
         let local = LocalSet::new();
         local.block_on(&runtime, async {
@@ -252,7 +256,7 @@ struct Served {
 
 impl Served {
     fn new(server: Server, programs: Arc<Programs>) -> Self {
-        let _listed = programs.list(server.pid(), Engine::Fork, State::Serving);
+        let _listed = programs.list(server.pid(), Engine::Fork, State::Server);
         Self { server, _listed, programs, ready: RefCell::default(), is_forking: Cell::new(false), news: Notify::new() }
     }
 

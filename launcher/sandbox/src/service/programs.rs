@@ -14,18 +14,18 @@ const MOST_PROCESSES: usize = 1024;
 
 /// What a program is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
     /// It waits for its call.
     Warm,
     /// It is called.
     Busy,
-    /// It forks others, and is called by nobody.
-    Serving,
+    /// It forks those that are called.
+    Server,
 }
 
 /// Those that there are, by the process that was started.
 #[derive(Debug, Default)]
-pub(super) struct Programs(Mutex<HashMap<u32, Program>>);
+pub(crate) struct Programs(Mutex<HashMap<u32, Program>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Program {
@@ -35,14 +35,14 @@ struct Program {
 
 /// A program is listed for as long as this is there.
 #[derive(Debug)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     programs: Arc<Programs>,
     pid: u32,
 }
 
 impl Listed {
     /// Its call has come.
-    pub(super) fn is_called(&self) {
+    pub(crate) fn is_called(&self) {
         if let Some(program) = self.programs.lock().get_mut(&self.pid) {
             program.state = State::Busy;
         }
@@ -55,15 +55,15 @@ impl Drop for Listed {
     }
 }
 
-/// Something for programs that wait, for those that are called, and for those that fork both.
+/// Something for programs by what they are doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ByState<T> {
     /// Those that wait for their call.
     pub warm: T,
     /// Those that are called.
     pub busy: T,
-    /// Those that fork the others.
-    pub serving: T,
+    /// Those that fork others, which are called.
+    pub server: T,
 }
 
 impl<T> ByState<T> {
@@ -71,7 +71,7 @@ impl<T> ByState<T> {
         match state {
             State::Warm => &mut self.warm,
             State::Busy => &mut self.busy,
-            State::Serving => &mut self.serving,
+            State::Server => &mut self.server,
         }
     }
 }
@@ -86,7 +86,8 @@ pub struct Memory {
     pub launcher: Resident,
     /// Of programs.
     pub programs: ByEngine<Held>,
-    /// Processes that could not be looked at, or were too many.
+    /// Processes that were too many, or may not be looked at: to an ordinary user the kernel does not show the init of
+    /// a program that may start others.
     pub unread: u64,
 }
 
@@ -110,13 +111,13 @@ pub struct Held {
 
 impl Programs {
     /// Lists a program by the process that was started.
-    pub(super) fn list(self: &Arc<Self>, pid: u32, engine: Engine, state: State) -> Listed {
+    pub(crate) fn list(self: &Arc<Self>, pid: u32, engine: Engine, state: State) -> Listed {
         self.lock().insert(pid, Program { engine, state });
         Listed { programs: Arc::clone(self), pid }
     }
 
     /// How many there are, of `service`'s engines.
-    pub(super) fn count(&self, service: Engine) -> ByEngine<usize> {
+    pub(crate) fn count(&self, service: Engine) -> ByEngine<usize> {
         let mut counts = empty(service);
         for Program { engine, state } in self.lock().values() {
             *counts.entry(engine.name()).or_default().of(*state) += 1;
@@ -125,15 +126,15 @@ impl Programs {
     }
 
     /// The memory of all. What ends meanwhile has none.
-    pub(super) fn memory(&self, service: Engine) -> Memory {
+    pub(crate) fn memory(&self, service: Engine) -> Memory {
         let listed = self.lock().clone();
         let mut memory = Memory { launcher: resident("self").unwrap_or_default(), programs: empty(service), unread: 0 };
         let mut left = MOST_PROCESSES;
-        for (pid, Program { engine, state }) in &listed {
-            let (pid, engine, state) = (*pid, *engine, *state);
-            let held = memory.programs.entry(engine.name()).or_default().of(state);
-            let is_own = |below: &u32| !listed.contains_key(below);
-            for pid in [pid].into_iter().chain(below(pid).unwrap_or_default().into_iter().filter(is_own)) {
+        for (&pid, Program { engine, state }) in &listed {
+            let held = memory.programs.entry(engine.name()).or_default().of(*state);
+            // Children of a server are listed themselves.
+            let below = below(pid).unwrap_or_default().into_iter().filter(|pid| !listed.contains_key(pid));
+            for pid in [pid].into_iter().chain(below) {
                 let found = if left > 0 { resident(&pid.to_string()) } else { None };
                 left = left.saturating_sub(1);
                 match found {
@@ -155,11 +156,14 @@ impl Programs {
     }
 }
 
-/// Nothing yet. What is not run by the service's own engine is started for its call.
+/// Nothing yet. What an engine cannot run goes to those after it.
 fn empty<T: Default>(service: Engine) -> ByEngine<T> {
-    let forked = matches!(service, Engine::Fork).then_some(Engine::Pool);
-    let engines = [Some(service), forked, Some(Engine::Spawn)].into_iter().flatten();
-    engines.map(|engine| (engine.name(), ByState::default())).collect()
+    let engines: &[Engine] = match service {
+        Engine::Auto | Engine::Fork => &[Engine::Fork, Engine::Pool, Engine::Spawn],
+        Engine::Pool => &[Engine::Pool, Engine::Spawn],
+        Engine::Spawn => &[Engine::Spawn],
+    };
+    engines.iter().map(|engine| (engine.name(), ByState::default())).collect()
 }
 
 /// The memory of a process. `None` where it is not there or may not be looked at.
@@ -210,6 +214,23 @@ mod tests {
         assert!(memory.launcher.pss_bytes >= 32 << 20, "{memory:?}");
         assert_eq!(spawned.warm, Held::default());
         assert_eq!(memory.programs["pool"], ByState::default());
+    }
+
+    #[test]
+    fn what_forks_is_told_from_what_it_has_forked() {
+        let mut child = std::process::Command::new("/bin/cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let programs = Arc::new(Programs::default());
+        let _server = programs.list(std::process::id(), Engine::Fork, State::Server);
+        let forked = programs.list(child.id(), Engine::Fork, State::Warm);
+        let held = |memory: &Memory, state| memory.programs["fork"].clone().of(state).processes;
+        let apart = programs.memory(Engine::Fork);
+        assert_eq!(held(&apart, State::Warm), 1);
+        drop(forked);
+        let together = programs.memory(Engine::Fork);
+        assert_eq!(held(&together, State::Warm), 0);
+        assert!(held(&together, State::Server) > 1, "{together:?}");
+        drop(child.stdin.take());
+        child.wait().unwrap();
     }
 
     #[test]

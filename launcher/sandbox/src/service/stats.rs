@@ -325,7 +325,7 @@ fn labels(labels: &[(&str, &str)]) -> String {
 
 fn by_state<T>(programs: &ByEngine<T>, value: impl Fn(&T) -> u64) -> Vec<Sample> {
     let samples = programs.iter().flat_map(|(engine, by_state)| {
-        [("warm", &by_state.warm), ("busy", &by_state.busy), ("serving", &by_state.serving)]
+        [("warm", &by_state.warm), ("busy", &by_state.busy), ("server", &by_state.server)]
             .map(|(state, of)| (labels(&[("engine", engine), ("state", state)]), float(value(of))))
     });
     samples.collect()

@@ -1,7 +1,7 @@
 //! What holds for whatever a host may send.
 
-use wire::rpc::{Answer, Id, Line, Lines, MAX_NAME_BYTES, Message, Refused, read};
 use serde_json::Value;
+use wire::rpc::{Answer, Id, Line, Lines, MAX_NAME_BYTES, Message, Refused, read};
 
 /// How many bytes come at a time, besides all at once.
 const PIECES: [usize; 2] = [1, 7];
