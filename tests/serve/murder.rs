@@ -177,12 +177,12 @@ fn rest(service: &mut Service, folder: &Folder, before: Option<&Held>) -> Held {
         std::thread::sleep(Duration::from_millis(50));
         let stats = service.ask("stats", &json!({}));
         let held = Held::by(service.running.pid.as_raw(), folder);
-        let state = (stats["result"]["warm"].as_u64(), held.processes, held.descriptors);
+        let seen = (stats["result"]["warm"].as_u64(), held.processes, held.descriptors);
         let grown = before.map(|before| held.grown_since(before, WIDE_ROOM_BYTES)).unwrap_or_default();
-        if last == Some(state) && grown.is_empty() {
+        if last == Some(seen) && grown.is_empty() {
             return held;
         }
-        last = Some(state);
+        last = Some(seen);
         assert!(begun.elapsed() < RECOVERY, "{grown:?}");
     }
 }

@@ -12,7 +12,7 @@ use crate::folder::Folder;
 use crate::process::{Ended, Running};
 
 /// The longest that any answer may take: more than the longest limit of a call, and the calls that wait before it.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// A service and the conversation with it. Nothing that it says is kept once it was read.
 pub struct Service {

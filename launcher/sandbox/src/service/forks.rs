@@ -66,10 +66,7 @@ pub(super) struct Common {
 }
 
 /// Starts a thread.
-pub(super) fn start(
-    common: Common,
-    here: std::sync::mpsc::Sender<()>,
-) -> io::Result<mpsc::UnboundedSender<Order>> {
+pub(super) fn start(common: Common, here: std::sync::mpsc::Sender<()>) -> io::Result<mpsc::UnboundedSender<Order>> {
     let (sender, mut orders) = mpsc::unbounded_channel::<Order>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     thread::Builder::new().name("secure-bun-forks".to_owned()).spawn(move || {
