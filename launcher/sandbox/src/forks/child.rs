@@ -42,7 +42,7 @@ impl Child {
     /// Has a server fork, and waits until the child is ready.
     pub(super) async fn fork(control: &Rc<Control>, policy: &policy::ExpandedPolicy) -> io::Result<Self> {
         let (gate, theirs) = Socket::pair()?;
-        let (answer, pidfd) = control.ask(Request::Fork(limits_of_one(policy)), Some(theirs)).await?;
+        let (answer, pidfd) = control.ask(&Request::Fork(limits_of_one(policy)), Some(theirs)).await?;
         let (inside, pidfd) = match (answer, pidfd) {
             (Answer::Forked(inside), Some(pidfd)) => (inside, pidfd),
             (Answer::Failed(errno), _) => return Err(io::Error::from_raw_os_error(errno)),
@@ -73,7 +73,7 @@ impl Child {
     /// Gives it its channel and `request`, and looks after it to its end; it is ended when `stop` is there.
     pub(super) async fn call(
         self,
-        request: String,
+        request: &str,
         watched: Watched<'_>,
         stop: impl Future<Output = ()>,
     ) -> io::Result<Report> {
@@ -107,7 +107,7 @@ pub(super) struct Watched<'a> {
 impl Process {
     /// How it ended, once it has. The server may be gone, which has a reason of its own: init reaps the child then.
     async fn reap(&self) -> Option<Ended> {
-        let Ok((Answer::Reaped(reaped), _)) = self.control.ask(Request::Reap(self.inside), None).await else {
+        let Ok((Answer::Reaped(reaped), _)) = self.control.ask(&Request::Reap(self.inside), None).await else {
             return None;
         };
         Some(ended(&reaped))
@@ -132,7 +132,7 @@ impl Drop for Process {
         task::spawn_local(async move {
             if pidfd.readable().await.is_ok() {
                 // It has been forgotten already where somebody wanted to know how it ended.
-                let _ = control.ask(Request::Reap(inside), None).await;
+                let _ = control.ask(&Request::Reap(inside), None).await;
             }
         });
     }
@@ -151,7 +151,7 @@ fn number(pidfd: &OwnedFd) -> io::Result<u32> {
 }
 
 /// Writes a request: four bytes of length, the lowest first, and as many bytes.
-fn tell(channel: &OwnedFd, request: String) -> io::Result<()> {
+fn tell(channel: &OwnedFd, request: &str) -> io::Result<()> {
     let length = u32::try_from(request.len()).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
     let mut frame = Vec::with_capacity(request.len() + 4);
     frame.extend_from_slice(&length.to_le_bytes());

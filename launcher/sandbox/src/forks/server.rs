@@ -1,5 +1,6 @@
 //! A server: the sandboxed Bun that forks, its children, and how it proves that it may serve.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read as _};
@@ -22,9 +23,9 @@ use crate::launch::Rest;
 use crate::outcome::{Ending, Outcome};
 use crate::pipes::pipe;
 use crate::redaction::Redaction;
-use crate::run::{self, Job};
+use crate::run::{self, Entry, Job};
 use crate::secrets::Secrets;
-use crate::stage;
+use crate::stage::{self, Source};
 
 /// Children that answer a probe before a server serves.
 const PROBES: usize = 2;
@@ -51,20 +52,22 @@ pub(crate) struct Server {
     pub(crate) refused: Option<&'static str>,
 }
 
-/// What a child is asked.
+/// What a child is asked to call.
 #[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-enum Request<'a> {
-    Probe,
-    Call {
-        path: &'a str,
-        export: &'a str,
-        args: &'a RawValue,
-        context: stage::Context,
-        env: Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
-        secrets: BTreeMap<&'a str, &'a str>,
-    },
+struct Call<'a> {
+    kind: &'static str,
+    path: &'a str,
+    export: &'a str,
+    args: &'a RawValue,
+    context: stage::Context,
+    env: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    secrets: BTreeMap<&'a str, &'a str>,
+    /// Of a text that the server did not know.
+    mentions: Vec<&'static str>,
 }
+
+/// What it is asked to prove itself.
+const PROBE: &str = r#"{"kind":"probe"}"#;
 
 /// What a child says of itself.
 #[derive(Deserialize)]
@@ -150,9 +153,8 @@ impl Server {
     async fn probe(&self) -> Result<Probe, String> {
         let failed = |error: io::Error| format!("a child cannot be asked: {error}");
         let child = self.fork().await.map_err(failed)?;
-        let request = serde_json::to_string(&Request::Probe).map_err(|error| error.to_string())?;
         let watched = Watched { policy: &self.policy, started: Instant::now() };
-        let report = child.call(request, watched, std::future::pending()).await.map_err(failed)?;
+        let report = child.call(PROBE, watched, std::future::pending()).await.map_err(failed)?;
         match report.ending {
             Ending::Returned(probe) => serde_json::from_str(probe.get()).map_err(|error| error.to_string()),
             Ending::Threw(error) => Err(format!("a child failed: {}: {}", error.name, error.message)),
@@ -181,7 +183,7 @@ impl Server {
     }
 
     /// Calls a child as `job` would be called, and looks after it to its end; it is ended when `stop` is there. `path` is
-    /// where the function is inside, if it is not the server's own.
+    /// where the function is inside, if that is a text and not the server's own.
     pub(crate) async fn call(
         &self,
         child: Child,
@@ -195,18 +197,20 @@ impl Server {
         let granted = secrets.granted(&self.policy);
         let no_context = wire::rpc::Context::default();
         let args = RawValue::from_string(job.args.clone().unwrap_or_else(|| "[]".to_owned()));
-        let request = Request::Call {
+        let request = Call {
+            kind: "call",
             path: path.unwrap_or(&self.path),
             export: job.export.as_deref().unwrap_or("default"),
-            args: &*args.map_err(|error| Error::new(Kind::Usage, error.to_string()))?,
+            args: &args.map_err(|error| Error::new(Kind::Usage, error.to_string()))?,
             context: stage::Context::of(job.context.as_ref().unwrap_or(&no_context), self.policy.limits.wall_ms),
             env: job.variables.iter().map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy())).collect(),
+            mentions: path.map(|_| mentions(job)).unwrap_or_default(),
             secrets: granted.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         };
         let request = serde_json::to_string(&request)
             .map_err(|error| Error::new(Kind::Sandbox, format!("cannot write a call: {error}")))?;
         let watched = Watched { policy: &self.policy, started };
-        let report = child.call(request, watched, stop).await;
+        let report = child.call(&request, watched, stop).await;
         let report = report.map_err(|error| Error::system("look after the program", &error))?;
         let rest = Rest {
             policy: self.policy.clone(),
@@ -227,6 +231,14 @@ impl Drop for Server {
         self.init.kill();
         // Its end is all that is wanted.
         let _ = self.init.reap();
+    }
+}
+
+/// What the text of a function mentions that is guarded only then.
+fn mentions(job: &Job) -> Vec<&'static str> {
+    match &job.entry {
+        Entry::Text(text) => Source::of_text(&stage::path_of_text(None), text.clone().into_bytes()).mentions,
+        Entry::File(_) => Vec::new(),
     }
 }
 

@@ -48,8 +48,8 @@ pub(super) enum Order {
 /// A call on its way to a thread, and where its outcome is waited for.
 pub(super) struct Task {
     pub(super) function: Arc<Function>,
-    pub(super) wanted: Wanted,
-    pub(super) reply: oneshot::Sender<Result<Answered, Wanted>>,
+    pub(super) wanted: Box<Wanted>,
+    pub(super) reply: oneshot::Sender<Result<Answered, Box<Wanted>>>,
 }
 
 /// What the threads have in common.
@@ -253,8 +253,15 @@ struct Served {
 
 impl Served {
     fn new(server: Server, programs: Arc<Programs>) -> Self {
-        let _listed = programs.list(server.pid(), Engine::Fork, State::Server);
-        Self { server, _listed, programs, ready: RefCell::default(), is_forking: Cell::new(false), news: Notify::new() }
+        let listed = programs.list(server.pid(), Engine::Fork, State::Server);
+        Self {
+            server,
+            _listed: listed,
+            programs,
+            ready: RefCell::default(),
+            is_forking: Cell::new(false),
+            news: Notify::new(),
+        }
     }
 
     /// Forks until so many children wait, one after the other. Whoever wants the same leaves it to whoever began.

@@ -144,9 +144,9 @@ impl Workers {
 
     /// Carries out a call. If nobody waits for that any more, it ends sooner.
     pub(super) async fn run(&self, wanted: Wanted) -> Answered {
-        let wanted = match self.fork(wanted).await {
+        let wanted = match self.fork(Box::new(wanted)).await {
             Ok(answered) => return answered,
-            Err(wanted) => wanted,
+            Err(wanted) => *wanted,
         };
         let (reply, outcome) = oneshot::channel();
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.threads.len();
@@ -156,7 +156,7 @@ impl Workers {
     }
 
     /// Has a server fork for a call. The call comes back where there is none.
-    async fn fork(&self, wanted: Wanted) -> Result<Answered, Wanted> {
+    async fn fork(&self, wanted: Box<Wanted>) -> Result<Answered, Box<Wanted>> {
         let forked = wanted.function.as_ref().filter(|function| function.way() == Way::Fork);
         let Some((function, thread)) =
             forked.and_then(|function| Some((Arc::clone(function), self.thread_of(function)?)))
