@@ -1,6 +1,5 @@
 //! A child of a server: forked ahead, called once, ended.
 
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use confine::Ended;
 use forkserver::messages::{Answer, JOIN, READY, Reaped, Request};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
 use tokio::io::Interest;
@@ -143,9 +143,16 @@ fn ended(reaped: &Reaped) -> Ended {
     Ended::of(reaped.status, cpu, reaped.peak_memory_kib.saturating_mul(1024))
 }
 
+/// What the kernel says of a pidfd is shorter.
+const MOST_INFO_BYTES: usize = 1024;
+
 /// The number of a process, from what the kernel says of a descriptor of it (pidfd_open(2)).
 fn number(pidfd: &OwnedFd) -> io::Result<u32> {
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
+    let path = format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd());
+    let info = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut text = [0; MOST_INFO_BYTES];
+    let length = rustix::io::read(info, &mut text)?;
+    let info = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
     let number = info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
     number.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }

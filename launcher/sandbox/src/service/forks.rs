@@ -24,6 +24,7 @@ use super::workers::{Answered, Order as PoolOrder, Wanted, answered};
 use crate::error::{Error, Kind};
 use crate::forks::{Child, Server};
 use crate::host;
+use crate::run::Entry;
 use crate::scratch::Scratch;
 use crate::stage;
 
@@ -223,8 +224,8 @@ impl Forks {
 impl Tenant {
     /// A child, and the call's text where it can import that.
     async fn ready(&self, served: &Rc<Served>, wanted: &Wanted) -> Option<Ready> {
-        let text = match (&wanted.text, &self.texts) {
-            (Some(text), Some(texts)) => Some(texts.put(text).ok()?),
+        let text = match (&wanted.job.entry, &self.texts) {
+            (Entry::Text(text), Some(texts)) => Some(texts.put(text).ok()?),
             _ => None,
         };
         let (child, listed) = served.child().await?;

@@ -51,8 +51,6 @@ pub(super) struct Wanted {
     pub(super) job: Job,
     /// The function whose policy is in force, so that what was started ahead for it may be called instead.
     pub(super) function: Option<Arc<Function>>,
-    /// Its text, where it is called by that.
-    pub(super) text: Option<String>,
     /// A secret is given, which a program that was started ahead has no way to get.
     pub(super) has_secrets: bool,
 }
