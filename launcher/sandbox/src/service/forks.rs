@@ -35,6 +35,10 @@ const AHEAD: usize = 4;
 const MOST_CALLS: u64 = 10_000;
 const MOST_AGE: Duration = Duration::from_mins(10);
 
+/// And when its own memory has grown by so many bytes, which is looked at after so many calls.
+const MOST_GROWTH: u64 = 32 << 20;
+const CALLS_BETWEEN_LOOKS: u64 = 100;
+
 /// What a thread is told.
 pub(super) enum Order {
     Call(Box<Task>),
@@ -194,7 +198,7 @@ impl Forks {
         // The answer goes first.
         task::yield_now().await;
         drop((text, listed));
-        if served.server.calls() >= MOST_CALLS || served.server.age() >= MOST_AGE {
+        if is_old(&served.server) {
             return self.replace(tenant).await;
         }
         served.refill(self.ahead()).await;
@@ -219,6 +223,13 @@ impl Forks {
             }
         }
     }
+}
+
+/// Whether it is time for a fresh one.
+fn is_old(server: &Server) -> bool {
+    let calls = server.calls();
+    let has_grown = || calls.is_multiple_of(CALLS_BETWEEN_LOOKS) && server.growth() >= MOST_GROWTH;
+    calls >= MOST_CALLS || server.age() >= MOST_AGE || has_grown()
 }
 
 impl Tenant {
