@@ -169,16 +169,20 @@ fn rest(service: &mut Service, folder: &Folder, before: Option<&Held>) -> Held {
     let mut last = None;
     loop {
         // Programs that have ended while they waited are replaced with the next call.
-        service.ask("call", &json!({ "function": "waits", "args": [0] }));
+        for call in [json!({ "function": "waits", "args": [0] }), json!({ "source": WAITS, "args": [0] })] {
+            for _ in 0..2 {
+                service.ask("call", &call);
+            }
+        }
         std::thread::sleep(Duration::from_millis(50));
         let stats = service.ask("stats", &json!({}));
         let held = Held::by(service.running.pid.as_raw(), folder);
-        let state = (stats["result"]["warm"].as_u64(), held.processes, held.descriptors);
+        let seen = (stats["result"]["warm"].as_u64(), held.processes, held.descriptors);
         let grown = before.map(|before| held.grown_since(before, WIDE_ROOM_BYTES)).unwrap_or_default();
-        if last == Some(state) && grown.is_empty() {
+        if last == Some(seen) && grown.is_empty() {
             return held;
         }
-        last = Some(state);
+        last = Some(seen);
         assert!(begun.elapsed() < RECOVERY, "{grown:?}");
     }
 }

@@ -3,10 +3,11 @@
 import { send } from "../channel.ts";
 import { callableOf, type Exports } from "../entry.ts";
 import { lateCall } from "../late-call.ts";
+import { lateOthers } from "../late-others.ts";
 import { late } from "../late.ts";
 import { parseJson } from "../primordials.ts";
 import { serialise } from "../serialise.ts";
-import { type Call as Told, type CallRequest, details, type ExecutionContext } from "../table.ts";
+import { type Call as Told, type CallRequest, details, type ExecutionContext, table } from "../table.ts";
 import { probe } from "./probe.ts";
 
 /** What the launcher asks of a child. Every field is present: a missing one could be read from a polluted prototype. */
@@ -25,6 +26,8 @@ export interface Call {
   readonly env: Told["env"];
   /** What `secrets.get` answers, by their names. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** What its text mentions of the powers that are made by looking at them, if the server did not know the text. */
+  readonly mentions: readonly string[];
 }
 
 /** Modules that are loaded before the fork, by their paths. */
@@ -51,6 +54,10 @@ async function call(request: Call, end: () => void): Promise<void> {
   const { path, export: name } = request;
   lateCall().tellProgram(request.context, request.env);
   details().secrets = request.secrets;
+  if (request.mentions.length > 0) {
+    table.mentions = request.mentions;
+    lateOthers().tameMentioned();
+  }
   let exports: Exports;
   try {
     exports = loaded[path] ?? (await importMain(path));

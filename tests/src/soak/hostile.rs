@@ -210,11 +210,11 @@ impl Host {
             let answer = self.service.next_answer().expect("it answers");
             self.awaited -= 1;
             let held = Held::by(pid, folder);
-            let state = (held.processes, held.descriptors, held.threads);
-            if last == Some(state) && answer["result"]["running"] == 0 {
+            let seen = (held.processes, held.descriptors, held.threads);
+            if last == Some(seen) && answer["result"]["running"] == 0 {
                 break held;
             }
-            last = Some(state);
+            last = Some(seen);
             std::thread::sleep(Duration::from_millis(200));
         };
         if let Some(before) = self.report.held.first() {

@@ -216,11 +216,11 @@ impl Soak<'_> {
         let held = loop {
             let stats = self.service.ask("stats", &json!({}));
             let held = Held::by(pid, &self.folder);
-            let state = (stats["result"]["warm"].as_u64(), held.processes, held.descriptors, held.threads);
-            if last == Some(state) && stats["result"]["running"] == 0 {
+            let seen = (stats["result"]["warm"].as_u64(), held.processes, held.descriptors, held.threads);
+            if last == Some(seen) && stats["result"]["running"] == 0 {
                 break held;
             }
-            last = Some(state);
+            last = Some(seen);
             std::thread::sleep(Duration::from_millis(200));
         };
         tell(&format!("after {calls} calls: {held}"));

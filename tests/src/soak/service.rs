@@ -12,7 +12,7 @@ use crate::folder::Folder;
 use crate::process::{Ended, Running};
 
 /// The longest that any answer may take: more than the longest limit of a call, and the calls that wait before it.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// A service and the conversation with it. Nothing that it says is kept once it was read.
 pub struct Service {
@@ -85,13 +85,20 @@ impl Service {
         self.running.tell(&json!({ "jsonrpc": "2.0", "method": "$/cancel", "params": { "id": id } }).to_string());
     }
 
-    /// Whatever it says next; `None` where that is nothing more.
+    /// Whatever it answers next; `None` where that is nothing more.
     #[track_caller]
     pub fn next_answer(&mut self) -> Option<Value> {
-        match self.lines.recv_timeout(LONGEST) {
-            Ok(line) => Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("no answer within {LONGEST:?}"),
+        loop {
+            let line = match self.lines.recv_timeout(LONGEST) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => panic!("no answer within {LONGEST:?}"),
+            };
+            let said: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            // A notification, that a function is run in another way than others, is no answer.
+            if said.get("method").is_none() {
+                return Some(said);
+            }
         }
     }
 

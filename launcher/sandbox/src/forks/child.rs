@@ -1,6 +1,5 @@
 //! A child of a server: forked ahead, called once, ended.
 
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use confine::Ended;
 use forkserver::messages::{Answer, JOIN, READY, Reaped, Request};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
 use tokio::io::Interest;
@@ -42,7 +42,7 @@ impl Child {
     /// Has a server fork, and waits until the child is ready.
     pub(super) async fn fork(control: &Rc<Control>, policy: &policy::ExpandedPolicy) -> io::Result<Self> {
         let (gate, theirs) = Socket::pair()?;
-        let (answer, pidfd) = control.ask(Request::Fork(limits_of_one(policy)), Some(theirs)).await?;
+        let (answer, pidfd) = control.ask(&Request::Fork(limits_of_one(policy)), Some(theirs)).await?;
         let (inside, pidfd) = match (answer, pidfd) {
             (Answer::Forked(inside), Some(pidfd)) => (inside, pidfd),
             (Answer::Failed(errno), _) => return Err(io::Error::from_raw_os_error(errno)),
@@ -73,7 +73,7 @@ impl Child {
     /// Gives it its channel and `request`, and looks after it to its end; it is ended when `stop` is there.
     pub(super) async fn call(
         self,
-        request: String,
+        request: &str,
         watched: Watched<'_>,
         stop: impl Future<Output = ()>,
     ) -> io::Result<Report> {
@@ -107,7 +107,7 @@ pub(super) struct Watched<'a> {
 impl Process {
     /// How it ended, once it has. The server may be gone, which has a reason of its own: init reaps the child then.
     async fn reap(&self) -> Option<Ended> {
-        let Ok((Answer::Reaped(reaped), _)) = self.control.ask(Request::Reap(self.inside), None).await else {
+        let Ok((Answer::Reaped(reaped), _)) = self.control.ask(&Request::Reap(self.inside), None).await else {
             return None;
         };
         Some(ended(&reaped))
@@ -132,7 +132,7 @@ impl Drop for Process {
         task::spawn_local(async move {
             if pidfd.readable().await.is_ok() {
                 // It has been forgotten already where somebody wanted to know how it ended.
-                let _ = control.ask(Request::Reap(inside), None).await;
+                let _ = control.ask(&Request::Reap(inside), None).await;
             }
         });
     }
@@ -143,15 +143,22 @@ fn ended(reaped: &Reaped) -> Ended {
     Ended::of(reaped.status, cpu, reaped.peak_memory_kib.saturating_mul(1024))
 }
 
+/// What the kernel says of a pidfd is shorter.
+const MOST_INFO_BYTES: usize = 1024;
+
 /// The number of a process, from what the kernel says of a descriptor of it (pidfd_open(2)).
 fn number(pidfd: &OwnedFd) -> io::Result<u32> {
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
+    let path = format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd());
+    let info = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut text = [0; MOST_INFO_BYTES];
+    let length = rustix::io::read(info, &mut text)?;
+    let info = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
     let number = info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
     number.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// Writes a request: four bytes of length, the lowest first, and as many bytes.
-fn tell(channel: &OwnedFd, request: String) -> io::Result<()> {
+fn tell(channel: &OwnedFd, request: &str) -> io::Result<()> {
     let length = u32::try_from(request.len()).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
     let mut frame = Vec::with_capacity(request.len() + 4);
     frame.extend_from_slice(&length.to_le_bytes());

@@ -94,16 +94,17 @@ impl Control {
     /// Asks, and waits for the answer. Whoever stops waiting leaves no answer to the next.
     pub(super) async fn ask(
         self: &Rc<Self>,
-        request: Request,
+        request: &Request,
         descriptor: Option<OwnedFd>,
     ) -> io::Result<(Answer, Option<OwnedFd>)> {
         let control = Rc::clone(self);
+        let mut bytes = [0; MOST_REQUEST_BYTES];
+        let length = request.encode(&mut bytes);
+        let bytes = bytes.get(..length).unwrap_or_default().to_vec();
         let asked = task::spawn_local(async move {
             let _turn = control.turn.lock().await;
-            let mut bytes = [0; MOST_REQUEST_BYTES];
-            let length = request.encode(&mut bytes);
             let descriptors = descriptor.as_ref().map(AsFd::as_fd);
-            control.socket.send(bytes.get(..length).unwrap_or_default(), descriptors.as_slice()).await?;
+            control.socket.send(&bytes, descriptors.as_slice()).await?;
             drop(descriptor);
             control.answer().await
         });

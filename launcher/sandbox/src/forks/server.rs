@@ -1,6 +1,7 @@
 //! A server: the sandboxed Bun that forks, its children, and how it proves that it may serve.
 
-use std::cell::Cell;
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -22,9 +23,10 @@ use crate::launch::Rest;
 use crate::outcome::{Ending, Outcome};
 use crate::pipes::pipe;
 use crate::redaction::Redaction;
-use crate::run::{self, Job};
+use crate::run::{self, Entry, Job};
 use crate::secrets::Secrets;
-use crate::stage;
+use crate::stage::{self, Source};
+use crate::supervise::{Memory, below};
 
 /// Children that answer a probe before a server serves.
 const PROBES: usize = 2;
@@ -46,25 +48,30 @@ pub(crate) struct Server {
     path: String,
     /// Calls so far.
     calls: Cell<u64>,
+    /// Its own memory, and what that was when it began to serve, in bytes.
+    memory: RefCell<Option<Memory>>,
+    memory_then: u64,
     since: Instant,
     /// Why its function was not loaded before the fork, where that was wanted.
     pub(crate) refused: Option<&'static str>,
 }
 
-/// What a child is asked.
+/// What a child is asked to call.
 #[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-enum Request<'a> {
-    Probe,
-    Call {
-        path: &'a str,
-        export: &'a str,
-        args: &'a RawValue,
-        context: stage::Context,
-        env: Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
-        secrets: BTreeMap<&'a str, &'a str>,
-    },
+struct Call<'a> {
+    kind: &'static str,
+    path: &'a str,
+    export: &'a str,
+    args: &'a RawValue,
+    context: stage::Context,
+    env: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    secrets: BTreeMap<&'a str, &'a str>,
+    /// Of a text that the server did not know.
+    mentions: Vec<&'static str>,
 }
+
+/// What it is asked to prove itself.
+const PROBE: &str = r#"{"kind":"probe"}"#;
 
 /// What a child says of itself.
 #[derive(Deserialize)]
@@ -99,6 +106,8 @@ impl Server {
             warnings,
             path: program,
             calls: Cell::new(0),
+            memory: RefCell::default(),
+            memory_then: 0,
             since: Instant::now(),
             refused: None,
         };
@@ -109,7 +118,14 @@ impl Server {
             answer => return Err(server.does_not_serve(&describe(&answer), said)),
         }
         match server.prove().await {
-            Ok(()) => Ok(server),
+            Ok(()) => {
+                // Init has one child of its own, and takes in what lost its parent only later.
+                let process = below(server.init.pid).ok().and_then(|below| below.into_iter().next());
+                let mut memory = process.and_then(|process| Memory::of(process).ok());
+                server.memory_then = memory.as_mut().map_or(0, Memory::look);
+                server.memory = RefCell::new(memory);
+                Ok(server)
+            }
             Err(why) => Err(server.does_not_serve(&why, said)),
         }
     }
@@ -150,9 +166,8 @@ impl Server {
     async fn probe(&self) -> Result<Probe, String> {
         let failed = |error: io::Error| format!("a child cannot be asked: {error}");
         let child = self.fork().await.map_err(failed)?;
-        let request = serde_json::to_string(&Request::Probe).map_err(|error| error.to_string())?;
         let watched = Watched { policy: &self.policy, started: Instant::now() };
-        let report = child.call(request, watched, std::future::pending()).await.map_err(failed)?;
+        let report = child.call(PROBE, watched, std::future::pending()).await.map_err(failed)?;
         match report.ending {
             Ending::Returned(probe) => serde_json::from_str(probe.get()).map_err(|error| error.to_string()),
             Ending::Threw(error) => Err(format!("a child failed: {}: {}", error.name, error.message)),
@@ -175,13 +190,18 @@ impl Server {
         self.init.pid
     }
 
+    /// By how much its own memory has grown since it began to serve, in bytes.
+    pub(crate) fn growth(&self) -> u64 {
+        self.memory.borrow_mut().as_mut().map_or(0, Memory::look).saturating_sub(self.memory_then)
+    }
+
     /// How long it has been there.
     pub(crate) fn age(&self) -> Duration {
         self.since.elapsed()
     }
 
     /// Calls a child as `job` would be called, and looks after it to its end; it is ended when `stop` is there. `path` is
-    /// where the function is inside, if it is not the server's own.
+    /// where the function is inside, if that is a text and not the server's own.
     pub(crate) async fn call(
         &self,
         child: Child,
@@ -195,18 +215,20 @@ impl Server {
         let granted = secrets.granted(&self.policy);
         let no_context = wire::rpc::Context::default();
         let args = RawValue::from_string(job.args.clone().unwrap_or_else(|| "[]".to_owned()));
-        let request = Request::Call {
+        let request = Call {
+            kind: "call",
             path: path.unwrap_or(&self.path),
             export: job.export.as_deref().unwrap_or("default"),
-            args: &*args.map_err(|error| Error::new(Kind::Usage, error.to_string()))?,
+            args: &args.map_err(|error| Error::new(Kind::Usage, error.to_string()))?,
             context: stage::Context::of(job.context.as_ref().unwrap_or(&no_context), self.policy.limits.wall_ms),
             env: job.variables.iter().map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy())).collect(),
+            mentions: path.map(|_| mentions(job)).unwrap_or_default(),
             secrets: granted.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         };
         let request = serde_json::to_string(&request)
             .map_err(|error| Error::new(Kind::Sandbox, format!("cannot write a call: {error}")))?;
         let watched = Watched { policy: &self.policy, started };
-        let report = child.call(request, watched, stop).await;
+        let report = child.call(&request, watched, stop).await;
         let report = report.map_err(|error| Error::system("look after the program", &error))?;
         let rest = Rest {
             policy: self.policy.clone(),
@@ -227,6 +249,14 @@ impl Drop for Server {
         self.init.kill();
         // Its end is all that is wanted.
         let _ = self.init.reap();
+    }
+}
+
+/// What the text of a function mentions that is guarded only then.
+fn mentions(job: &Job) -> Vec<&'static str> {
+    match &job.entry {
+        Entry::Text(text) => Source::of_text(&stage::path_of_text(None), text.clone().into_bytes()).mentions,
+        Entry::File(_) => Vec::new(),
     }
 }
 

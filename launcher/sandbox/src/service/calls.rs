@@ -51,20 +51,16 @@ impl Calls {
         check(&env)?;
         let is_narrowed = policy.is_some() || limits.is_some();
         let narrowed = |ceiling: &Policy, above: &str| narrowed(ceiling, above, policy.as_deref(), limits.as_deref());
-        let (entry, export, policy, function, text) = match function {
+        let (entry, export, policy, function) = match function {
             rpc::Function::Named(name) => {
                 let function = functions.get(&name).ok_or_else(|| no_function(&name))?;
                 let policy = narrowed(&function.policy, "the function's policy")?;
-                (function.entry.clone(), function.export.clone(), policy, Some(function), None)
+                (function.entry.clone(), function.export.clone(), policy, Some(function))
             }
             code => {
                 let entry = entry(code).ok_or_else(|| no_function(""))?;
-                let text = match &entry {
-                    Entry::Text(text) => Some(text.clone()),
-                    Entry::File(_) => None,
-                };
-                let function = text.as_ref().map(|_| Arc::clone(&self.text));
-                (entry, export, narrowed(&self.ceiling, "the policy of secure-bun serve")?, function, text)
+                let function = matches!(entry, Entry::Text(_)).then(|| Arc::clone(&self.text));
+                (entry, export, narrowed(&self.ceiling, "the policy of secure-bun serve")?, function)
             }
         };
         // What the kernel enforces on a program is settled when it is started.
@@ -81,7 +77,7 @@ impl Calls {
             context: Some(context),
             ..self.job(entry, export, policy, Input::Empty)
         };
-        Ok(Wanted { job, function, text, has_secrets })
+        Ok(Wanted { job, function, has_secrets })
     }
 
     /// What has to be run ahead of a call of `function`.

@@ -24,6 +24,7 @@ use super::workers::{Answered, Order as PoolOrder, Wanted, answered};
 use crate::error::{Error, Kind};
 use crate::forks::{Child, Server};
 use crate::host;
+use crate::run::Entry;
 use crate::scratch::Scratch;
 use crate::stage;
 
@@ -33,6 +34,10 @@ const AHEAD: usize = 4;
 /// A server is replaced by a fresh one after so many calls, or after this time where there were any.
 const MOST_CALLS: u64 = 10_000;
 const MOST_AGE: Duration = Duration::from_mins(10);
+
+/// And when its own memory has grown by so many bytes, which is looked at after so many calls.
+const MOST_GROWTH: u64 = 32 << 20;
+const CALLS_BETWEEN_LOOKS: u64 = 100;
 
 /// What a thread is told.
 pub(super) enum Order {
@@ -48,8 +53,8 @@ pub(super) enum Order {
 /// A call on its way to a thread, and where its outcome is waited for.
 pub(super) struct Task {
     pub(super) function: Arc<Function>,
-    pub(super) wanted: Wanted,
-    pub(super) reply: oneshot::Sender<Result<Answered, Wanted>>,
+    pub(super) wanted: Box<Wanted>,
+    pub(super) reply: oneshot::Sender<Result<Answered, Box<Wanted>>>,
 }
 
 /// What the threads have in common.
@@ -66,10 +71,11 @@ pub(super) struct Common {
 }
 
 /// Starts a thread.
-pub(super) fn start(common: Common) -> io::Result<mpsc::UnboundedSender<Order>> {
+pub(super) fn start(common: Common, here: std::sync::mpsc::Sender<()>) -> io::Result<mpsc::UnboundedSender<Order>> {
     let (sender, mut orders) = mpsc::unbounded_channel::<Order>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     thread::Builder::new().name("secure-bun-forks".to_owned()).spawn(move || {
+        let _here = here;
         let forks = Rc::new(Forks { common, tenants: RefCell::default() });
         let local = LocalSet::new();
         local.block_on(&runtime, async {
@@ -180,10 +186,17 @@ impl Forks {
             return;
         };
         let served = Rc::clone(&tenant.served.borrow());
-        let Some(Ready { child, listed, text }) = tenant.ready(&served, &wanted).await else {
-            // Nothing of it has run: another engine may take it.
-            let _ = reply.send(Err(wanted));
-            return self.replace(tenant).await;
+        let Ready { child, listed, text } = match tenant.ready(&served, &wanted).await {
+            Ok(ready) => ready,
+            Err(error) => {
+                // Nothing of it has run: another engine may take it.
+                let _ = reply.send(Err(wanted));
+                // Too many processes are no fault of the server's.
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    self.replace(tenant).await;
+                }
+                return;
+            }
         };
         let path = text.as_ref().map(Text::path);
         let outcome = served.server.call(child, &wanted.job, path.as_deref(), reply.closed()).await;
@@ -192,7 +205,7 @@ impl Forks {
         // The answer goes first.
         task::yield_now().await;
         drop((text, listed));
-        if served.server.calls() >= MOST_CALLS || served.server.age() >= MOST_AGE {
+        if is_old(&served.server) {
             return self.replace(tenant).await;
         }
         served.refill(self.ahead()).await;
@@ -219,16 +232,23 @@ impl Forks {
     }
 }
 
+/// Whether it is time for a fresh one.
+fn is_old(server: &Server) -> bool {
+    let calls = server.calls();
+    let has_grown = || calls.is_multiple_of(CALLS_BETWEEN_LOOKS) && server.growth() >= MOST_GROWTH;
+    calls >= MOST_CALLS || server.age() >= MOST_AGE || has_grown()
+}
+
 impl Tenant {
     /// A child, and the call's text where it can import that.
-    async fn ready(&self, served: &Rc<Served>, wanted: &Wanted) -> Option<Ready> {
-        let text = match (&wanted.text, &self.texts) {
-            (Some(text), Some(texts)) => Some(texts.put(text).ok()?),
+    async fn ready(&self, served: &Rc<Served>, wanted: &Wanted) -> io::Result<Ready> {
+        let text = match (&wanted.job.entry, &self.texts) {
+            (Entry::Text(text), Some(texts)) => Some(texts.put(text)?),
             _ => None,
         };
         let (child, listed) = served.child().await?;
         listed.is_called();
-        Some(Ready { child, listed, text })
+        Ok(Ready { child, listed, text })
     }
 }
 
@@ -252,8 +272,15 @@ struct Served {
 
 impl Served {
     fn new(server: Server, programs: Arc<Programs>) -> Self {
-        let _listed = programs.list(server.pid(), Engine::Fork, State::Server);
-        Self { server, _listed, programs, ready: RefCell::default(), is_forking: Cell::new(false), news: Notify::new() }
+        let listed = programs.list(server.pid(), Engine::Fork, State::Server);
+        Self {
+            server,
+            _listed: listed,
+            programs,
+            ready: RefCell::default(),
+            is_forking: Cell::new(false),
+            news: Notify::new(),
+        }
     }
 
     /// Forks until so many children wait, one after the other. Whoever wants the same leaves it to whoever began.
@@ -277,16 +304,16 @@ impl Served {
         Ok((child, listed))
     }
 
-    /// A child that waits, or the next one; `None` where none will come.
-    async fn child(&self) -> Option<(Child, Listed)> {
+    /// A child that waits, or the next one; an error where none will come.
+    async fn child(&self) -> io::Result<(Child, Listed)> {
         loop {
             let news = self.news.notified();
             let found = self.ready.borrow_mut().pop_front();
             match found {
-                Some(found) if found.0.is_there() => return Some(found),
+                Some(found) if found.0.is_there() => return Ok(found),
                 Some(_) => {}
                 None if self.is_forking.get() => news.await,
-                None => return self.fork().await.ok(),
+                None => return self.fork().await,
             }
         }
     }

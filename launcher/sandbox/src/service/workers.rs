@@ -1,9 +1,10 @@
 //! The threads that start programs and look after them.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +23,9 @@ use crate::launch::Launch;
 use crate::outcome::Outcome;
 use crate::redaction::Redaction;
 use crate::run::{self, Job};
+
+/// How long the threads have to put away what they made.
+const LAST_MOMENTS: Duration = Duration::from_secs(5);
 
 /// Starting a program keeps a thread busy for a millisecond, in which it looks after no other: as many threads as there
 /// are processors share that, but no more than this.
@@ -47,8 +51,6 @@ pub(super) struct Wanted {
     pub(super) job: Job,
     /// The function whose policy is in force, so that what was started ahead for it may be called instead.
     pub(super) function: Option<Arc<Function>>,
-    /// Its text, where it is called by that.
-    pub(super) text: Option<String>,
     /// A secret is given, which a program that was started ahead has no way to get.
     pub(super) has_secrets: bool,
 }
@@ -71,6 +73,18 @@ pub(super) struct Workers {
     forks: Vec<mpsc::UnboundedSender<forks::Order>>,
     /// The programs of all threads.
     programs: Arc<Programs>,
+    /// Each thread has an end of it.
+    here: Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Drop for Workers {
+    /// Waits until the threads have put away what they made: a process that ends leaves that where it is.
+    fn drop(&mut self) {
+        self.forks.clear();
+        self.threads.clear();
+        // Nothing is ever sent: it ends with the last thread.
+        let _ = self.here.get_mut().unwrap_or_else(PoisonError::into_inner).recv_timeout(LAST_MOMENTS);
+    }
 }
 
 impl Workers {
@@ -84,9 +98,10 @@ impl Workers {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let count = processors.min(concurrency).clamp(1, MOST_THREADS);
         let programs = Arc::new(Programs::default());
+        let (at, here) = std::sync::mpsc::channel();
         let failed = |error: std::io::Error| Error::system("start a thread", &error);
         let threads: Vec<_> = (0..count)
-            .map(|_| worker(Arc::clone(calls), Arc::clone(&programs), engine))
+            .map(|_| worker(Arc::clone(calls), Arc::clone(&programs), engine, at.clone()))
             .collect::<Result<_, _>>()
             .map_err(failed)?;
         let common = || forks::Common {
@@ -97,8 +112,8 @@ impl Workers {
             notices: notices.cloned(),
         };
         let forks = if engine.may_fork() { count } else { 0 };
-        let forks = (0..forks).map(|_| forks::start(common())).collect::<Result<_, _>>().map_err(failed)?;
-        Ok(Self { threads, next: AtomicUsize::new(0), forks, programs })
+        let forks = (0..forks).map(|_| forks::start(common(), at.clone())).collect::<Result<_, _>>().map_err(failed)?;
+        Ok(Self { threads, next: AtomicUsize::new(0), forks, programs, here: Mutex::new(here) })
     }
 
     /// Whether calls can be forked here: a server of `function` is started and proves itself.
@@ -127,9 +142,9 @@ impl Workers {
 
     /// Carries out a call. If nobody waits for that any more, it ends sooner.
     pub(super) async fn run(&self, wanted: Wanted) -> Answered {
-        let wanted = match self.fork(wanted).await {
+        let wanted = match self.fork(Box::new(wanted)).await {
             Ok(answered) => return answered,
-            Err(wanted) => wanted,
+            Err(wanted) => *wanted,
         };
         let (reply, outcome) = oneshot::channel();
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.threads.len();
@@ -139,7 +154,7 @@ impl Workers {
     }
 
     /// Has a server fork for a call. The call comes back where there is none.
-    async fn fork(&self, wanted: Wanted) -> Result<Answered, Wanted> {
+    async fn fork(&self, wanted: Box<Wanted>) -> Result<Answered, Box<Wanted>> {
         let forked = wanted.function.as_ref().filter(|function| function.way() == Way::Fork);
         let Some((function, thread)) =
             forked.and_then(|function| Some((Arc::clone(function), self.thread_of(function)?)))
@@ -181,10 +196,16 @@ fn lost() -> Fault {
     Fault::new(Code::Internal, "a thread of secure-bun is gone")
 }
 
-fn worker(calls: Arc<Calls>, programs: Arc<Programs>, engine: Engine) -> std::io::Result<mpsc::UnboundedSender<Order>> {
+fn worker(
+    calls: Arc<Calls>,
+    programs: Arc<Programs>,
+    engine: Engine,
+    here: std::sync::mpsc::Sender<()>,
+) -> std::io::Result<mpsc::UnboundedSender<Order>> {
     let (sender, mut orders) = mpsc::unbounded_channel::<Order>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     thread::Builder::new().name("secure-bun-calls".to_owned()).spawn(move || {
+        let _here = here;
         let pool = (engine != Engine::Spawn).then(|| Pool::new(Arc::clone(&programs)));
         let worker = Rc::new(Worker { calls, programs, pool });
         let local = tokio::task::LocalSet::new();

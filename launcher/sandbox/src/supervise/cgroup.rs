@@ -22,6 +22,11 @@ const PREFIX: &str = "secure-bun-";
 /// Groups that this launcher has made: a service has one for each program.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
+/// How often a group is tried to be removed where that is waited for, and by a thread of its own.
+const TRIES: u32 = 20;
+const TRIES_OF_THREAD: u32 = 4000;
+const BETWEEN_TRIES: Duration = Duration::from_micros(500);
+
 /// A group of our own. It is removed with this value.
 #[derive(Debug)]
 pub(super) struct Cgroup {
@@ -173,16 +178,25 @@ impl Cgroup {
 impl Drop for Cgroup {
     fn drop(&mut self) {
         // The last process has been waited for, but the kernel may need a moment to leave.
-        for _ in 0..20 {
-            match fs::remove_dir(&self.folder) {
-                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                    std::thread::sleep(Duration::from_micros(500));
-                }
-                // What cannot be removed is swept at a later start.
-                _ => return,
-            }
+        if removed(&self.folder, TRIES) {
+            return;
         }
+        // Or nobody waits for it: a copy that has answered is killed, and takes a while to give back its memory.
+        let folder = std::mem::take(&mut self.folder);
+        std::thread::spawn(move || removed(&folder, TRIES_OF_THREAD));
     }
+}
+
+/// Removes a group once nobody is in it. Whether there is nothing more to try: what cannot be removed at all is swept at
+/// a later start.
+fn removed(folder: &Path, tries: u32) -> bool {
+    (0..tries).any(|_| match fs::remove_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+            std::thread::sleep(BETWEEN_TRIES);
+            false
+        }
+        _ => true,
+    })
 }
 
 fn killed(events: &str) -> u64 {

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use rustix::fs::{Mode, OFlags, open};
+
 const PAGE_BYTES: u64 = 4096;
 
 /// How much the shared part of a program may change before its make-up is looked at again: files do not count, memory
@@ -12,7 +14,7 @@ const SHARED_STEP_BYTES: u64 = 4 << 20;
 
 /// A program's memory.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     statm: File,
     status: File,
     page_bytes: u64,
@@ -23,25 +25,40 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Opens the counters of a process; later it costs a few microseconds a look.
-    pub(super) fn of(pid: u32) -> io::Result<Self> {
+    pub(crate) fn of(pid: u32) -> io::Result<Self> {
         let page_bytes = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
         let page_bytes = page_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(PAGE_BYTES);
-        let open = |name: &str| File::open(format!("/proc/{pid}/{name}"));
+        // Not by the standard library: musl sets its flags once more.
+        let open = |name: &str| -> io::Result<File> {
+            let opened = open(format!("/proc/{pid}/{name}"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+            Ok(opened.into())
+        };
         let (statm, status) = (open("statm")?, open("status")?);
         Ok(Self { statm, status, page_bytes, shared_then: 0, without_file: 0 })
     }
 
+    /// The same of a process that was forked. What it shares by then is files.
+    pub(super) fn of_copy(pid: u32) -> io::Result<Self> {
+        let mut memory = Self::of(pid)?;
+        memory.shared_then = memory.pages().1 * memory.page_bytes;
+        Ok(memory)
+    }
+
     /// What it has now, in bytes; nothing once it has ended.
-    pub(super) fn look(&mut self) -> u64 {
-        let mut text = [0u8; 128];
-        let Ok(n) = self.statm.read_at(&mut text, 0) else { return 0 };
-        let pages = private_and_shared_pages(text.get(..n).unwrap_or_default()).unwrap_or_default();
+    pub(crate) fn look(&mut self) -> u64 {
+        let pages = self.pages();
         let (private, shared) = (pages.0 * self.page_bytes, pages.1 * self.page_bytes);
         if shared.abs_diff(self.shared_then) > SHARED_STEP_BYTES {
             self.shared_then = shared;
             self.without_file = self.shared_without_file();
         }
         private + self.without_file
+    }
+
+    fn pages(&self) -> (u64, u64) {
+        let mut text = [0u8; 128];
+        let Ok(n) = self.statm.read_at(&mut text, 0) else { return (0, 0) };
+        private_and_shared_pages(text.get(..n).unwrap_or_default()).unwrap_or_default()
     }
 
     fn shared_without_file(&self) -> u64 {

@@ -77,7 +77,8 @@ impl Tree {
 
     /// A process that was forked and has warmed up, which is nobody's call.
     pub(super) fn of_copy(pid: u32) -> Self {
-        let mut tree = Self::alone(pid);
+        let mut tree = Self::empty(None, Memory::of_copy);
+        tree.add(pid);
         for member in tree.members.values_mut() {
             member.before = member.look_at_cpu();
             member.cpu = Duration::ZERO;

@@ -63,7 +63,7 @@ fn soak(engine: &str, args: &Args) -> bool {
     println!("engine {engine}, {calls} calls");
     let mark = MARK.min(calls / 2);
     let report = soak::run(Settings { engine, calls, mark, seed, at_once, room_bytes: ROOM_BYTES }, |state| {
-        eprintln!("{state}")
+        eprintln!("{state}");
     });
     println!("{report}");
     report.wrongs.is_empty()

@@ -44,7 +44,7 @@ pub(crate) fn serve(serve: &Serve) -> ExitCode {
 }
 
 fn converse(serve: &Serve, policy: Policy) -> Result<(), Error> {
-    let (notices, noticed) = mpsc::unbounded_channel();
+    let (notify, notices) = mpsc::unbounded_channel();
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let service = Service::new(Settings {
         policy,
@@ -53,7 +53,7 @@ fn converse(serve: &Serve, policy: Policy) -> Result<(), Error> {
         concurrency: serve.concurrency.unwrap_or(processors * CALLS_PER_PROCESSOR),
         queue: serve.queue.unwrap_or(QUEUE),
         engine: serve.engine,
-        notices: Some(notices),
+        notices: Some(notify),
     })?;
     let failed = |error: std::io::Error| {
         Error::new(secure_bun::error::Kind::Sandbox, format!("cannot start to listen to standard input: {error}"))
@@ -66,7 +66,7 @@ fn converse(serve: &Serve, policy: Policy) -> Result<(), Error> {
     let input = input().map_err(failed)?;
     let (output, writer) = Output::start().map_err(failed)?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, Conversation::with(service, output).go_on(input, noticed));
+    local.block_on(&runtime, Conversation::with(service, output).go_on(input, notices));
     // Calls that are still under way end here, with those who wait for them.
     drop(local);
     // It ends when it has written what there is; an error of it is a host that has gone.
