@@ -171,7 +171,8 @@ fn no_process_is_started_and_none_is_confined_or_limited() {
         let (clone, exit) = (libc::SYS_clone, libc::SYS_exit_group);
         format!("((pid) => (pid === 0 ? call({exit}, 0) : pid))(call({clone}, {}, 0, 0, 0, 0))", flags | libc::SIGCHLD)
     };
-    let limit = format!("call({}, 0, {}, new BigUint64Array([64n, 1024n]), 0)", libc::SYS_prlimit64, libc::RLIMIT_NOFILE);
+    let limit =
+        format!("call({}, 0, {}, new BigUint64Array([64n, 1024n]), 0)", libc::SYS_prlimit64, libc::RLIMIT_NOFILE);
     let spawn = format!(
         "(({{ error, status }}) => (error ? '!' + error.code : status))(
             process.getBuiltinModule('node:child_process').spawnSync('{}', ['--version']))",
@@ -312,7 +313,10 @@ fn nothing_is_kept_for_the_next_child() {
     assert_eq!(scene.inside(&below_calls), -libc::EROFS);
     // Memory is that of the server again, whatever is written there.
     assert_eq!(scene.inside("(globalThis.left = process.env.LEFT = Object.prototype.left = told).slice(0, 4)"), "told");
-    assert_eq!(scene.inside("[globalThis.left, process.env.LEFT, ({}).left].every((value) => value === undefined)"), true);
+    assert_eq!(
+        scene.inside("[globalThis.left, process.env.LEFT, ({}).left].every((value) => value === undefined)"),
+        true
+    );
     scene.ends_well();
 }
 
@@ -321,7 +325,10 @@ fn the_text_of_another_call_is_not_found() {
     let mut scene = Scene::new();
     // The control: this is how a call finds its own.
     let own = format!("{} // {}", VICTIM.replace("while (!existsSync(go)) await Bun.sleep(5);", ""), scene.told);
-    let own = own.replace("return `honest ${told.length}`", "return require('fs').readFileSync(Bun.main, 'utf8').includes(told)");
+    let own = own.replace(
+        "return `honest ${told.length}`",
+        "return require('fs').readFileSync(Bun.main, 'utf8').includes(told)",
+    );
     assert_eq!(scene.client.result(json!({ "source": own, "args": [scene.told, ""] })), true);
 
     let list = "raw.readdirSync('/run/secure-bun/calls').join()";

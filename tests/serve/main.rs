@@ -5,6 +5,7 @@ mod attacks;
 mod calls;
 mod client;
 mod exposition;
+mod forks;
 mod hostile;
 mod isolation;
 mod murder;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use secure_bun_tests::soak::{self, ENGINES, ROOM_BYTES, Settings, hostile, random};
 
-const USAGE: &str = "usage: soak [--engine fork|pool|spawn] [--calls N] [--lines N] [--random N] [--seed S] [--at-once N]";
+const USAGE: &str =
+    "usage: soak [--engine fork|pool|spawn] [--calls N] [--lines N] [--random N] [--seed S] [--at-once N]";
 
 /// What was asked for.
 struct Args {
