@@ -31,7 +31,7 @@ const ENDLESS: &str = "export default () => new Promise((done) => setTimeout(don
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn calls_from_many_tasks_at_a_time() {
-    for engine in [Engine::Pool, Engine::Spawn] {
+    for engine in [Engine::Fork, Engine::Pool, Engine::Spawn] {
         let service = service(engine, 4);
         let code = "export default (n: number) => [n, process.pid, globalThis.left = (globalThis.left ?? 0) + 1]";
         service.register(Register::of("f", source(code))).expect("it can be registered");

@@ -1,7 +1,7 @@
 //! A server: the sandboxed Bun that forks, its children, and how it proves that it may serve.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -26,6 +26,7 @@ use crate::redaction::Redaction;
 use crate::run::{self, Entry, Job};
 use crate::secrets::Secrets;
 use crate::stage::{self, Source};
+use crate::supervise::{Memory, below};
 
 /// Children that answer a probe before a server serves.
 const PROBES: usize = 2;
@@ -47,6 +48,9 @@ pub(crate) struct Server {
     path: String,
     /// Calls so far.
     calls: Cell<u64>,
+    /// Its own memory, and what that was when it began to serve, in bytes.
+    memory: RefCell<Option<Memory>>,
+    memory_then: u64,
     since: Instant,
     /// Why its function was not loaded before the fork, where that was wanted.
     pub(crate) refused: Option<&'static str>,
@@ -102,6 +106,8 @@ impl Server {
             warnings,
             path: program,
             calls: Cell::new(0),
+            memory: RefCell::default(),
+            memory_then: 0,
             since: Instant::now(),
             refused: None,
         };
@@ -112,7 +118,14 @@ impl Server {
             answer => return Err(server.does_not_serve(&describe(&answer), said)),
         }
         match server.prove().await {
-            Ok(()) => Ok(server),
+            Ok(()) => {
+                // Init has one child of its own, and takes in what lost its parent only later.
+                let process = below(server.init.pid).ok().and_then(|below| below.into_iter().next());
+                let mut memory = process.and_then(|process| Memory::of(process).ok());
+                server.memory_then = memory.as_mut().map_or(0, Memory::look);
+                server.memory = RefCell::new(memory);
+                Ok(server)
+            }
             Err(why) => Err(server.does_not_serve(&why, said)),
         }
     }
@@ -175,6 +188,11 @@ impl Server {
     /// The process that all of it is below, as we see it.
     pub(crate) const fn pid(&self) -> u32 {
         self.init.pid
+    }
+
+    /// By how much its own memory has grown since it began to serve, in bytes.
+    pub(crate) fn growth(&self) -> u64 {
+        self.memory.borrow_mut().as_mut().map_or(0, Memory::look).saturating_sub(self.memory_then)
     }
 
     /// How long it has been there.

@@ -35,6 +35,10 @@ const AHEAD: usize = 4;
 const MOST_CALLS: u64 = 10_000;
 const MOST_AGE: Duration = Duration::from_mins(10);
 
+/// And when its own memory has grown by so many bytes, which is looked at after so many calls.
+const MOST_GROWTH: u64 = 32 << 20;
+const CALLS_BETWEEN_LOOKS: u64 = 100;
+
 /// What a thread is told.
 pub(super) enum Order {
     Call(Box<Task>),
@@ -182,10 +186,17 @@ impl Forks {
             return;
         };
         let served = Rc::clone(&tenant.served.borrow());
-        let Some(Ready { child, listed, text }) = tenant.ready(&served, &wanted).await else {
-            // Nothing of it has run: another engine may take it.
-            let _ = reply.send(Err(wanted));
-            return self.replace(tenant).await;
+        let Ready { child, listed, text } = match tenant.ready(&served, &wanted).await {
+            Ok(ready) => ready,
+            Err(error) => {
+                // Nothing of it has run: another engine may take it.
+                let _ = reply.send(Err(wanted));
+                // Too many processes are no fault of the server's.
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    self.replace(tenant).await;
+                }
+                return;
+            }
         };
         let path = text.as_ref().map(Text::path);
         let outcome = served.server.call(child, &wanted.job, path.as_deref(), reply.closed()).await;
@@ -194,7 +205,7 @@ impl Forks {
         // The answer goes first.
         task::yield_now().await;
         drop((text, listed));
-        if served.server.calls() >= MOST_CALLS || served.server.age() >= MOST_AGE {
+        if is_old(&served.server) {
             return self.replace(tenant).await;
         }
         served.refill(self.ahead()).await;
@@ -221,16 +232,23 @@ impl Forks {
     }
 }
 
+/// Whether it is time for a fresh one.
+fn is_old(server: &Server) -> bool {
+    let calls = server.calls();
+    let has_grown = || calls.is_multiple_of(CALLS_BETWEEN_LOOKS) && server.growth() >= MOST_GROWTH;
+    calls >= MOST_CALLS || server.age() >= MOST_AGE || has_grown()
+}
+
 impl Tenant {
     /// A child, and the call's text where it can import that.
-    async fn ready(&self, served: &Rc<Served>, wanted: &Wanted) -> Option<Ready> {
+    async fn ready(&self, served: &Rc<Served>, wanted: &Wanted) -> io::Result<Ready> {
         let text = match (&wanted.job.entry, &self.texts) {
-            (Entry::Text(text), Some(texts)) => Some(texts.put(text).ok()?),
+            (Entry::Text(text), Some(texts)) => Some(texts.put(text)?),
             _ => None,
         };
         let (child, listed) = served.child().await?;
         listed.is_called();
-        Some(Ready { child, listed, text })
+        Ok(Ready { child, listed, text })
     }
 }
 
@@ -286,16 +304,16 @@ impl Served {
         Ok((child, listed))
     }
 
-    /// A child that waits, or the next one; `None` where none will come.
-    async fn child(&self) -> Option<(Child, Listed)> {
+    /// A child that waits, or the next one; an error where none will come.
+    async fn child(&self) -> io::Result<(Child, Listed)> {
         loop {
             let news = self.news.notified();
             let found = self.ready.borrow_mut().pop_front();
             match found {
-                Some(found) if found.0.is_there() => return Some(found),
+                Some(found) if found.0.is_there() => return Ok(found),
                 Some(_) => {}
                 None if self.is_forking.get() => news.await,
-                None => return self.fork().await.ok(),
+                None => return self.fork().await,
             }
         }
     }

@@ -14,7 +14,7 @@ const SHARED_STEP_BYTES: u64 = 4 << 20;
 
 /// A program's memory.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     statm: File,
     status: File,
     page_bytes: u64,
@@ -25,7 +25,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Opens the counters of a process; later it costs a few microseconds a look.
-    pub(super) fn of(pid: u32) -> io::Result<Self> {
+    pub(crate) fn of(pid: u32) -> io::Result<Self> {
         let page_bytes = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
         let page_bytes = page_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(PAGE_BYTES);
         // Not by the standard library: musl sets its flags once more.
@@ -45,7 +45,7 @@ impl Memory {
     }
 
     /// What it has now, in bytes; nothing once it has ended.
-    pub(super) fn look(&mut self) -> u64 {
+    pub(crate) fn look(&mut self) -> u64 {
         let pages = self.pages();
         let (private, shared) = (pages.0 * self.page_bytes, pages.1 * self.page_bytes);
         if shared.abs_diff(self.shared_then) > SHARED_STEP_BYTES {

@@ -26,6 +26,7 @@ pub(crate) use cgroup::{ControlGroup, REMEDY as CGROUP_REMEDY};
 pub(crate) use channel::Channel;
 pub(crate) use copy::{Copy, look_after_copy};
 use limits::Watch;
+pub(crate) use memory::Memory;
 pub(crate) use sample::Sample;
 use signals::Passing;
 pub(crate) use signals::Signals;
