@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use secure_bun_tests::{Ended, Folder, PATIENCE, Running};
+use secure_bun_tests::{Command, Ended, Folder, PATIENCE, Running};
 use serde_json::{Value, json};
 
 pub(crate) use secure_bun_tests::soak::ENGINES;
@@ -20,13 +20,18 @@ pub(crate) struct Client {
 impl Client {
     /// With `secure-bun serve FLAGS…`, and an initialize that went well.
     pub(crate) fn start(folder: &Folder, flags: &[&str]) -> Self {
-        let mut client = Self::silent(folder, flags);
+        Self::of(folder.secure_bun(["serve"]).words(flags))
+    }
+
+    /// With a command that serves, and an initialize that went well.
+    pub(crate) fn of(command: Command) -> Self {
+        let mut client = Self { running: command.open_input().start(), next: 1, early: HashMap::new() };
         let answer = client.ask("initialize", json!({ "protocol": 1 }));
         assert_eq!(answer["result"]["protocol"], 1, "{answer}");
         client
     }
 
-    /// The same before anything was said.
+    /// The first of these before anything was said.
     pub(crate) fn silent(folder: &Folder, flags: &[&str]) -> Self {
         let running = folder.secure_bun(["serve"]).words(flags).open_input().start();
         Self { running, next: 1, early: HashMap::new() }

@@ -147,14 +147,15 @@ fn no_program_has_in_memory_what_another_was_told() {
         // The control: a program that runs has what it was told.
         let known = told(engine, "control");
         let control = client.send("call", json!({ "source": waits, "args": [known] }));
-        let has = |told: &str| {
-            Machine::below(launcher).into_iter().any(|pid| count_in_memory(pid, told).is_ok_and(|n| n > 0))
-        };
-        until("the program knows what it was told", || has(&known));
-        // Not the init of a tree, which is a copy of the launcher that no program can look at.
-        let mut below = Machine::below(launcher);
+        // Not a copy of the launcher, which has what it tells: the init of a tree, or what is a program in a moment.
         let own = fs::read_link(format!("/proc/{launcher}/exe")).ok();
-        below.retain(|pid| fs::read_link(format!("/proc/{pid}/exe")).ok() != own);
+        let programs = || {
+            let is_program = |pid: &i32| fs::read_link(format!("/proc/{pid}/exe")).ok() != own;
+            Machine::below(launcher).into_iter().filter(is_program).collect::<Vec<_>>()
+        };
+        let has = |told: &str| programs().into_iter().any(|pid| count_in_memory(pid, told).is_ok_and(|n| n > 0));
+        until("the program knows what it was told", || has(&known));
+        let below = programs();
         assert!(!below.is_empty());
         for (pid, told) in below.iter().flat_map(|pid| all.iter().map(move |told| (*pid, told))) {
             assert_eq!(count_in_memory(pid, told).unwrap_or(0), 0, "{engine}: {told} in {pid}");

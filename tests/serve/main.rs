@@ -1,9 +1,11 @@
 //! `secure-bun serve` as a service sees it.
 #![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes the snapshots")]
 
+mod attacks;
 mod calls;
 mod client;
 mod exposition;
+mod forks;
 mod hostile;
 mod isolation;
 mod murder;

@@ -1,10 +1,11 @@
 //! A short form of `scripts/soak`.
 
-use secure_bun_tests::soak::{self, ENGINES, Settings, WIDE_ROOM_BYTES, hostile};
+use secure_bun_tests::soak::{self, ENGINES, Settings, WIDE_ROOM_BYTES, hostile, random};
 
 /// Few enough for the time that a test has: the script makes thousands.
 const CALLS: u64 = 400;
 const LINES: u64 = 1000;
+const DRAWING: u64 = 300;
 
 #[test]
 fn calls_of_every_kind() {
@@ -29,5 +30,14 @@ fn hostile_lines_between_calls() {
         for code in [-32700, -32600, -32601, -32602] {
             assert!(report.errors.contains_key(&code), "{engine}: no {code}: {report}");
         }
+    }
+}
+
+#[test]
+fn no_two_calls_draw_the_same() {
+    for engine in ["fork", "pool"] {
+        let report = random::run(engine, DRAWING, 8);
+        println!("{engine}:\n{report}");
+        assert!(report.wrongs.is_empty(), "{engine}: {:#?}", report.wrongs);
     }
 }

@@ -15,7 +15,7 @@ pub use envelope::Envelope;
 pub use folder::{Folder, JSON};
 pub use machine::Machine;
 pub use memory::count_in_memory;
-pub use native::native;
+pub use native::{native, native_source};
 pub use process::{Command, Ended, PATIENCE, Running};
 pub use snapbox::str;
 pub use tools::{bun, debug_launcher, is_root, launcher, packages, services};

@@ -25,6 +25,11 @@ const NATIVE: &str = "
 
 /// The folder with `native.ts`; as a project, since `fn.ts` imports it.
 pub fn native(folder: Folder) -> Folder {
+    folder.package().file("native.ts", native_source())
+}
+
+/// The text of `native.ts`, for a program of one file.
+pub fn native_source() -> String {
     let numbers = format!("const OPENAT = {}, AT_FDCWD = {};\n", libc::SYS_openat, libc::AT_FDCWD);
-    folder.package().file("native.ts", numbers + NATIVE)
+    numbers + NATIVE
 }

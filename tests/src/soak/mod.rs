@@ -5,6 +5,7 @@ mod act;
 mod held;
 pub mod hostile;
 mod lines;
+pub mod random;
 mod service;
 
 use std::collections::{BTreeMap, HashMap};

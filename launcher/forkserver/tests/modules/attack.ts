@@ -34,7 +34,14 @@ const AARCH64: typeof X86_64 = {
   pidfd_getfd: 438,
 };
 const NUMBERS = process.arch === "arm64" ? AARCH64 : X86_64;
-const ERRNO: Record<number, string> = { 1: "EPERM", 3: "ESRCH", 9: "EBADF", 13: "EACCES", 22: "EINVAL" };
+const ERRNO: Record<number, string> = {
+  1: "EPERM",
+  2: "ENOENT",
+  3: "ESRCH",
+  9: "EBADF",
+  13: "EACCES",
+  22: "EINVAL",
+};
 
 const PTRACE_SEIZE = 0x4206n;
 const PTRACE_DETACH = 17n;

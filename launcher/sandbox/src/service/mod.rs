@@ -90,7 +90,9 @@ fn prove(workers: &Workers, calls: &Calls) -> Result<(), Error> {
     let proved = workers.prove(&calls.text);
     match proved {
         Err(Error { kind: Kind::Usage, .. }) => {
-            let nothing = Arc::new(Function::text(Policy::default()));
+            // With the layers that are done without here: they may be what is in the way.
+            let nothing = Policy { kernel: calls.ceiling.kernel_in_force(), ..Policy::default() };
+            let nothing = Arc::new(Function::text(nothing));
             let proved = workers.prove(&nothing);
             workers.forget(&nothing);
             proved

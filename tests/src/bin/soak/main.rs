@@ -3,9 +3,10 @@
 
 use std::process::ExitCode;
 
-use secure_bun_tests::soak::{self, ENGINES, ROOM_BYTES, Settings, hostile};
+use secure_bun_tests::soak::{self, ENGINES, ROOM_BYTES, Settings, hostile, random};
 
-const USAGE: &str = "usage: soak [--engine pool|spawn] [--calls N] [--lines N] [--seed S] [--at-once N]";
+const USAGE: &str =
+    "usage: soak [--engine fork|pool|spawn] [--calls N] [--lines N] [--random N] [--seed S] [--at-once N]";
 
 /// What was asked for.
 struct Args {
@@ -14,6 +15,8 @@ struct Args {
     calls: u64,
     /// Hostile lines, instead of calls.
     lines: Option<u64>,
+    /// Calls that draw random numbers, instead of others.
+    random: Option<u64>,
     /// Of what is drawn: one that was printed repeats a run.
     seed: u64,
     /// Calls under way at a time.
@@ -22,13 +25,15 @@ struct Args {
 
 impl Args {
     fn parse(mut words: impl Iterator<Item = String>) -> Option<Self> {
-        let mut args = Self { engine: None, calls: 100_000, lines: None, seed: soak::seed("soak"), at_once: 16 };
+        let seed = soak::seed("soak");
+        let mut args = Self { engine: None, calls: 100_000, lines: None, random: None, seed, at_once: 16 };
         while let Some(flag) = words.next() {
             let value = words.next()?;
             match flag.as_str() {
                 "--engine" => args.engine = Some(ENGINES.into_iter().find(|engine| *engine == value)?),
                 "--calls" => args.calls = value.parse().ok()?,
                 "--lines" => args.lines = Some(value.parse().ok()?),
+                "--random" => args.random = Some(value.parse().ok()?),
                 "--seed" => args.seed = value.parse().ok()?,
                 "--at-once" => args.at_once = value.parse().ok().filter(|at_once| *at_once > 0)?,
                 _ => return None,
@@ -53,7 +58,13 @@ fn main() -> ExitCode {
 
 /// Whether all went well.
 fn soak(engine: &str, args: &Args) -> bool {
-    let Args { calls, lines, seed, at_once, .. } = *args;
+    let Args { calls, lines, random, seed, at_once, .. } = *args;
+    if let Some(calls) = random {
+        println!("engine {engine}, {calls} calls that draw random numbers");
+        let report = random::run(engine, calls, at_once);
+        println!("{report}");
+        return report.wrongs.is_empty();
+    }
     if let Some(lines) = lines {
         println!("engine {engine}, {lines} lines");
         let report = hostile::run(engine, lines, seed);
