@@ -21,7 +21,6 @@ fn all_options() -> impl Iterator<Item = Options> {
         files: if bits & 16 != 0 { Files::Host } else { Files::Own },
         copies: bits >= 192,
         narrower: match bits >> 6 {
-            0 => None,
             1 => Some(Fewer::Read),
             2 => Some(Fewer::Written),
             // The last quarter is for copies, which are in no narrower sandbox.

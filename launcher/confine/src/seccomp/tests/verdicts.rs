@@ -504,7 +504,7 @@ fn a_child_can_be_narrowed_where_there_can_be_one() {
 }
 
 /// As fork(3) of the C libraries asks for it.
-const FORK: u64 = 0x0100_0000 | 0x0020_0000 | 17;
+const FORK: u64 = 0x0100_0000 | 0x0020_0000 | 0x11;
 
 #[test]
 fn a_program_that_forks_starts_nothing_else_and_gives_up_more() {
