@@ -1,32 +1,30 @@
 //! Servers that fork for each call, one for each function and one for all that are called by their text. Each belongs to
 //! one thread.
 
+mod served;
+mod texts;
+
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, LocalSet};
 use wire::rpc::Notification;
 
-use super::Engine;
 use super::calls::Calls;
 use super::functions::{Function, Way};
-use super::programs::{Listed, Programs, State};
+use super::programs::{Listed, Programs};
 use super::workers::{Answered, Order as PoolOrder, Wanted, answered};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::forks::{Child, Server};
-use crate::host;
 use crate::run::Entry;
-use crate::scratch::Scratch;
 use crate::stage;
+use served::Served;
+use texts::{Text, Texts};
 
 /// Children that wait for a call of one function.
 const AHEAD: usize = 4;
@@ -257,123 +255,4 @@ struct Ready {
     child: Child,
     listed: Listed,
     text: Option<Text>,
-}
-
-/// A server and its children that wait.
-struct Served {
-    server: Server,
-    _listed: Listed,
-    programs: Arc<Programs>,
-    ready: RefCell<VecDeque<(Child, Listed)>>,
-    is_forking: Cell<bool>,
-    /// There is one more, or none will come.
-    news: Notify,
-}
-
-impl Served {
-    fn new(server: Server, programs: Arc<Programs>) -> Self {
-        let listed = programs.list(server.pid(), Engine::Fork, State::Server);
-        Self {
-            server,
-            _listed: listed,
-            programs,
-            ready: RefCell::default(),
-            is_forking: Cell::new(false),
-            news: Notify::new(),
-        }
-    }
-
-    /// Forks until so many children wait, one after the other. Whoever wants the same leaves it to whoever began.
-    async fn refill(self: Rc<Self>, wanted: usize) {
-        if self.is_forking.replace(true) {
-            return;
-        }
-        while self.ready.borrow().len() < wanted {
-            // The next call asks again, or finds the server gone.
-            let Ok(child) = self.fork().await else { break };
-            self.ready.borrow_mut().push_back(child);
-            self.news.notify_one();
-        }
-        self.is_forking.set(false);
-        self.news.notify_waiters();
-    }
-
-    async fn fork(&self) -> io::Result<(Child, Listed)> {
-        let child = self.server.fork().await?;
-        let listed = self.programs.list(child.pid(), Engine::Fork, State::Warm);
-        Ok((child, listed))
-    }
-
-    /// A child that waits, or the next one; an error where none will come.
-    async fn child(&self) -> io::Result<(Child, Listed)> {
-        loop {
-            let news = self.news.notified();
-            let found = self.ready.borrow_mut().pop_front();
-            match found {
-                Some(found) if found.0.is_there() => return Ok(found),
-                Some(_) => {}
-                None if self.is_forking.get() => news.await,
-                None => return self.fork().await,
-            }
-        }
-    }
-}
-
-/// Functions that are called by their text: each comes into a folder of its own, whose name nobody else knows, in one
-/// that nobody may list.
-struct Texts {
-    folder: PathBuf,
-    _scratch: Scratch,
-}
-
-/// One of them. It goes away with this.
-struct Text {
-    folder: PathBuf,
-    name: String,
-}
-
-const FUNCTION: &str = "function.ts";
-
-impl Texts {
-    fn make() -> Result<Self, Error> {
-        let scratch = Scratch::make(host::identity())?;
-        let folder = scratch.calls();
-        let made = DirBuilder::new().mode(0o300).create(&folder);
-        // Whatever our umask. Who may not list it does not learn the names of others.
-        let made = made.and_then(|()| fs::set_permissions(&folder, Permissions::from_mode(0o311)));
-        made.map_err(|error| Error::io(Kind::Sandbox, "make", &folder, &error))?;
-        Ok(Self { folder, _scratch: scratch })
-    }
-
-    fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    fn put(&self, text: &str) -> io::Result<Text> {
-        let mut random = [0; 16];
-        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
-        let name = format!("{:032x}", u128::from_ne_bytes(random));
-        let folder = self.folder.join(&name);
-        DirBuilder::new().mode(0o755).create(&folder)?;
-        let put = Text { folder, name };
-        fs::set_permissions(&put.folder, Permissions::from_mode(0o755))?;
-        let path = put.folder.join(FUNCTION);
-        fs::write(&path, text)?;
-        fs::set_permissions(&path, Permissions::from_mode(0o444))?;
-        Ok(put)
-    }
-}
-
-impl Text {
-    /// Where it is for the child.
-    fn path(&self) -> String {
-        stage::path_of_call(&format!("{}/{FUNCTION}", self.name))
-    }
-}
-
-impl Drop for Text {
-    fn drop(&mut self) {
-        // What cannot be removed goes with the folder around it.
-        let _ = fs::remove_file(self.folder.join(FUNCTION)).and_then(|()| fs::remove_dir(&self.folder));
-    }
 }
