@@ -1,6 +1,7 @@
 //! `secure-bun serve` as a service sees it.
 #![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes the snapshots")]
 
+mod byte_arrays;
 mod calls;
 mod client;
 mod exposition;
