@@ -1,4 +1,5 @@
 //! Byte arrays as arguments and results of calls.
+#![allow(clippy::needless_pass_by_value, reason = "what is sent is written where it is sent")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -166,10 +166,9 @@ fn number(pidfd: &OwnedFd) -> io::Result<u32> {
 fn tell(channel: &OwnedFd, parts: Vec<Bytes>) -> io::Result<()> {
     let mut parts: VecDeque<Bytes> = parts.into();
     match write_some(channel, &mut parts) {
-        Ok(()) => return Ok(()),
         Err(Errno::AGAIN) => {}
         // That it has ended shows soon enough.
-        Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
+        Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
         Err(errno) => return Err(errno.into()),
     }
     let rest = confine::watch_both(channel.try_clone()?)?;

@@ -25,7 +25,8 @@ pub(crate) struct Channel {
     pipe: Option<File>,
     decoder: Decoder,
     announced: bool,
-    returns_bytes: bool,
+    /// The most byte arrays that its result may have.
+    most_arrays: usize,
     ending: Option<Ending>,
     /// What the program's file turned out to be.
     pub(crate) program: Option<Kind>,
@@ -51,7 +52,8 @@ impl Channel {
         if let Some(pipe) = &pipe {
             super::streams::set_nonblocking(pipe)?;
         }
-        Ok(Self { pipe: pipe.map(File::from), announced, returns_bytes, ..Self::default() })
+        let most_arrays = if returns_bytes { byte_arrays::MOST } else { 0 };
+        Ok(Self { pipe: pipe.map(File::from), announced, most_arrays, ..Self::default() })
     }
 
     /// Something to wait on for the next frame.
@@ -146,7 +148,7 @@ impl Channel {
     /// Keeps a byte array. The preload sends none that were not asked for, and never more than there may be.
     fn keep(&mut self, array: ByteArray) {
         let sum = self.bytes.iter().map(|array| array.bytes.len()).sum::<usize>() + array.bytes.len();
-        if self.returns_bytes && self.bytes.len() < byte_arrays::MOST && sum <= byte_arrays::MOST_BYTES {
+        if self.bytes.len() < self.most_arrays && sum <= byte_arrays::MOST_BYTES {
             self.bytes.push(array);
         } else {
             self.pipe = None;
