@@ -21,9 +21,14 @@ export const BUNDLES = {
 } as const;
 
 /** The late parts: the early module that stands for each, and the module it sets up. */
-const PARTS = { late: "guards", "late-others": "others", "late-call": "call" } as const;
+const PARTS = {
+  late: "guards",
+  "late-others": "others",
+  "late-call": "call",
+  "late-bytes": "byte-arrays",
+} as const;
 /** Early modules that late ones import. Their exports are handed in, so that there is one instance of each. */
-const SHARED = ["primordials", "table", "channel", "stub", "late", "late-others"];
+const SHARED = ["primordials", "table", "channel", "stub", "late", "late-others", "late-bytes"];
 const PREFIX = "shared_";
 /** What the first late part hands on to the others. */
 const CORE = ["command-failure", "error", "file-access", "guard", "late-primordials", "paths"];

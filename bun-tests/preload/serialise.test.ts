@@ -1,5 +1,6 @@
 import "./setup.ts";
 import { describe, expect, test } from "bun:test";
+import { Collector, putArrays } from "../../preload/src/byte-arrays.ts";
 import { quote } from "../../preload/src/quote.ts";
 import { NotSerialisable, serialise } from "../../preload/src/serialise.ts";
 
@@ -83,6 +84,75 @@ describe("serialise", () => {
       },
     };
     expect(() => serialise(value, "result")).toThrow("mine");
+  });
+});
+
+describe("byte arrays", () => {
+  const collected = (value: unknown) => {
+    const collector = new Collector();
+    const taken: string[][] = [];
+    const take = (found: object, path: () => readonly string[]) => {
+      const isTaken = collector.take(found, path);
+      if (isTaken) taken.push([...path()]);
+      return isTaken;
+    };
+    return { json: serialise(value, "result", { take }), taken, wrong: collector.settle("result") };
+  };
+
+  test("are taken out, with the keys that lead to them", () => {
+    const one = new Uint8Array(3);
+    class Packed {
+      toJSON() {
+        return new Uint8Array(1);
+      }
+    }
+    const value = {
+      a: [1, one, { "b.c": Buffer.from("hi") }],
+      d: new ArrayBuffer(2),
+      e: new Packed(),
+      f: one,
+    };
+    expect(collected(value)).toEqual({
+      json: '{"a":[1,null,{"b.c":null}],"d":null,"e":null,"f":null}',
+      taken: [["a", "1"], ["a", "2", "b.c"], ["d"], ["e"], ["f"]],
+      wrong: null,
+    });
+    expect(collected(one)).toEqual({ json: "null", taken: [[]], wrong: null });
+  });
+
+  test("are those of bytes alone, and only where they are wanted", () => {
+    const value = {
+      a: new Uint16Array([1]),
+      b: { [Symbol.toStringTag]: "Uint8Array" },
+      c: new DataView(new ArrayBuffer(1)),
+    };
+    expect(collected(value)).toEqual({ json: JSON.stringify(value), taken: [], wrong: null });
+    expect(serialise([new Uint8Array([7]), new ArrayBuffer(1)], "result")).toBe('[{"0":7},{}]');
+  });
+
+  test("are only so many", () => {
+    const array = new Uint8Array(1);
+    expect(collected(new Array(16).fill(array)).wrong).toBe(null);
+    expect(collected(new Array(17).fill(array)).wrong).toBe("result has more than 16 byte arrays");
+    expect(collected([new Uint8Array(16 << 20)]).wrong).toBe(null);
+    expect(collected([new Uint8Array(16 << 20), array]).wrong).toBe(
+      "result has byte arrays of more than 16777216 bytes",
+    );
+  });
+
+  test("are put where they belong", () => {
+    const args = JSON.parse('[null,{"__proto__":[null]}]') as any[];
+    const [first, second] = [new Uint8Array(1), new Uint8Array(2)];
+    putArrays(
+      args,
+      [
+        [["0"], 1],
+        [["1", "__proto__", "0"], 2],
+      ],
+      [first, second],
+    );
+    expect(args[0]).toBe(first);
+    expect(Object.getOwnPropertyDescriptor(args[1], "__proto__")!.value[0]).toBe(second);
   });
 });
 

@@ -1,8 +1,10 @@
 // Calling the program's function: give it its input, send what it returns or throws.
+import type { Collector, Reader } from "./byte-arrays.ts";
 import { send } from "./channel.ts";
 import { redirectConsole } from "./console.ts";
 import type { Callable, Exports } from "./entry.ts";
 import { late } from "./late.ts";
+import { lateBytes } from "./late-bytes.ts";
 import {
   apply,
   defineConstant,
@@ -13,8 +15,10 @@ import {
   stringifyJson,
 } from "./primordials.ts";
 import { NotSerialisable, serialise } from "./serialise.ts";
-import type { Call, CallRequest, ExecutionContext } from "./table.ts";
+import type { Call, CallRequest, ExecutionContext, Place, WithBytes } from "./table.ts";
 
+/** Of what says how long a call is. */
+const LENGTH_BYTES = 4;
 const A_DAY_MS = 86_400_000;
 
 export { restoreConsole } from "./console.ts";
@@ -22,6 +26,7 @@ export { restoreConsole } from "./console.ts";
 /** Calls the function and sends its answer. Does not return. */
 export function call(callable: Callable, request: CallRequest): Promise<void> {
   const args = request.args === null ? [] : (parseJson(request.args) as unknown[]);
+  putBytes(args);
   return callWith(args, callable, request, sleep);
 }
 
@@ -36,7 +41,10 @@ export async function callWith(
   send("call", "{}");
   let answer: string;
   try {
-    answer = serialise(await apply(callable, undefined, args), "result");
+    const result = await apply(callable, undefined, args);
+    answer = serialise(result, "result", collector);
+    const wrong = collector === null ? null : collector.settle("result");
+    if (wrong !== null) throw new NotSerialisable(wrong);
   } catch (error) {
     send(
       "error",
@@ -46,15 +54,33 @@ export async function callWith(
     );
     return end();
   }
+  if (collector !== null) collector.send();
   send("result", answer);
   return end();
 }
 
 /** Waits until the program is called, of which nothing has run so far, and completes the request. */
 export function takeCall(request: CallRequest): void {
-  const { args, context, env } = parseJson(readInput()) as Call;
-  request.args = args;
-  tellProgram(context, env);
+  const read = inputReader();
+  const told = parseJson(readText(read)) as Call;
+  takeBytes(told, read);
+  request.args = told.args;
+  tellProgram(told.context, told.env);
+}
+
+let collector: Collector | null = null;
+let received: { readonly places: readonly Place[]; readonly arrays: readonly Uint8Array[] } | null = null;
+
+/** Before the program runs: reads the byte arrays of its call, and gets ready for those of its result. */
+export function takeBytes({ bytes, returns_bytes }: WithBytes, read: Reader): void {
+  collector = returns_bytes ? new (lateBytes().Collector)() : null;
+  received = bytes.length === 0 ? null : { places: bytes, arrays: lateBytes().readArrays(bytes, read) };
+}
+
+/** Puts those that were read into the arguments. */
+export function putBytes(args: unknown[]): void {
+  if (received !== null) lateBytes().putArrays(args, received.places, received.arrays);
+  received = null;
 }
 
 /** What the program finds of who calls it, and variables besides those that it was started with. */
@@ -66,10 +92,27 @@ export function tellProgram(context: ExecutionContext | null, env: Call["env"]):
   }
 }
 
-/** All of standard input. Nothing else runs meanwhile. */
-function readInput(): string {
-  const { readFileSync } = process.getBuiltinModule("node:fs");
-  return readFileSync(0, "utf8");
+/** Reads standard input. Nothing else runs meanwhile. */
+function inputReader(): Reader {
+  const { readSync } = process.getBuiltinModule("node:fs");
+  return (into, length) => {
+    for (let done = 0; done < length;) {
+      const read = readSync(0, into, done, length - done, null);
+      // The launcher is gone.
+      if (read === 0) sleep();
+      done += read;
+    }
+  };
+}
+
+/** A text: four bytes of length, the lowest first, and as many bytes. */
+function readText(read: Reader): string {
+  const header = Buffer.allocUnsafe(LENGTH_BYTES);
+  read(header, LENGTH_BYTES);
+  const length = header.readUInt32LE(0);
+  const bytes = Buffer.allocUnsafe(length);
+  read(bytes, length);
+  return bytes.toString("utf8");
 }
 
 /** Says why the export that was asked for cannot be called. Does not return, unless `end` does. */

@@ -4,7 +4,8 @@ import { isMainThread, substring } from "./primordials.ts";
 import { table } from "./table.ts";
 
 /** Everything a frame can say. */
-export type FrameKind = "hello" | "loaded" | "call" | "log" | "denial" | "result" | "error" | "uncaught";
+export type FrameKind =
+  "hello" | "loaded" | "call" | "log" | "denial" | "bytes" | "result" | "error" | "uncaught";
 
 /** Longer strings are written asynchronously by Bun, which would reorder frames and lose the last ones. */
 const CHUNK_LENGTH = 65_536;
@@ -15,8 +16,8 @@ const number = isMainThread && table.fork === null ? table.channel : null;
 /** Whether somebody listens. Workers have no channel: their denials are explained to the program alone. */
 export const connected = number !== null || (isMainThread && table.fork !== null);
 
-/** Takes a frame to the launcher. */
-export type Carrier = (kind: FrameKind, frame: string) => void;
+/** Takes a frame to the launcher; with `bytes` in it, its beginning, these and its end. */
+export type Carrier = (kind: FrameKind, frame: string, bytes?: Uint8Array, length?: number) => void;
 
 let pipe: ReturnType<typeof file> | undefined;
 let carrier: Carrier | undefined;
@@ -62,6 +63,24 @@ export function send(kind: FrameKind, json: string): void {
       void write(pipe!, substring(frame, start, start + CHUNK_LENGTH));
   } catch {
     // The program closed the descriptor. The launcher notices that frames are missing; there is nobody else to tell.
+  }
+}
+
+/** Sends a byte array of `length`, a part of which `part` gives. `place` is where it belongs, as ASCII JSON. */
+export function sendBytes(
+  place: string,
+  length: number,
+  part: (from: number, until: number) => Uint8Array,
+): void {
+  const frame = `SB1 ${token} bytes ${place.length + 1 + length}\n${place}\n`;
+  if (carrier !== undefined) return carrier("bytes", frame, part(0, length), length);
+  try {
+    void write(pipe!, frame);
+    for (let from = 0; from < length; from += CHUNK_LENGTH)
+      void write(pipe!, part(from, from + CHUNK_LENGTH < length ? from + CHUNK_LENGTH : length));
+    void write(pipe!, "\n");
+  } catch {
+    // As above.
   }
 }
 

@@ -1,6 +1,7 @@
 // Values as JSON, without asking anything that the program may have replaced: no JSON.stringify of objects, no
 // `toJSON` that appeared on Object.prototype. What a value's own class says about itself is honoured.
 import {
+  append,
   apply,
   ArrayPrototype,
   BigIntPrototype,
@@ -37,18 +38,31 @@ interface Level {
   key: string | number;
 }
 
+/** Takes what goes beside the JSON, which then has `null` there: whether this value does, with the keys that lead to it. */
+export interface Taker {
+  take(value: object, path: () => readonly string[]): boolean;
+}
+
 /** The value as ASCII JSON, `null` where JSON has nothing for it. Throws `NotSerialisable`, or what a getter throws. */
-export function serialise(value: unknown, root: string): string {
-  return write(value, "", null, root) ?? "null";
+export function serialise(value: unknown, root: string, taker: Taker | null = null): string {
+  return write(value, "", null, { name: root, taker }) ?? "null";
+}
+
+/** What is being written. */
+interface Root {
+  readonly name: string;
+  readonly taker: Taker | null;
 }
 
 function write(
   original: unknown,
   key: string | number,
   parent: Level | null,
-  root: string,
+  root: Root,
 ): string | undefined {
+  if (isTaken(original, parent, root)) return "null";
   const value = simplify(original, key);
+  if (value !== original && isTaken(value, parent, root)) return "null";
   switch (typeof value) {
     case "string":
       return quoteExactly(value);
@@ -58,7 +72,7 @@ function write(
     case "boolean":
       return value ? "true" : "false";
     case "bigint":
-      throw new NotSerialisable(`${pathTo(parent, root)} is a BigInt, which JSON cannot express`);
+      throw new NotSerialisable(`${pathTo(parent, root.name)} is a BigInt, which JSON cannot express`);
     case "object":
       return value === null ? "null" : writeObject(value, parent, root);
     default:
@@ -66,17 +80,24 @@ function write(
   }
 }
 
-function writeObject(value: object, parent: Level | null, root: string): string {
+function isTaken(value: unknown, parent: Level | null, { taker }: Root): boolean {
+  if (taker === null || typeof value !== "object" || value === null) return false;
+  return taker.take(value, () => keysTo(parent));
+}
+
+function writeObject(value: object, parent: Level | null, root: Root): string {
   for (let level = parent; level !== null; level = level.parent)
     if (level.value === value)
-      throw new NotSerialisable(`${pathTo(parent, root)} refers back to ${pathTo(level.parent, root)}`);
+      throw new NotSerialisable(
+        `${pathTo(parent, root.name)} refers back to ${pathTo(level.parent, root.name)}`,
+      );
   const depth = parent === null ? 1 : parent.depth + 1;
-  if (depth > MAX_DEPTH) throw new NotSerialisable(`${root} nests deeper than ${MAX_DEPTH} levels`);
+  if (depth > MAX_DEPTH) throw new NotSerialisable(`${root.name} nests deeper than ${MAX_DEPTH} levels`);
   const level: Level = { parent, value, depth, key: 0 };
   return isArray(value) ? writeList(value, level, root) : writeRecord(value, level, root);
 }
 
-function writeList(list: unknown[], level: Level, root: string): string {
+function writeList(list: unknown[], level: Level, root: Root): string {
   let json = "[";
   const { length } = list;
   for (let index = 0; index < length; index++) {
@@ -86,7 +107,7 @@ function writeList(list: unknown[], level: Level, root: string): string {
   return json + "]";
 }
 
-function writeRecord(record: object, level: Level, root: string): string {
+function writeRecord(record: object, level: Level, root: Root): string {
   let json = "{";
   const keys = enumerableKeys(record);
   for (let index = 0; index < keys.length; index++) {
@@ -140,6 +161,14 @@ function isSharedPrototype(holder: object): boolean {
     holder === BooleanPrototype ||
     holder === BigIntPrototype
   );
+}
+
+/** The keys that lead from the root to what stands at `level.key`. */
+function keysTo(level: Level | null): string[] {
+  if (level === null) return [];
+  const keys = keysTo(level.parent);
+  append(keys, typeof level.key === "number" ? numberToString(level.key) : level.key);
+  return keys;
 }
 
 function pathTo(level: Level | null, root: string): string {

@@ -32,8 +32,19 @@ export interface ExecutionContext {
   deadline: number | null;
 }
 
+/** Where a byte array belongs, by the keys that lead there, and how long it is. */
+export type Place = readonly [at: readonly string[], length: number];
+
+/** What a call has that JSON has nothing for. */
+export interface WithBytes {
+  /** Byte arrays of its arguments, which come after it in this order. */
+  bytes: readonly Place[];
+  /** Whether those of its result are to go before that. */
+  returns_bytes: boolean;
+}
+
 /** What a program that was started ahead of its call is told when that comes. */
-export interface Call {
+export interface Call extends WithBytes {
   args: string;
   context: ExecutionContext;
   /** Variables besides those that it was started with. */

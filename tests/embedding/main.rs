@@ -6,6 +6,7 @@ use std::time::Duration;
 use secure_bun::host::Search;
 use secure_bun::policy::{Chain, Layer, Policy, Preset};
 use secure_bun::service::{Engine, Service, Settings};
+use secure_bun::wire::byte_arrays::{ByteArray, Bytes};
 use secure_bun::wire::rpc::{Call, Code, Function, Register};
 use secure_bun_tests::bun;
 
@@ -52,6 +53,22 @@ async fn calls_from_many_tasks_at_a_time() {
             assert_eq!((n, left), (number, 1));
             assert!(processes.insert(pid), "{pid} was called twice");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn byte_arrays_without_base64() {
+    for engine in [Engine::Fork, Engine::Pool, Engine::Spawn] {
+        let service = service(engine, 1);
+        service.register(Register::of("back", source("export default (a: any) => ({ a })"))).expect("it is registered");
+        let bytes: Bytes = (0_u8..=255).cycle().take(1 << 20).collect();
+        let array = |at: &str| ByteArray { at: vec![at.to_owned()], bytes: bytes.clone() };
+        let back = || Call { returns_bytes: true, ..Call::of(Function::Named("back".to_owned()), "[null]") };
+        let envelope = service.call(Call { bytes: vec![array("0")], ..back() }).await.expect("it is accepted");
+        assert_eq!(envelope.result.expect("it returns").get(), r#"{"a":null}"#);
+        assert!(envelope.bytes == [array("a")], "{engine:?}");
+        let misplaced = service.call(Call { bytes: vec![array("1")], ..back() }).await.unwrap_err();
+        assert_eq!(misplaced.code, Code::Parameters);
     }
 }
 

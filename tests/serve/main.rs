@@ -2,6 +2,7 @@
 #![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes the snapshots")]
 
 mod attacks;
+mod byte_arrays;
 mod calls;
 mod client;
 mod exposition;

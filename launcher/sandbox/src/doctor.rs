@@ -308,6 +308,8 @@ fn call(search: &Search, policy: &str) -> Result<Called, Lack> {
         variables: Vec::new(),
         secrets: Vec::new(),
         args: Some("[[6,7]]".to_owned()),
+        bytes: Vec::new(),
+        returns_bytes: false,
         context: None,
         export: None,
         script: false,

@@ -72,6 +72,7 @@ impl Launch {
             stderr: pipes.stderr.map(|(reader, _, sink)| Pipe { reader, sink }),
             channel: pipes.channel.map(|(reader, _)| reader),
             announced,
+            returns_bytes: false,
             signals,
             sample: reported.then(|| Sample::new(has_tmp)),
         };
@@ -105,6 +106,16 @@ impl Started {
     pub(crate) fn begin(&mut self, begun: Instant) {
         self.running.started = begun;
         self.rest.start = begun.elapsed();
+    }
+
+    /// Its limit on wall time.
+    pub(crate) fn wall_ms(&self) -> Option<u64> {
+        self.running.limits.wall_ms
+    }
+
+    /// From here on its result may have byte arrays beside it.
+    pub(crate) fn expect_bytes(&mut self) {
+        self.running.returns_bytes = true;
     }
 
     /// The number of its first process.
@@ -157,6 +168,7 @@ impl Rest {
                 (None, signal) => Exit::Signal(signal.unwrap_or(0)),
             },
             program: channel.program,
+            bytes: channel.bytes,
             called: channel.called,
             truncated: truncated || channel.truncated,
             logs: channel.logs.into_iter().map(|log| redaction.log(log)).collect(),

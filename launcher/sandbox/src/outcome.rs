@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::value::RawValue;
+use wire::byte_arrays::ByteArray;
 use wire::frame::{Denial, Error as Thrown, Kind as ProgramKind, Log};
 
 use crate::error::Warning;
@@ -24,6 +25,8 @@ pub struct Outcome {
     pub program: Option<ProgramKind>,
     /// Whether the function was being called when it ended.
     pub called: bool,
+    /// Byte arrays of what the function returned, which has `null` at their places.
+    pub bytes: Vec<ByteArray>,
     /// Console output of the call.
     pub logs: Vec<Log>,
     /// What the preload reported as refused.

@@ -10,6 +10,7 @@ use std::time::Instant;
 use confine::seccomp::{self, Files};
 use confine::{Plan, Processes, Program, Stdio};
 use policy::{ExpandedPolicy, Policy};
+use wire::byte_arrays::ByteArray;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Warning, c_path, text};
@@ -46,6 +47,10 @@ pub struct Job {
     pub secrets: Vec<Secret>,
     /// The arguments of its function as the text of a JSON array; with `Some`, it has to be a function file.
     pub args: Option<String>,
+    /// Byte arrays among the arguments, which have `null` at their places. They need an [`Input::Call`].
+    pub bytes: Vec<ByteArray>,
+    /// Whether byte arrays of the result are wanted beside it. That needs the same.
+    pub returns_bytes: bool,
     /// Who calls its function.
     pub context: Option<wire::rpc::Context>,
     /// The export to call; with `Some`, it has to be a function.
@@ -183,6 +188,7 @@ pub(crate) fn writable(policy: &ExpandedPolicy) -> Vec<PathBuf> {
 
 /// Whether and how the program may be called. What cannot export anything is a script, and costs a script's start.
 fn call_request(job: &Job, source: &Source) -> Option<CallRequest> {
+    let waits = job.input == Input::Call;
     let required = job.args.is_some() || job.export.is_some();
     if job.script || !(required || source.exports) {
         return None;
@@ -191,8 +197,8 @@ fn call_request(job: &Job, source: &Source) -> Option<CallRequest> {
     Some(CallRequest {
         export: job.export.clone().unwrap_or_else(|| "default".to_owned()),
         required,
-        waits: job.input == Input::Call,
-        args: job.args.clone(),
+        waits,
+        args: job.args.clone().filter(|_| !waits),
         // A terminal shows both streams, so there is nothing to divide.
         marker: (!captured && !std::io::stdout().is_terminal()).then_some(CALL_MARKER),
         logs: captured,
@@ -285,7 +291,11 @@ fn plan(
         seen.shown.root.binds.push(stage::bind_calls(calls)?);
     }
     let channel = if is_announced(job, call) { stage::Channel::Announced } else { stage::Channel::OnDemand };
-    let context = job.context.as_ref().map(|context| stage::Context::of(context, policy.limits.wall_ms));
+    let context = job
+        .context
+        .as_ref()
+        .filter(|_| job.input != Input::Call)
+        .map(|context| stage::Context::of(context, policy.limits.wall_ms));
     let told = stage::Told {
         cwd,
         channel,

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::byte_arrays::ByteArray;
 use crate::frame;
 use crate::trace::TraceParent;
 
@@ -14,6 +15,9 @@ pub struct Envelope {
     /// What the function returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Box<RawValue>>,
+    /// Byte arrays of the result, where these were asked for: it has `null` at their places.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bytes: Vec<ByteArray>,
     /// Why it is not ok.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
@@ -302,6 +306,7 @@ mod tests {
         Envelope {
             ok: true,
             result: RawValue::from_string("3".to_owned()).ok(),
+            bytes: Vec::new(),
             error: None,
             logs: vec![frame::Log { t_ms: 0.4, level: "log".to_owned(), text: "hi".to_owned() }.into()],
             stats: Stats {
@@ -345,6 +350,13 @@ mod tests {
                 r#""namespaces":["user","mnt","ipc","uts"],"network":"none"}}}"#
             )
         );
+    }
+
+    #[test]
+    fn byte_arrays_stand_beside_the_result() {
+        let array = ByteArray { at: vec!["a".to_owned(), "0".to_owned()], bytes: vec![0xff, 0].into() };
+        let line = Envelope { bytes: vec![array], ..envelope() }.to_line();
+        assert!(line.contains(r#""result":3,"bytes":[{"at":["a","0"],"base64":"/wA="}],"logs""#), "{line}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Frames of the sandbox channel: the preload tells the launcher what happens inside.
 //!
-//! A frame is a header line `SB1 TOKEN KIND LENGTH`, LENGTH bytes of JSON, and a newline. The preload draws TOKEN, a
+//! A frame is a header line `SB1 TOKEN KIND LENGTH`, LENGTH bytes, and a newline. The bytes are JSON; those of the kind
+//! `bytes` are a place in the result as JSON, a newline, and what is there. The preload draws TOKEN, a
 //! long random number, and announces it with its first frame, before any code of the program runs: from then on only who knows
 //! it can speak. The program can write to the descriptor too, but not a frame: anything else ends the sandbox.
 //!
@@ -11,10 +12,13 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::byte_arrays::{self, ByteArray, Bytes};
 use crate::surrogates;
 
 /// The longest payload, in bytes: a result and its escapes.
 pub const MAX_PAYLOAD_BYTES: usize = 32 << 20;
+/// The longest place of a byte array, with its newline.
+const MAX_PLACE_BYTES: usize = 64 << 10;
 /// The longest header line, in bytes.
 const MAX_HEADER_BYTES: usize = 80;
 const MAGIC: &str = "SB1";
@@ -34,6 +38,8 @@ pub enum Frame {
     Log(Log),
     /// Something was refused.
     Denial(Denial),
+    /// A byte array of the result, which comes next.
+    Bytes(ByteArray),
     /// The function returned this.
     Result(Box<RawValue>),
     /// The function threw, or could not be called.
@@ -134,6 +140,7 @@ impl std::error::Error for BadFrame {}
 #[derive(Debug, Default)]
 pub struct Decoder {
     pending: Vec<u8>,
+    missing: usize,
     token: Option<String>,
 }
 
@@ -141,6 +148,11 @@ impl Decoder {
     /// Adds bytes read from the channel.
     pub fn push(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
+    }
+
+    /// How much of a byte array is still to come.
+    pub fn missing(&self) -> usize {
+        self.missing
     }
 
     /// The token, once the preload has announced it.
@@ -159,6 +171,9 @@ impl Decoder {
         self.authenticate(&header)?;
         let (length, kind) = (header.length, header.kind);
         let start = end + 1;
+        if kind == Tag::Bytes {
+            return self.bytes(start, length);
+        }
         let Some(closing) = self.pending.get(start + length) else { return Ok(None) };
         if *closing != b'\n' {
             return Err(BadFrame("the length is wrong"));
@@ -166,6 +181,27 @@ impl Decoder {
         let frame = decode(kind, self.pending.get(start..start + length).unwrap_or_default())?;
         self.pending.drain(..=start + length);
         Ok(Some(frame))
+    }
+
+    /// A byte array. Its bytes stay where they are, since they may be many.
+    fn bytes(&mut self, start: usize, length: usize) -> Result<Option<Frame>, BadFrame> {
+        let whole = start + length + 1;
+        if self.pending.len() < whole {
+            self.missing = whole - self.pending.len();
+            self.pending.reserve_exact(self.missing);
+            return Ok(None);
+        }
+        self.missing = 0;
+        let rest = self.pending.split_off(whole);
+        let frame = Bytes::from(std::mem::replace(&mut self.pending, rest));
+        if frame.last() != Some(&b'\n') {
+            return Err(BadFrame("the length is wrong"));
+        }
+        let payload = frame.slice(start..whole - 1);
+        let end = payload.iter().position(|byte| *byte == b'\n').ok_or(BadFrame("bytes without a place"))?;
+        let place = surrogates::replaced(payload.get(..end).unwrap_or_default());
+        let at = serde_json::from_slice(&place).map_err(|_| BadFrame("malformed payload"))?;
+        Ok(Some(Frame::Bytes(ByteArray { at, bytes: payload.slice(end + 1..) })))
     }
 
     fn authenticate(&mut self, header: &Header) -> Result<(), BadFrame> {
@@ -190,6 +226,7 @@ enum Tag {
     Call,
     Log,
     Denial,
+    Bytes,
     Result,
     Error,
     Uncaught,
@@ -220,13 +257,15 @@ impl Header {
             "call" => Tag::Call,
             "log" => Tag::Log,
             "denial" => Tag::Denial,
+            "bytes" => Tag::Bytes,
             "result" => Tag::Result,
             "error" => Tag::Error,
             "uncaught" => Tag::Uncaught,
             _ => return Err(BadFrame("unknown kind")),
         };
         let length = word()?.parse().map_err(|_| BadFrame("malformed length"))?;
-        if length > MAX_PAYLOAD_BYTES {
+        let most = if kind == Tag::Bytes { MAX_PLACE_BYTES + byte_arrays::MOST_BYTES } else { MAX_PAYLOAD_BYTES };
+        if length > most {
             return Err(BadFrame("the payload is too long"));
         }
         if words.next().is_some() {
@@ -243,6 +282,8 @@ fn decode(kind: Tag, payload: &[u8]) -> Result<Frame, BadFrame> {
     }
     let malformed = |_| BadFrame("malformed payload");
     Ok(match kind {
+        // Taken apart before.
+        Tag::Bytes => return Err(BadFrame("bytes without a place")),
         Tag::Hello => Frame::Hello,
         Tag::Call => Frame::Call,
         Tag::Loaded => Frame::Loaded(serde_json::from_slice(payload).map_err(malformed)?),
@@ -330,5 +371,39 @@ mod tests {
             all((frame(TOKEN, "hello", "{}") + &frame(TOKEN, "result", "{")).as_bytes()).unwrap_err(),
             BadFrame("malformed payload")
         );
+    }
+
+    #[test]
+    fn byte_arrays_are_taken_as_they_are() {
+        let hello = frame(TOKEN, "hello", "{}");
+        let raw = [br#"["a","\ud800"]"#.as_slice(), &[b'\n', 0, b'\n', 0xff]].concat();
+        let header = format!("SB1 {TOKEN} bytes {}\n", raw.len());
+        let text = [hello.as_bytes(), header.as_bytes(), &raw, b"\n", frame(TOKEN, "result", "1").as_bytes()].concat();
+        let frames = all(&text).unwrap();
+        let Frame::Bytes(ByteArray { at, bytes }) = &frames[1] else { panic!("{frames:?}") };
+        assert_eq!(
+            (at.as_slice(), bytes.as_ref()),
+            (["a".to_owned(), "\u{fffd}".to_owned()].as_slice(), [0, b'\n', 0xff].as_slice())
+        );
+        assert!(matches!(&frames[2], Frame::Result(_)));
+    }
+
+    #[test]
+    fn a_byte_array_is_bounded_and_has_a_place() {
+        let bad = |payload: &str| all((frame(TOKEN, "hello", "{}") + &frame(TOKEN, "bytes", payload)).as_bytes());
+        assert_eq!(bad("no line").unwrap_err(), BadFrame("bytes without a place"));
+        assert_eq!(bad("[1]\nx").unwrap_err(), BadFrame("malformed payload"));
+        let cut = format!("SB1 {TOKEN} bytes 3\n[]\nx\n");
+        assert_eq!(all((frame(TOKEN, "hello", "{}") + &cut).as_bytes()).unwrap_err(), BadFrame("the length is wrong"));
+        let long = format!("SB1 {TOKEN} bytes {}\n", MAX_PLACE_BYTES + byte_arrays::MOST_BYTES + 1);
+        assert_eq!(
+            all((frame(TOKEN, "hello", "{}") + &long).as_bytes()).unwrap_err(),
+            BadFrame("the payload is too long")
+        );
+        let mut decoder = Decoder::default();
+        decoder.push((frame(TOKEN, "hello", "{}") + &format!("SB1 {TOKEN} bytes 1000\n[]")).as_bytes());
+        assert!(matches!(decoder.next_frame(), Ok(Some(Frame::Hello))));
+        assert!(matches!(decoder.next_frame(), Ok(None)));
+        assert_eq!(decoder.missing(), 999);
     }
 }

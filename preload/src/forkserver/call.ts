@@ -1,5 +1,6 @@
 // One call of a tenant's function, in a child that was forked for it. What happens in it, and what the launcher is told,
 // is the same as where a program is started for its call (entry.ts, call.ts).
+import type { Reader } from "../byte-arrays.ts";
 import { send } from "../channel.ts";
 import { callableOf, type Exports } from "../entry.ts";
 import { lateCall } from "../late-call.ts";
@@ -7,13 +8,20 @@ import { lateOthers } from "../late-others.ts";
 import { late } from "../late.ts";
 import { parseJson } from "../primordials.ts";
 import { serialise } from "../serialise.ts";
-import { type Call as Told, type CallRequest, details, type ExecutionContext, table } from "../table.ts";
+import {
+  type Call as Told,
+  type CallRequest,
+  details,
+  type ExecutionContext,
+  table,
+  type WithBytes,
+} from "../table.ts";
 import { probe } from "./probe.ts";
 
 /** What the launcher asks of a child. Every field is present: a missing one could be read from a polluted prototype. */
 export type Request = Call | { readonly kind: "probe" };
 
-export interface Call {
+export interface Call extends WithBytes {
   readonly kind: "call";
   /** The module: the path of a file. */
   readonly path: string;
@@ -35,12 +43,15 @@ export const loaded: Record<string, Exports> = { __proto__: null } as never;
 
 const { argv } = process;
 
-/** Does what one request asks, and answers; then `end`, before anything else of the program runs. */
-export async function answer(text: string, end: () => void): Promise<void> {
+/**
+ * Does what one request asks, and answers; then `end`, before anything else of the program runs. `read` gives what comes
+ * after the request.
+ */
+export async function answer(text: string, end: () => void, read: Reader = nothing): Promise<void> {
   let result: string;
   try {
     const request = parseJson(text) as Request;
-    if (request.kind === "call") return call(request, end);
+    if (request.kind === "call") return call(request, end, read);
     result = serialise(await probe(), "result");
   } catch (error) {
     send("error", late().describeThrown(error, "read"));
@@ -50,8 +61,12 @@ export async function answer(text: string, end: () => void): Promise<void> {
   return end();
 }
 
-async function call(request: Call, end: () => void): Promise<void> {
+function nothing(): void {}
+
+async function call(request: Call, end: () => void, read: Reader): Promise<void> {
   const { path, export: name } = request;
+  lateCall().takeBytes(request, read);
+  lateCall().putBytes(request.args);
   lateCall().tellProgram(request.context, request.env);
   details().secrets = request.secrets;
   if (request.mentions.length > 0) {

@@ -1,7 +1,7 @@
 // A child's channel to the launcher. From the launcher there is one frame, the request: four bytes of length, the lowest
 // first, and as many bytes of JSON. Towards it go the frames of every sandbox (../channel.ts), authenticated by a token
 // that is drawn in the child. Once the program runs, nothing here asks what the program could have replaced.
-import { carryBy, type FrameKind, send } from "../channel.ts";
+import { carryBy, type Carrier, type FrameKind, send } from "../channel.ts";
 import { uncurry } from "../primordials.ts";
 import type { Native } from "./native.ts";
 
@@ -28,10 +28,12 @@ export class Channel {
   /** Frames that go with the next one. */
   #waiting = "";
 
+  readonly #carrier: Carrier = (kind, frame, bytes, length = 0) => this.#carry(kind, frame, bytes, length);
+
   constructor(native: Native) {
     const { next_length, receive, send, random, end } = native;
     this.#calls = { next_length, receive, send, random, end };
-    carryBy((kind, frame) => this.#carry(kind, frame), "");
+    carryBy(this.#carrier, "");
   }
 
   /** In a child: draws its token. From the kernel and not from Bun, whose store would have to be filled first. */
@@ -45,7 +47,7 @@ export class Channel {
   open(descriptor: number): void {
     this.#descriptor = descriptor;
     this.#waiting = "";
-    carryBy((kind, frame) => this.#carry(kind, frame), this.#token);
+    carryBy(this.#carrier, this.#token);
     send("hello", `{"v":1}`);
   }
 
@@ -58,6 +60,11 @@ export class Channel {
     return decode(decoder, bytes);
   }
 
+  /** Fills an array with what comes after a request. Without it there is nothing to call. */
+  readonly read = (into: Uint8Array, length: number): void => {
+    if (length > 0 && this.#calls.receive(this.#descriptor, into, length) < 0) this.#calls.end(1);
+  };
+
   /** Waits until the launcher closes the channel, or ends the process before that. */
   waitForEnd(): void {
     this.#calls.next_length(this.#descriptor);
@@ -65,7 +72,7 @@ export class Channel {
   }
 
   /** Sends a frame, and those that wait. Each that is sent wakes the launcher, which wants the processor then. */
-  #carry(kind: FrameKind, frame: string): void {
+  #carry(kind: FrameKind, frame: string, bytes: Uint8Array | undefined, length: number): void {
     this.#waiting += frame;
     if (kind === "loaded") return;
     const text = this.#waiting;
@@ -75,5 +82,8 @@ export class Channel {
     encodeInto(encoder, text, this.#buffer);
     // The launcher notices an answer that is missing; there is nobody else to tell.
     this.#calls.send(this.#descriptor, this.#buffer, text.length);
+    if (bytes === undefined) return;
+    if (length > 0) this.#calls.send(this.#descriptor, bytes, length);
+    this.#waiting = "\n";
   }
 }

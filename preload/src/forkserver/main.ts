@@ -4,6 +4,7 @@ import { late } from "../late.ts";
 import { lateCall } from "../late-call.ts";
 import { lateOthers } from "../late-others.ts";
 import { ASKS_FOR_ALL, tame } from "../tame.ts";
+import { lateBytes } from "../late-bytes.ts";
 import { native } from "./native.ts";
 import { serve } from "./serve.ts";
 
@@ -13,4 +14,5 @@ tame(ASKS_FOR_ALL);
 late();
 lateOthers();
 lateCall();
+lateBytes();
 void serve(native);

@@ -61,7 +61,7 @@ async function run({ path, export: name, calls }: PreloadedModule): Promise<void
 /** A call that nobody asked for, as the launcher would ask. */
 export function requestOf(path: string, name: string, args: string): string {
   const which = `"path":${quote(path)},"export":${quote(name)}`;
-  return `{"kind":"call",${which},"args":${args},"context":null,"env":[],"secrets":{},"mentions":[]}`;
+  return `{"kind":"call",${which},"args":${args},"context":null,"env":[],"secrets":{},"mentions":[],"bytes":[],"returns_bytes":false}`;
 }
 
 /** Timers are numbered, so this tells whether there were others in between. */

@@ -49,7 +49,7 @@ export async function serve(native: Native): Promise<void> {
   if (request === null) native.end(0);
   // The launcher has its answer and ends the process; leaving by itself would keep the launcher waiting for the
   // processor.
-  return answer(request!, () => channel.waitForEnd());
+  return answer(request!, () => channel.waitForEnd(), channel.read);
 }
 
 /** Gets this process ready to be forked, and says why the module is not loaded, or 0. */

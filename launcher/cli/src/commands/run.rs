@@ -72,6 +72,8 @@ fn job(run: &Run, policy: policy::Policy) -> Result<Job, Error> {
         variables: variables(run)?,
         secrets: run.secrets.clone(),
         args: input.map(|input| format!("[{input}]")),
+        bytes: Vec::new(),
+        returns_bytes: false,
         context: None,
         export: run.export.clone(),
         script: run.script,

@@ -387,7 +387,7 @@ pub fn call(path: &Path, args: &Value) -> String {
 pub fn request(path: &Path, args: &Value) -> Value {
     json!({
         "kind": "call", "path": path, "export": "default", "args": args, "context": null, "env": [], "secrets": {},
-        "mentions": [],
+        "mentions": [], "bytes": [], "returns_bytes": false,
     })
 }
 

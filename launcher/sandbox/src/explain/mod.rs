@@ -199,6 +199,16 @@ fn host(refusal: &Refusal) -> Option<&str> {
 pub fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
     let (denials, limits) = (denials(&outcome), limits(&outcome));
     let usage = outcome.usage;
+    let exit = match (&outcome.ending, outcome.exit) {
+        // The launcher ended it once its work was done: that is no exit of its own.
+        (Ending::Returned(_) | Ending::Threw(_), _) => Exit { code: Some(verdict.code), signal: None },
+        (_, ProcessExit::Code(code)) => Exit { code: Some(code), signal: None },
+        (_, ProcessExit::Signal(signal)) => Exit { code: None, signal: Some(signal_name(signal)) },
+    };
+    let (result, bytes) = match outcome.ending {
+        Ending::Returned(value) => (Some(value), outcome.bytes),
+        _ => (None, Vec::new()),
+    };
     Envelope {
         ok: verdict.failure.is_none(),
         error: verdict.failure.clone(),
@@ -211,12 +221,7 @@ pub fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
             start_ms: millis(usage.start),
         },
         denials,
-        exit: match (&outcome.ending, outcome.exit) {
-            // The launcher ended it once its work was done: that is no exit of its own.
-            (Ending::Returned(_) | Ending::Threw(_), _) => Exit { code: Some(verdict.code), signal: None },
-            (_, ProcessExit::Code(code)) => Exit { code: Some(code), signal: None },
-            (_, ProcessExit::Signal(signal)) => Exit { code: None, signal: Some(signal_name(signal)) },
-        },
+        exit,
         stdout: outcome.stdout.into(),
         stderr: outcome.stderr.into(),
         truncated: outcome.truncated,
@@ -234,10 +239,8 @@ pub fn envelope(outcome: Outcome, verdict: &Verdict) -> Envelope {
                 memory: outcome.memory_control,
             },
         },
-        result: match outcome.ending {
-            Ending::Returned(value) => Some(value),
-            _ => None,
-        },
+        result,
+        bytes,
     }
 }
 

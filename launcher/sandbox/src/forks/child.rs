@@ -1,5 +1,6 @@
 //! A child of a server: forked ahead, called once, ended.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socke
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task;
+use wire::byte_arrays::Bytes;
 
 use super::control::{Control, PATIENCE, Socket};
 use super::limits_of_one;
@@ -70,10 +72,10 @@ impl Child {
         self.process.pidfd.as_ref().is_some_and(|pidfd| !confine::has_ended(pidfd.get_ref()))
     }
 
-    /// Gives it its channel and `request`, and looks after it to its end; it is ended when `stop` is there.
+    /// Gives it its channel and the parts of `request`, and looks after it to its end; it is ended when `stop` is there.
     pub(super) async fn call(
         self,
-        request: &str,
+        request: Vec<Bytes>,
         watched: Watched<'_>,
         stop: impl Future<Output = ()>,
     ) -> io::Result<Report> {
@@ -92,6 +94,7 @@ impl Child {
             stdout: Pipe { reader: stdout.0, sink: Sink::Capture },
             stderr: Pipe { reader: stderr.0, sink: Sink::Capture },
             channel: channel.0,
+            returns_bytes: watched.returns_bytes,
         };
         look_after_copy(copy, stop, process.reap()).await
     }
@@ -102,6 +105,8 @@ impl Child {
 pub(super) struct Watched<'a> {
     pub(super) policy: &'a policy::ExpandedPolicy,
     pub(super) started: Instant,
+    /// Whether byte arrays of its result are wanted beside it.
+    pub(super) returns_bytes: bool,
 }
 
 impl Process {
@@ -157,32 +162,31 @@ fn number(pidfd: &OwnedFd) -> io::Result<u32> {
     number.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Writes a request: four bytes of length, the lowest first, and as many bytes.
-fn tell(channel: &OwnedFd, request: &str) -> io::Result<()> {
-    let length = u32::try_from(request.len()).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
-    let mut frame = Vec::with_capacity(request.len() + 4);
-    frame.extend_from_slice(&length.to_le_bytes());
-    frame.extend_from_slice(request.as_bytes());
-    let written = match send(channel, &frame, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
-        Ok(written) => written,
-        Err(Errno::AGAIN) => 0,
+/// Writes the parts of a request, for as long as the child takes to read them.
+fn tell(channel: &OwnedFd, parts: Vec<Bytes>) -> io::Result<()> {
+    let mut parts: VecDeque<Bytes> = parts.into();
+    match write_some(channel, &mut parts) {
+        Err(Errno::AGAIN) => {}
         // That it has ended shows soon enough.
-        Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
+        Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
         Err(errno) => return Err(errno.into()),
-    };
-    if written < frame.len() {
-        let rest = confine::watch_both(channel.try_clone()?)?;
-        task::spawn_local(async move {
-            let mut left = frame.get(written..).unwrap_or_default();
-            let some = |fd: &OwnedFd, left: &[u8]| {
-                send(fd, left, SendFlags::NOSIGNAL | SendFlags::DONTWAIT).map_err(io::Error::from)
-            };
-            while !left.is_empty() {
-                // As above.
-                let Ok(more) = rest.async_io(Interest::WRITABLE, |fd| some(fd, left)).await else { return };
-                left = left.get(more..).unwrap_or_default();
-            }
-        });
+    }
+    let rest = confine::watch_both(channel.try_clone()?)?;
+    task::spawn_local(async move {
+        // As above.
+        let _ = rest.async_io(Interest::WRITABLE, |fd| Ok(write_some(fd, &mut parts)?)).await;
+    });
+    Ok(())
+}
+
+/// Writes as much as there is room for; all of it, unless that is an error.
+fn write_some(channel: &OwnedFd, parts: &mut VecDeque<Bytes>) -> rustix::io::Result<()> {
+    while let Some(part) = parts.front_mut() {
+        while !part.is_empty() {
+            let written = send(channel, part, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?;
+            drop(part.split_to(written));
+        }
+        parts.pop_front();
     }
     Ok(())
 }

@@ -68,6 +68,8 @@ struct Call<'a> {
     secrets: BTreeMap<&'a str, &'a str>,
     /// Of a text that the server did not know.
     mentions: Vec<&'static str>,
+    #[serde(flatten)]
+    besides: stage::Besides<'a>,
 }
 
 /// What it is asked to prove itself.
@@ -166,8 +168,9 @@ impl Server {
     async fn probe(&self) -> Result<Probe, String> {
         let failed = |error: io::Error| format!("a child cannot be asked: {error}");
         let child = self.fork().await.map_err(failed)?;
-        let watched = Watched { policy: &self.policy, started: Instant::now() };
-        let report = child.call(PROBE, watched, std::future::pending()).await.map_err(failed)?;
+        let watched = Watched { policy: &self.policy, started: Instant::now(), returns_bytes: false };
+        let probe = stage::framed(PROBE).map_err(|error| error.message)?;
+        let report = child.call(vec![probe], watched, std::future::pending()).await.map_err(failed)?;
         match report.ending {
             Ending::Returned(probe) => serde_json::from_str(probe.get()).map_err(|error| error.to_string()),
             Ending::Threw(error) => Err(format!("a child failed: {}: {}", error.name, error.message)),
@@ -224,11 +227,12 @@ impl Server {
             env: job.variables.iter().map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy())).collect(),
             mentions: path.map(|_| mentions(job)).unwrap_or_default(),
             secrets: granted.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            besides: stage::Besides::of(job),
         };
         let request = serde_json::to_string(&request)
             .map_err(|error| Error::new(Kind::Sandbox, format!("cannot write a call: {error}")))?;
-        let watched = Watched { policy: &self.policy, started };
-        let report = child.call(&request, watched, stop).await;
+        let watched = Watched { policy: &self.policy, started, returns_bytes: job.returns_bytes };
+        let report = child.call(stage::message(&request, job)?, watched, stop).await;
         let report = report.map_err(|error| Error::system("look after the program", &error))?;
         let rest = Rest {
             policy: self.policy.clone(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use policy::{Chain, Diagnostic, Layer, Policy, Source};
 use serde_json::json;
 use serde_json::value::RawValue;
+use wire::byte_arrays;
 use wire::rpc::{self, Call, Code, Fault, Register};
 use zeroize::Zeroizing;
 
@@ -46,7 +47,8 @@ impl Calls {
 
     /// What has to be run for `call`.
     pub(super) fn wanted(&self, call: Call, functions: &Functions) -> Result<Wanted, Fault> {
-        let Call { function, export, args, policy, limits, context, secrets, env } = call;
+        let Call { function, export, args, bytes, returns_bytes, policy, limits, context, secrets, env } = call;
+        byte_arrays::check(&bytes, &args).map_err(misplaced)?;
         let env: Vec<(String, String)> = env.into_iter().collect();
         check(&env)?;
         let is_narrowed = policy.is_some() || limits.is_some();
@@ -70,12 +72,16 @@ impl Calls {
             let from = secrets::Source::Value(Zeroizing::new(value));
             Secret { name, from }
         };
+        // The table that a program starts with has no room for what JSON has nothing for.
+        let input = if bytes.is_empty() && !returns_bytes { Input::Empty } else { Input::Call };
         let job = Job {
             variables: env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             secrets: secrets.into_iter().map(secret).collect(),
             args: Some(args),
+            bytes,
+            returns_bytes,
             context: Some(context),
-            ..self.job(entry, export, policy, Input::Empty)
+            ..self.job(entry, export, policy, input)
         };
         Ok(Wanted { job, function, has_secrets })
     }
@@ -94,6 +100,8 @@ impl Calls {
             variables: Vec::new(),
             secrets: Vec::new(),
             args: None,
+            bytes: Vec::new(),
+            returns_bytes: false,
             context: None,
             // Named, so that it has to be there.
             export: Some(export.unwrap_or_else(|| DEFAULT_EXPORT.to_owned())),
@@ -178,6 +186,11 @@ fn layers(layer: Layer) -> Result<Vec<Layer>, Fault> {
         return Err(invalid("policy", problem.as_slice()));
     }
     Ok(chain.into_layers())
+}
+
+fn misplaced(wrong: byte_arrays::Misplaced) -> Fault {
+    let path = wrong.index.map_or_else(|| "bytes".to_owned(), |index| format!("bytes[{index}]"));
+    Fault::new(Code::Parameters, wrong.message).with(json!({ "path": path }))
 }
 
 fn invalid(path: &str, found: &[Diagnostic]) -> Fault {

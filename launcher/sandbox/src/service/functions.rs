@@ -17,8 +17,6 @@ pub(super) struct Function {
     pub(super) export: Option<String>,
     /// What it may do: at most what the service may.
     pub(super) policy: Policy,
-    /// Its limit on wall time, in milliseconds.
-    pub(super) wall_ms: Option<u64>,
     /// What is done before a fork, if it is loaded there.
     pub(super) preloaded: Option<Preloaded>,
     /// A number of its own.
@@ -53,7 +51,6 @@ impl Function {
             name,
             entry,
             export,
-            wall_ms: wall_ms(&policy),
             policy,
             preloaded,
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
@@ -89,13 +86,6 @@ impl Function {
     pub(super) fn is_registered(&self) -> bool {
         self.is_registered.load(Ordering::Relaxed)
     }
-}
-
-/// The smallest limit on wall time of a policy and those above it.
-fn wall_ms(policy: &Policy) -> Option<u64> {
-    let own = policy.limits.values().wall_ms;
-    let above = policy.bound.as_ref().and_then(|bound| wall_ms(&bound.policy));
-    own.into_iter().chain(above).min()
 }
 
 /// Those that there are.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, fcntl};
+use wire::byte_arrays::Bytes;
 
 use super::Engine;
 use super::functions::Function;
@@ -95,40 +96,48 @@ impl Pool {
     }
 }
 
-/// Calls a program of `function` that waits, as `job` would be called, and looks after it to its end; it is ended when
+/// Calls a program that waits, as `job` would be called, and looks after it to its end; it is ended when
 /// `stop` is there.
-pub(super) async fn call(
-    mut started: Started,
-    function: &Function,
-    job: &Job,
-    stop: impl Future<Output = ()>,
-) -> Result<Outcome, Error> {
+pub(super) async fn call(mut started: Started, job: &Job, stop: impl Future<Output = ()>) -> Result<Outcome, Error> {
     let begun = Instant::now();
-    let text = stage::Call {
-        args: job.args.as_deref().unwrap_or("[]"),
-        context: stage::Context::of(&job.context.clone().unwrap_or_default(), function.wall_ms),
-        env: job.variables.iter().map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy())).collect(),
-    }
-    .to_json()?;
-    if let Some(pipe) = started.call.take() {
-        tell(pipe, text).map_err(|error| Error::system("call the program", &error))?;
-    }
+    tell(&mut started, job)?;
     started.begin(begun);
     started.through(stop).await
 }
 
+/// Tells a program that waits what to call.
+pub(super) fn tell(started: &mut Started, job: &Job) -> Result<(), Error> {
+    let text = stage::Call {
+        args: job.args.as_deref().unwrap_or("[]"),
+        context: stage::Context::of(&job.context.clone().unwrap_or_default(), started.wall_ms()),
+        env: job.variables.iter().map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy())).collect(),
+        besides: stage::Besides::of(job),
+    }
+    .to_json()?;
+    if let Some(pipe) = started.call.take() {
+        let message = stage::message(&text, job)?;
+        write(pipe, message).map_err(|error| Error::system("call the program", &error))?;
+    }
+    if job.returns_bytes {
+        started.expect_bytes();
+    }
+    Ok(())
+}
+
 /// Writes all of a call, and ends the program's input with it.
-fn tell(pipe: OwnedFd, text: String) -> io::Result<()> {
-    let wanted = text.len().clamp(4096, MOST_AT_ONCE);
+fn write(pipe: OwnedFd, message: Vec<Bytes>) -> io::Result<()> {
+    let length = message.iter().map(Bytes::len).sum::<usize>();
+    let wanted = length.clamp(4096, MOST_AT_ONCE);
     let room = fcntl(pipe.as_fd(), FcntlArg::F_SETPIPE_SZ(i32::try_from(wanted).unwrap_or(i32::MAX)));
-    let fits = room.is_ok_and(|room| usize::try_from(room).is_ok_and(|room| text.len() <= room));
+    let fits = room.is_ok_and(|room| usize::try_from(room).is_ok_and(|room| length <= room));
     let mut pipe = std::fs::File::from(pipe);
+    let mut write = move || message.iter().try_for_each(|part| pipe.write_all(part));
     if fits {
         // That it has ended shows soon enough.
-        return ignore_closed(pipe.write_all(text.as_bytes()));
+        return ignore_closed(write());
     }
     // For as long as the program takes to read it, which has a limit.
-    tokio::task::spawn_blocking(move || ignore_closed(pipe.write_all(text.as_bytes())));
+    tokio::task::spawn_blocking(move || ignore_closed(write()));
     Ok(())
 }
 

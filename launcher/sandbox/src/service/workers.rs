@@ -19,10 +19,10 @@ use super::pool::{self, Pool};
 use super::programs::{Programs, State};
 use crate::error::{Error, Kind};
 use crate::explain;
-use crate::launch::Launch;
+use crate::launch::{Launch, Started};
 use crate::outcome::Outcome;
 use crate::redaction::Redaction;
-use crate::run::{self, Job};
+use crate::run::{self, Input, Job};
 
 /// How long the threads have to put away what they made.
 const LAST_MOMENTS: Duration = Duration::from_secs(5);
@@ -238,8 +238,8 @@ impl Worker {
         let job = wanted.job;
         let started = ahead.as_ref().and_then(|function| self.pool.as_ref()?.take(function));
         let outcome = match (started, &ahead) {
-            (Some((started, _listed)), Some(function)) => pool::call(started, function, &job, reply.closed()).await,
-            _ => match run::prepare(&job, || Ok(None)).and_then(Launch::start) {
+            (Some((started, _listed)), Some(_)) => pool::call(started, &job, reply.closed()).await,
+            _ => match start(&job) {
                 Ok(started) => {
                     let _listed = self.programs.list(started.pid(), Engine::Spawn, State::Busy);
                     started.through(reply.closed()).await
@@ -270,6 +270,15 @@ impl Worker {
             pool.forget(function);
         }
     }
+}
+
+/// Starts a program for its call.
+fn start(job: &Job) -> Result<Started, Error> {
+    let mut started = run::prepare(job, || Ok(None)).and_then(Launch::start)?;
+    if job.input == Input::Call {
+        pool::tell(&mut started, job)?;
+    }
+    Ok(started)
 }
 
 /// How a call went, as its service is told.

@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use confine::{Access, File, Root};
 use policy::{ExpandedPolicy, Freeze, PreloadTable};
 use serde::Serialize;
+use wire::byte_arrays::Bytes;
 use zeroize::Zeroizing;
 
 use self::server::ForkSettings;
@@ -21,6 +22,7 @@ use crate::error::{Error, Kind, c_path, text};
 use crate::host::Host;
 use crate::narrow::CHILD_TABLE;
 use crate::resolve::runtime::{self, Engine};
+use crate::run::Job;
 use crate::scratch::Scratch;
 
 /// The guards, built from `preload/src` (scripts/generate).
@@ -116,6 +118,37 @@ pub(crate) struct Call<'a> {
     pub(crate) context: Context,
     /// Variables besides those that it was started with.
     pub(crate) env: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    #[serde(flatten)]
+    pub(crate) besides: Besides<'a>,
+}
+
+/// What a call has that JSON has nothing for.
+#[derive(Serialize)]
+pub(crate) struct Besides<'a> {
+    /// The places of byte arrays, which come after the call, and their lengths.
+    bytes: Vec<(&'a [String], usize)>,
+    /// Whether those of its result are wanted beside that.
+    returns_bytes: bool,
+}
+
+impl<'a> Besides<'a> {
+    pub(crate) fn of(job: &'a Job) -> Self {
+        let bytes = job.bytes.iter().map(|array| (array.at.as_slice(), array.bytes.len())).collect();
+        Self { bytes, returns_bytes: job.returns_bytes }
+    }
+}
+
+/// What a program that waits for its call reads: four bytes of length, the lowest first, as many bytes of JSON, and the
+/// byte arrays of the call.
+pub(crate) fn message(text: &str, job: &Job) -> Result<Vec<Bytes>, Error> {
+    let arrays = job.bytes.iter().map(|array| array.bytes.clone());
+    Ok(std::iter::once(framed(text)?).chain(arrays).collect())
+}
+
+/// The same without byte arrays.
+pub(crate) fn framed(text: &str) -> Result<Bytes, Error> {
+    let length = u32::try_from(text.len()).map_err(|_| Error::new(Kind::Usage, "the call is too long"))?;
+    Ok([&length.to_le_bytes(), text.as_bytes()].concat().into())
 }
 
 /// What the program sees as the global `executionContext`.

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use tokio::io::unix::AsyncFd;
+use wire::byte_arrays::{self, ByteArray};
 use wire::frame::{Decoder, Denial, Error, Frame, Kind, Log};
 
 use crate::outcome::Ending;
@@ -13,6 +14,8 @@ use crate::outcome::Ending;
 /// The most log lines that are kept, and the most bytes of them.
 const MAX_LOGS: usize = 10_000;
 const MAX_LOG_BYTES: usize = 4 << 20;
+/// What is read of a byte array at a time: what a pipe holds.
+const MOST_AT_ONCE: usize = 64 << 10;
 /// The preload reports a hundred different denials; each may come several times with a higher count.
 const MAX_DENIALS: usize = 128;
 
@@ -22,11 +25,15 @@ pub(crate) struct Channel {
     pipe: Option<File>,
     decoder: Decoder,
     announced: bool,
+    /// The most byte arrays that its result may have.
+    most_arrays: usize,
     ending: Option<Ending>,
     /// What the program's file turned out to be.
     pub(crate) program: Option<Kind>,
     /// Whether the function is being called.
     pub(crate) called: bool,
+    /// Byte arrays of its result.
+    pub(crate) bytes: Vec<ByteArray>,
     /// Console output of the call.
     pub(crate) logs: Vec<Log>,
     log_bytes: usize,
@@ -41,11 +48,12 @@ pub(crate) struct Channel {
 impl Channel {
     /// Takes the reading end of the pipe. Where the preload has not `announced` itself before the program runs, the
     /// program could have: it is heard, and decides nothing.
-    pub(crate) fn new(pipe: Option<OwnedFd>, announced: bool) -> io::Result<Self> {
+    pub(crate) fn new(pipe: Option<OwnedFd>, announced: bool, returns_bytes: bool) -> io::Result<Self> {
         if let Some(pipe) = &pipe {
             super::streams::set_nonblocking(pipe)?;
         }
-        Ok(Self { pipe: pipe.map(File::from), announced, ..Self::default() })
+        let most_arrays = if returns_bytes { byte_arrays::MOST } else { 0 };
+        Ok(Self { pipe: pipe.map(File::from), announced, most_arrays, ..Self::default() })
     }
 
     /// Something to wait on for the next frame.
@@ -68,8 +76,16 @@ impl Channel {
     pub(crate) fn read(&mut self) {
         // Frames are short; every page that is touched costs the start of a call a microsecond.
         let mut buffer = [0; 4096];
+        // A byte array is worth more room.
+        let mut large = Vec::new();
         while let Some(pipe) = &mut self.pipe {
-            match io::Read::read(pipe, &mut buffer) {
+            let buffer = if self.decoder.missing() > buffer.len() {
+                large.resize(MOST_AT_ONCE, 0);
+                large.as_mut_slice()
+            } else {
+                buffer.as_mut_slice()
+            };
+            match io::Read::read(pipe, buffer) {
                 Ok(0) => self.pipe = None,
                 Ok(n) => self.decoder.push(buffer.get(..n).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -119,9 +135,24 @@ impl Channel {
                 }
             }
             Frame::Denial(denial) => self.note(denial),
-            Frame::Result(value) => self.end(Ending::Returned(value)),
+            Frame::Bytes(array) => self.keep(array),
+            Frame::Result(value) => match byte_arrays::check(&self.bytes, value.get()) {
+                Ok(()) => self.end(Ending::Returned(value)),
+                Err(wrong) => self.end(Ending::BrokenChannel(format!("byte arrays of the result: {}", wrong.message))),
+            },
             Frame::Error(error) => self.end(Ending::Threw(error)),
             Frame::Uncaught(error) => self.uncaught = Some(error),
+        }
+    }
+
+    /// Keeps a byte array. The preload sends none that were not asked for, and never more than there may be.
+    fn keep(&mut self, array: ByteArray) {
+        let sum = self.bytes.iter().map(|array| array.bytes.len()).sum::<usize>() + array.bytes.len();
+        if self.bytes.len() < self.most_arrays && sum <= byte_arrays::MOST_BYTES {
+            self.bytes.push(array);
+        } else {
+            self.pipe = None;
+            self.end(Ending::BrokenChannel("byte arrays that nobody asked for, or too many".to_owned()));
         }
     }
 

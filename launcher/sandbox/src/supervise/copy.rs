@@ -30,6 +30,8 @@ pub(crate) struct Copy<'a> {
     pub(crate) stdout: Pipe,
     pub(crate) stderr: Pipe,
     pub(crate) channel: OwnedFd,
+    /// Whether byte arrays of its result are wanted beside it.
+    pub(crate) returns_bytes: bool,
 }
 
 /// Looks after `copy` until its call has an answer or it has ended; it is ended when `stop` is there. `reaped` says how
@@ -39,8 +41,8 @@ pub(crate) async fn look_after_copy(
     stop: impl Future<Output = ()>,
     reaped: impl Future<Output = Option<Ended>>,
 ) -> io::Result<Report> {
-    let Copy { pid, end, started, limits, writable, stdout, stderr, channel } = copy;
-    let channel = Rc::new(RefCell::new(Channel::new(Some(channel), true)?));
+    let Copy { pid, end, started, limits, writable, stdout, stderr, channel, returns_bytes } = copy;
+    let channel = Rc::new(RefCell::new(Channel::new(Some(channel), true, returns_bytes)?));
     let streams = Streams::start(Some(stdout), Some(stderr), limits.output_kb)?;
     let mut watch = Watch::of_copy(pid, limits, &writable, started, Sample::new(false));
     let mut stop = pin!(stop);

@@ -62,6 +62,8 @@ pub(crate) struct Running {
     pub(crate) channel: Option<OwnedFd>,
     /// Whether the preload speaks first.
     pub(crate) announced: bool,
+    /// Whether byte arrays of its result are wanted beside it.
+    pub(crate) returns_bytes: bool,
     /// Signals to the launcher that it is to get.
     pub(crate) signals: Option<Signals>,
     /// Looks at what it uses, where its run is reported.
@@ -113,11 +115,12 @@ pub(crate) async fn look_after(running: Running, stop: impl Future<Output = ()>)
         stderr,
         channel,
         announced,
+        returns_bytes,
         signals,
         sample,
     } = running;
     let network = network.map(|(network, policy, secrets)| network::serve(network, &policy, secrets)).transpose()?;
-    let channel = Rc::new(RefCell::new(Channel::new(channel, announced)?));
+    let channel = Rc::new(RefCell::new(Channel::new(channel, announced, returns_bytes)?));
     let streams = Streams::start(stdout, stderr, limits.output_kb)?;
     let mut watch = Watch::new(&child, limits, group, &writable, scratch_tmp, started, sample);
     let end = confine::watch(child.pidfd.try_clone()?)?;

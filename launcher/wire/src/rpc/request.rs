@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{Code, Fault, Id, MAX_LINE_BYTES, MAX_NAME_BYTES, PROTOCOL};
+use crate::byte_arrays::{self, ByteArray};
 use crate::rpc::Line;
 use crate::trace::TraceParent;
 
@@ -104,6 +105,10 @@ pub struct Call {
     pub export: Option<String>,
     /// Its arguments as the text of a JSON array.
     pub args: String,
+    /// Byte arrays among them: `args` has `null` at their places.
+    pub bytes: Vec<ByteArray>,
+    /// Byte arrays of the result are wanted as such, beside it.
+    pub returns_bytes: bool,
     /// What narrows it further, as the text of a policy file.
     pub policy: Option<Box<RawValue>>,
     /// Its limits, as in a policy file.
@@ -123,6 +128,8 @@ impl Call {
             function,
             export: None,
             args: args.into(),
+            bytes: Vec::new(),
+            returns_bytes: false,
             policy: None,
             limits: None,
             context: Context::default(),
@@ -327,6 +334,10 @@ struct CallParameters {
     export: Option<Name>,
     #[serde(default)]
     args: Vec<Box<RawValue>>,
+    #[serde(default)]
+    bytes: Vec<Encoded>,
+    #[serde(default)]
+    returns_bytes: bool,
     policy: Option<Box<RawValue>>,
     limits: Option<Box<RawValue>>,
     #[serde(default)]
@@ -349,18 +360,43 @@ fn call(params: Option<&RawValue>) -> Result<Call, Fault> {
             return Err(wrong(&format!("context.{field}"), &format!("longer than {MAX_NAME_BYTES} bytes")));
         }
     }
+    let bytes = decoded(given.bytes)?;
     let args: Vec<&str> = given.args.iter().map(|argument| argument.get()).collect();
     let plain = |map: BTreeMap<Name, String>| map.into_iter().map(|(name, value)| (name.0, value)).collect();
     Ok(Call {
         function,
         export: given.export.map(|export| export.0),
         args: format!("[{}]", args.join(",")),
+        bytes,
+        returns_bytes: given.returns_bytes,
         policy: given.policy,
         limits: given.limits,
         context: given.context,
         secrets: plain(given.secrets),
         env: plain(given.env),
     })
+}
+
+/// A byte array as it is sent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Encoded {
+    at: Vec<String>,
+    base64: String,
+}
+
+fn decoded(arrays: Vec<Encoded>) -> Result<Vec<ByteArray>, Fault> {
+    use base64::Engine as _;
+    let decode = |(index, Encoded { at, base64 }): (usize, Encoded)| {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(base64);
+        let bytes = bytes.map_err(|error| wrong(&format!("bytes[{index}].base64"), &format!("not base64: {error}")))?;
+        Ok(ByteArray { at, bytes: bytes.into() })
+    };
+    // Those that are too many are an error without that.
+    if arrays.len() > byte_arrays::MOST {
+        return Err(wrong("bytes", &format!("more than {} byte arrays", byte_arrays::MOST)));
+    }
+    arrays.into_iter().enumerate().map(decode).collect()
 }
 
 /// The one place where the code is.
@@ -441,6 +477,20 @@ mod tests {
     }
 
     #[test]
+    fn byte_arrays_come_as_base64() {
+        let bytes = r#"[{"at":["0","a"],"base64":"/wA="},{"at":["1"],"base64":""}]"#;
+        let text = request("call", &format!(r#"{{"function":"f","args":[{{"a":null}},null],"bytes":{bytes}}}"#));
+        let Ok(Message::Request(_, Request::Call(call))) = read_text(&text) else { panic!() };
+        assert_eq!(call.bytes[0], ByteArray { at: vec!["0".to_owned(), "a".to_owned()], bytes: vec![0xff, 0].into() });
+        assert_eq!(call.bytes[1].bytes.len(), 0);
+        assert!(!call.returns_bytes);
+        let one = r#"{"at":["0"],"base64":""}"#;
+        let many = format!(r#"{{"function":"f","bytes":[{}]}}"#, [one; byte_arrays::MOST + 1].join(","));
+        let (_, code, message, data) = refused(&request("call", &many));
+        assert_eq!((code, &data["path"]), (-32602, &json!("bytes")), "{message}");
+    }
+
+    #[test]
     fn what_is_no_request() {
         let no_id = |code| (None, code);
         for (text, expected, words) in [
@@ -483,6 +533,12 @@ mod tests {
             ("call", r#"{"function":""}"#, "function"),
             ("call", r#"{"file":"a\u0000b"}"#, "file"),
             ("call", r#"{"function":"a","args":{}}"#, "args"),
+            ("call", r#"{"function":"a","bytes":{}}"#, "bytes"),
+            ("call", r#"{"function":"a","bytes":[{"at":["0"],"base64":"?"}]}"#, "bytes[0].base64"),
+            ("call", r#"{"function":"a","bytes":[{"at":["0"],"base64":"AA"}]}"#, "bytes[0].base64"),
+            ("call", r#"{"function":"a","bytes":[{"at":[0],"base64":""}]}"#, "bytes[0].at[0]"),
+            ("call", r#"{"function":"a","bytes":[{"base64":""}]}"#, "bytes[0]"),
+            ("call", r#"{"function":"a","returns_bytes":1}"#, "returns_bytes"),
             ("function.register", r#"{"name":"a"}"#, ""),
             ("stats", r#"{"format":"xml"}"#, "format"),
             ("stats", r#"{"memory":1}"#, "memory"),
