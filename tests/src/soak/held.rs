@@ -10,8 +10,12 @@ use crate::machine::Machine;
 /// More memory than this is growth after thousands of calls, and not the way in which memory is handed out.
 pub const ROOM_BYTES: u64 = 8 << 20;
 
-/// The same after few, or after the longest lines: what was given back in between is not always the kernel's again.
+/// The same after few: what was given back in between is not always the kernel's again.
 pub const WIDE_ROOM_BYTES: u64 = 32 << 20;
+
+/// The same after the longest lines: as much as four of them. The launcher's allocator keeps blocks of that size, and
+/// divides them.
+pub const ROOM_OF_LINES_BYTES: u64 = 128 << 20;
 
 /// Threads for what blocks stay for a while, and go.
 const PASSING_THREADS: usize = 4;

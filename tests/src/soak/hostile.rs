@@ -12,7 +12,7 @@ use secure_bun::wire::rpc::{self, Lines, Message, Request};
 use serde_json::json;
 
 use super::act::short;
-use super::held::{Held, WIDE_ROOM_BYTES};
+use super::held::{Held, ROOM_OF_LINES_BYTES};
 use super::lines;
 use super::service::Service;
 use crate::folder::Folder;
@@ -218,7 +218,7 @@ impl Host {
             std::thread::sleep(Duration::from_millis(200));
         };
         if let Some(before) = self.report.held.first() {
-            let grown = held.grown_since(before, WIDE_ROOM_BYTES);
+            let grown = held.grown_since(before, ROOM_OF_LINES_BYTES);
             self.report.wrongs.extend(grown);
         }
         self.report.held.push(held);
