@@ -15,7 +15,7 @@ pub const WIDE_ROOM_BYTES: u64 = 32 << 20;
 
 /// The same after the longest lines: as much as four of them. The launcher's allocator keeps blocks of that size, and
 /// divides them.
-pub const ROOM_OF_LINES_BYTES: u64 = 128 << 20;
+pub(super) const ROOM_OF_LINES_BYTES: u64 = 128 << 20;
 
 /// Threads for what blocks stay for a while, and go.
 const PASSING_THREADS: usize = 4;
