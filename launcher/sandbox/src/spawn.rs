@@ -140,17 +140,7 @@ fn plan(
     let cwd = if shown.has_directory(cwd) { cwd } else { Path::new("/") };
     if let Some(host) = bun {
         let source = Source::unknown();
-        let closed = stage::Channel::Closed;
-        let told = stage::Told {
-            cwd,
-            channel: closed,
-            call: None,
-            context: None,
-            secrets: None,
-            source: &source,
-            again: true,
-            server: None,
-        };
+        let told = stage::Told::of_another(cwd, &source);
         let stage = Stage::Own(&mut shown.root);
         let flags = flags(&stage.preloads()?, policy);
         stage::stage(stage, &host, policy, &engine, &told)?;

@@ -7,14 +7,13 @@ mod server;
 pub(crate) use child::Child;
 pub(crate) use server::Server;
 
-use confine::ProcessLimits;
-use confine::seccomp::{EXEC_FD, Files};
+use confine::seccomp::Files;
+use confine::{ProcessLimits, Processes};
 use forkserver::messages::{Limit, Limits};
 use policy::{ExpandedPolicy, Protection};
 
 use crate::layers::Layers;
 use crate::network;
-use crate::places::TMP;
 use crate::resolve;
 use crate::resolve::{native, programs};
 
@@ -24,11 +23,8 @@ pub(crate) const MOST_CHILDREN: u64 = 64;
 /// Tasks of one child, where its policy sets no limit: Bun's own and those of its pools.
 const TASKS_OF_ONE: u64 = 128;
 
-const MB: u64 = 1 << 20;
-
 /// Why calls under `policy` are not forked: what one call leaves there, another would find.
 pub(crate) fn obstacle(policy: &ExpandedPolicy, layers: Layers) -> Option<&'static str> {
-    let writes_tmp = policy.grants.write.allow.iter().any(|rule| rule.value == std::path::Path::new(TMP));
     let obstacles = [
         (
             layers.files == Files::Host,
@@ -38,7 +34,10 @@ pub(crate) fn obstacle(policy: &ExpandedPolicy, layers: Layers) -> Option<&'stat
         (network::is_granted(policy), "grants of a network: the calls would be in one network namespace"),
         (programs::grants_any(policy), "grants of run: the calls would see each other's processes"),
         (native::any(policy), "grants of native code: it may start threads before the fork"),
-        (writes_tmp, "a temporary folder that may be written to: the calls would have one together"),
+        (
+            resolve::has_private_tmp(policy),
+            "a temporary folder that may be written to: the calls would have one together",
+        ),
         (policy.kernel.requires(Protection::Cgroup), "kernel.require lists cgroup: the calls would be in one group"),
     ];
     obstacles.into_iter().find_map(|(is_there, why)| is_there.then_some(why))
@@ -46,14 +45,12 @@ pub(crate) fn obstacle(policy: &ExpandedPolicy, layers: Layers) -> Option<&'stat
 
 /// The limits of a server, which hold for its children as well unless they are lower.
 pub(crate) fn limits_of_all(policy: &ExpandedPolicy) -> ProcessLimits {
-    let limits = policy.limits;
     ProcessLimits {
         // It lives on when a call has used up its time.
         cpu_s: None,
-        file_bytes: limits.file_mb.map(|mb| mb * MB),
         // The kernel counts all of them together; those of one child are counted by who looks after it.
-        tasks: Some(limits.threads.unwrap_or(TASKS_OF_ONE).saturating_mul(MOST_CHILDREN)),
-        open_files: limits.open_files.unwrap_or(EXEC_FD.unsigned_abs().into()),
+        tasks: Some(policy.limits.threads.unwrap_or(TASKS_OF_ONE).saturating_mul(MOST_CHILDREN)),
+        ..limits_of_a_process(policy)
     }
 }
 
@@ -61,8 +58,10 @@ pub(crate) fn limits_of_all(policy: &ExpandedPolicy) -> ProcessLimits {
 fn limits_of_one(policy: &ExpandedPolicy) -> Limits {
     /// getrlimit(2).
     const RLIMIT_CPU: u32 = 0;
-    // To the millisecond it is the launcher that ends a call; the kernel's whole seconds are there in case it cannot.
-    let seconds = policy.limits.cpu_ms.map(|ms| ms.div_ceil(1000) + 1);
-    let limit = seconds.map(|seconds| Limit { resource: RLIMIT_CPU, soft: seconds, hard: seconds });
+    let limit = limits_of_a_process(policy).cpu_s.map(|s| Limit { resource: RLIMIT_CPU, soft: s, hard: s });
     limit.and_then(|limit| Limits::default().and(limit)).unwrap_or_default()
+}
+
+fn limits_of_a_process(policy: &ExpandedPolicy) -> ProcessLimits {
+    resolve::process_limits(policy, Processes::Copies, Files::Own)
 }

@@ -15,7 +15,7 @@ use confine::seccomp::Files;
 use confine::{Identity, Processes, Root};
 use policy::ExpandedPolicy;
 
-pub use filesystem::{Shown, filesystem};
+pub use filesystem::{Shown, filesystem, has_private_tmp};
 use look::RealFiles;
 use programs::Programs;
 pub use sight::{Found, Sight, sight};

@@ -248,6 +248,22 @@ pub(crate) struct Told<'a> {
     pub(crate) server: Option<(&'a Server<'a>, &'a Path)>,
 }
 
+impl<'a> Told<'a> {
+    /// What a Bun is told that another program starts: nobody calls it, and nobody listens.
+    pub(crate) const fn of_another(cwd: &'a Path, source: &'a Source) -> Self {
+        Self {
+            cwd,
+            channel: Channel::Closed,
+            call: None,
+            context: None,
+            secrets: None,
+            source,
+            again: true,
+            server: None,
+        }
+    }
+}
+
 /// The preload's way to speak to the launcher.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Channel {
@@ -274,15 +290,7 @@ pub(crate) fn stage(
         // The program's process is the second of its tree, after init; a later one has no channel and no call, and runs
         // another text.
         let source = told.source.of_another();
-        let told = Told {
-            channel: Channel::Closed,
-            call: None,
-            context: None,
-            secrets: None,
-            source: &source,
-            server: None,
-            ..*told
-        };
+        let told = Told::of_another(told.cwd, &source);
         let other = table(&rows, policy, engine, &told, &staged)?;
         // One under a policy of its own is told by whoever narrowed its sandbox.
         let child = format!("process.env.{CHILD_TABLE}");
@@ -321,16 +329,7 @@ pub(crate) fn own_preloads() -> [String; 2] {
 /// The table for a Bun in a narrower sandbox than that of the program that starts it.
 pub(crate) fn table_of_child(policy: &ExpandedPolicy, engine: &Engine, cwd: &Path) -> Result<String, Error> {
     let source = Source::unknown();
-    let told = Told {
-        cwd,
-        channel: Channel::Closed,
-        call: None,
-        context: None,
-        secrets: None,
-        source: &source,
-        again: true,
-        server: None,
-    };
+    let told = Told::of_another(cwd, &source);
     let staged = Staged { preloads: own_preloads(), own_loopback: true };
     table(&policy::preload_table(policy), policy, engine, &told, &staged)
 }

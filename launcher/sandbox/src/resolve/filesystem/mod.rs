@@ -64,6 +64,11 @@ pub(super) fn granted(policy: &ExpandedPolicy, files: &impl Look) -> Result<Show
     Ok(plan.shown)
 }
 
+/// Whether a program may write to a temporary folder of its own.
+pub fn has_private_tmp(policy: &ExpandedPolicy) -> bool {
+    policy.grants.write.allow.iter().any(|rule| rule.value == Path::new(TMP))
+}
+
 struct Planner<'a, F> {
     policy: &'a ExpandedPolicy,
     files: &'a F,
@@ -75,8 +80,7 @@ struct Planner<'a, F> {
 
 impl<F: Look> Planner<'_, F> {
     fn temporary(&mut self) -> Result<(), Error> {
-        let grants = &self.policy.grants;
-        if grants.write.allow.iter().any(|rule| rule.value == Path::new(TMP)) {
+        if has_private_tmp(self.policy) {
             let megabytes = self.policy.limits.tmp_mb.unwrap_or(DEFAULT_TMP_MB);
             self.shown.root.tmpfs.push(Tmpfs { target: c_path(Path::new(TMP))?, bytes: megabytes << 20 });
             self.shown.writable = true;
