@@ -12,7 +12,7 @@ import pg from "pg";
 import { SQL } from "bun";
 const port = Number(process.argv[2]);
 const pool = new pg.Pool({ host: "localhost", port, user: "test", database: "postgres", max: 4 });
-await pool.query("create temporary table lamps (id int, name text)").catch(() => {});
+await pool.query("create temporary table lamps (id int, name text)");
 const many = await Promise.all([1, 2, 3, 4].map((n) => pool.query("select $1::int * 2 as double", [n])));
 console.log(many.map((result) => result.rows[0].double));
 await pool.end();

@@ -1,7 +1,6 @@
 //! Servers, each with its own folder and ports, ended with the test.
 
 use std::fs;
-use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,15 +16,22 @@ use super::program;
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
-    /// Its folder goes away after it.
-    _folder: Folder,
+    /// Goes away after it. Holds what it says, too.
+    folder: Folder,
 }
+
+/// What a server says: a file of its folder.
+const SAYS: &str = "says";
 
 impl Drop for Server {
     fn drop(&mut self) {
         // At once, and its children with it.
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGQUIT);
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let said = fs::read_to_string(self.folder.path(SAYS)).unwrap_or_default();
+            eprintln!("the server at port {} said:\n{said}", self.port);
+        }
     }
 }
 
@@ -34,23 +40,25 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
-/// Starts a server, and waits until it takes connections.
-fn start(mut command: Command, port: u16, folder: Folder) -> Server {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+/// Whether something listens there.
+fn listens(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
+/// Starts a server, and waits until it serves.
+fn start(mut command: Command, port: u16, folder: Folder, serves: impl Fn(u16) -> bool) -> Server {
+    let says = fs::File::create(folder.path(SAYS)).expect("a file");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(says);
+    let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut server = Server { child, port, folder };
     let began = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        let ended = child.try_wait().expect("it is a child");
-        if ended.is_some() || began.elapsed() > PATIENCE {
-            let _ = child.kill();
-            let mut said = String::new();
-            let _ = child.stderr.take().expect("a pipe").read_to_string(&mut said);
-            panic!("{command:?} takes no connections: {ended:?}: {said}");
-        }
+    while !serves(port) {
+        let ended = server.child.try_wait().expect("it is a child");
+        assert!(ended.is_none() && began.elapsed() < PATIENCE, "{command:?} does not serve: {ended:?}");
         // There is no event to wait for.
         std::thread::sleep(Duration::from_millis(20));
     }
-    Server { child, port, _folder: folder }
+    server
 }
 
 pub(crate) fn redis() -> Server {
@@ -58,7 +66,7 @@ pub(crate) fn redis() -> Server {
     let folder = Folder::new();
     let mut command = Command::new(program(&["/usr/bin/redis-server"]));
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir", &folder.text("")]);
-    start(command, port, folder)
+    start(command, port, folder, listens)
 }
 
 /// As another user where the tests run as root, whom PostgreSQL refuses.
@@ -92,7 +100,13 @@ pub(crate) fn postgres() -> Server {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let mut command = as_user(&postgres_program("postgres"), &folder);
     command.args(["-F", "-h", "127.0.0.1", "-k", "", "-p", &port.to_string(), "-D"]).arg(&data);
-    start(command, port, folder)
+    // It listens before it has started, and ends the connections of those who come then.
+    start(command, port, folder, |port| {
+        let asked = Command::new(postgres_program("pg_isready"))
+            .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
+            .status();
+        asked.expect("it runs").success()
+    })
 }
 
 /// Serves a page over HTTP/1 and HTTP/2 with TLS, by a certificate for `localhost`. Gives its authority.
@@ -127,5 +141,5 @@ pub(crate) fn nginx() -> (Server, String) {
     let folder = folder.file("nginx.conf", text);
     let mut command = Command::new(program(&["/usr/sbin/nginx"]));
     command.args(["-e", "stderr", "-p", &root, "-c", &folder.text("nginx.conf")]);
-    (start(command, port, folder), authority)
+    (start(command, port, folder, listens), authority)
 }
