@@ -84,8 +84,12 @@ export function putBytes(args: unknown[]): void {
 }
 
 /** What the program finds of who calls it, and variables besides those that it was started with. */
-export function tellProgram(context: ExecutionContext | null, env: Call["env"]): void {
-  if (context !== null) defineConstant(globalThis, "executionContext", freeze(context));
+export function tellProgram(
+  context: ExecutionContext | null,
+  env: Call["env"],
+  globals: object = globalThis,
+): void {
+  if (context !== null) defineConstant(globals, "executionContext", freeze(context));
   for (let index = 0; index < env.length; index++) {
     const variable = env[index]!;
     process.env[variable[0]] = variable[1];

@@ -50,15 +50,15 @@ fn start(mut command: Command, port: u16, folder: Folder, serves: impl Fn(u16) -
     let says = fs::File::create(folder.path(SAYS)).expect("a file");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(says);
     let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let mut server = Server { child, port, folder };
+    let mut running = Server { child, port, folder };
     let began = Instant::now();
     while !serves(port) {
-        let ended = server.child.try_wait().expect("it is a child");
+        let ended = running.child.try_wait().expect("it is a child");
         assert!(ended.is_none() && began.elapsed() < PATIENCE, "{command:?} does not serve: {ended:?}");
         // There is no event to wait for.
         std::thread::sleep(Duration::from_millis(20));
     }
-    server
+    running
 }
 
 pub(crate) fn redis() -> Server {

@@ -2,10 +2,9 @@
 //! [`commands`]; what it means for people is in [`report`], for programs in `wire`.
 #![forbid(unsafe_code)]
 
-/// musl's own allocator asks the kernel for most of what it gives: 0.3 ms of a start.
 #[cfg(target_env = "musl")]
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: confine::Allocator = confine::Allocator;
 
 mod args;
 mod commands;

@@ -30,6 +30,6 @@ pub use plan::{
 pub use start::{Started, start};
 pub use status::Status;
 pub use sys::{
-    Child, Ended, Errno, FileId, OwnMemory, bind, bind_datagrams, connect, forget_address, identity_of, kill,
-    network_of, pidfd_has_ended as has_ended, watch, watch_both,
+    Allocator, Child, Ended, Errno, FileId, OwnMemory, bind, bind_datagrams, connect, forget_address, identity_of,
+    kill, network_of, pidfd_has_ended as has_ended, watch, watch_both,
 };

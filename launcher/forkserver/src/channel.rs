@@ -46,6 +46,21 @@ pub(crate) fn write(channel: Fd, mut bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// A channel of which this process has both ends, with one frame on its way to the first. What is sent there comes to
+/// nobody, and has room for as much as a socket holds.
+pub(crate) fn loopback(frame: &[u8]) -> Result<(Fd, Fd)> {
+    let length = u32::try_from(frame.len()).map_err(|_| Errno::E2BIG)?;
+    let (near, far) = sys::pair()?;
+    match write(far, &length.to_le_bytes()).and_then(|()| write(far, frame)) {
+        Ok(()) => Ok((near, far)),
+        Err(errno) => {
+            sys::close(near);
+            sys::close(far);
+            Err(errno)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -72,6 +87,20 @@ mod tests {
         sender.join().expect("sent");
         assert_eq!(read(channel, &mut bytes[..2]), Err(Errno::EPIPE));
         assert_eq!(next_length(channel), Ok(None));
+    }
+
+    #[test]
+    fn a_frame_comes_back_and_answers_go_nowhere() {
+        let (near, far) = loopback(b"hello").expect("made");
+        assert_eq!(next_length(near), Ok(Some(5)));
+        let mut bytes = [0; 5];
+        read(near, &mut bytes).expect("read");
+        assert_eq!(&bytes, b"hello");
+        write(near, &[1; 10_000]).expect("written");
+        read(far, &mut [0; 10_000]).expect("read");
+        sys::close(far);
+        assert_eq!(next_length(near), Ok(None));
+        sys::close(near);
     }
 
     #[test]

@@ -100,6 +100,28 @@ pub(crate) extern "C" fn join(gate: i32) -> i32 {
     descriptor(server::join(Fd(gate)))
 }
 
+/// Opens a channel that leads back here, with one frame to receive. Both its ends are in the result, the far one
+/// shifted by 16 bits.
+///
+/// # Safety
+/// `from` points to `length` bytes that nobody writes to meanwhile.
+#[cfg_attr(shared_library, unsafe(export_name = "forkserver_loopback"))]
+pub(crate) unsafe extern "C" fn loopback(from: *const u8, length: u32) -> i32 {
+    // SAFETY: as this function's caller promises.
+    let from = unsafe { slice::from_raw_parts(from, length as usize) };
+    match channel::loopback(from) {
+        Ok((Fd(near), Fd(far))) => near | far << 16,
+        Err(Errno(number)) => -number,
+    }
+}
+
+/// Closes it.
+#[cfg_attr(shared_library, unsafe(export_name = "forkserver_close_loopback"))]
+pub(crate) extern "C" fn close_loopback(both: i32) {
+    sys::close(Fd(both & 0xffff));
+    sys::close(Fd(both >> 16));
+}
+
 /// The length of the next frame; -1: there is none, the channel has ended or is broken.
 #[cfg_attr(shared_library, unsafe(export_name = "forkserver_next_length"))]
 pub(crate) extern "C" fn next_length(channel: i32) -> f64 {

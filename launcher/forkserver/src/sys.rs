@@ -15,7 +15,7 @@ pub(crate) use file::{
 };
 pub(crate) use memory::{PAGE_BYTES, inherit_mapping, resident};
 pub(crate) use process::{exit, pid, pidfd, prctl, random, reap, set_limit, wait};
-pub(crate) use socket::{Received, receive_message, send, send_message};
+pub(crate) use socket::{Received, pair, receive_message, send, send_message};
 
 /// An error number of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

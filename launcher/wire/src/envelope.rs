@@ -291,6 +291,14 @@ impl Envelope {
         self
     }
 
+    /// How long it is as a line, roughly and at least: what a program can make long is counted.
+    pub fn bytes_of_program(&self) -> usize {
+        let result = self.result.as_ref().map_or(0, |value| value.get().len());
+        let arrays: usize = self.bytes.iter().map(|array| array.bytes.len()).sum();
+        let logs: usize = self.logs.iter().map(|line| line.text.len()).sum();
+        result + arrays + logs + self.stdout.bytes.len() + self.stderr.bytes.len()
+    }
+
     /// The envelope as one line of JSON, without the newline.
     pub fn to_line(&self) -> String {
         // Strings, numbers and already checked JSON: there is nothing that cannot be serialised.

@@ -5,6 +5,8 @@ import { carryBy, type Carrier, type FrameKind, send } from "../channel.ts";
 import { uncurry } from "../primordials.ts";
 import type { Native } from "./native.ts";
 
+/** No descriptor: what is sent there gets lost. */
+const NOWHERE = -1;
 const TOKEN_BYTES = 16;
 const FIRST_BUFFER_BYTES = 65_536;
 /** The longest request that is accepted. */
@@ -18,11 +20,14 @@ const toHex = uncurry(Uint8Array.prototype.toHex);
 const Bytes = Uint8Array;
 
 /** The functions of the library that a channel calls, taken out: a method of an object is looked up by its name. */
-type Calls = Pick<Native, "next_length" | "receive" | "send" | "random" | "end">;
+type Calls = Pick<
+  Native,
+  "loopback" | "close_loopback" | "next_length" | "receive" | "send" | "random" | "end"
+>;
 
 export class Channel {
   readonly #calls: Calls;
-  #descriptor = -1;
+  #descriptor = NOWHERE;
   #token = "";
   #buffer = new Bytes(FIRST_BUFFER_BYTES);
   /** Frames that go with the next one. */
@@ -31,8 +36,8 @@ export class Channel {
   readonly #carrier: Carrier = (kind, frame, bytes, length = 0) => this.#carry(kind, frame, bytes, length);
 
   constructor(native: Native) {
-    const { next_length, receive, send, random, end } = native;
-    this.#calls = { next_length, receive, send, random, end };
+    const { loopback, close_loopback, next_length, receive, send, random, end } = native;
+    this.#calls = { loopback, close_loopback, next_length, receive, send, random, end };
     carryBy(this.#carrier, "");
   }
 
@@ -49,6 +54,20 @@ export class Channel {
     this.#waiting = "";
     carryBy(this.#carrier, this.#token);
     send("hello", `{"v":1}`);
+  }
+
+  /** Opens a channel that leads back here, with a request to receive. What has to be closed when that is answered. */
+  openLoopback(request: string): number {
+    const { written } = encodeInto(encoder, request, this.#buffer);
+    const both = this.#calls.loopback(this.#buffer, written);
+    if (both < 0) throw new Error(`cannot make a channel (error ${-both})`);
+    this.open(both & 0xffff);
+    return both;
+  }
+
+  closeLoopback(both: number): void {
+    this.#descriptor = NOWHERE;
+    this.#calls.close_loopback(both);
   }
 
   /** Waits for a request; `null`: the launcher has closed the channel, or what came is none. */
@@ -74,7 +93,7 @@ export class Channel {
   /** Sends a frame, and those that wait. Each that is sent wakes the launcher, which wants the processor then. */
   #carry(kind: FrameKind, frame: string, bytes: Uint8Array | undefined, length: number): void {
     this.#waiting += frame;
-    if (kind === "loaded") return;
+    if (kind === "hello" || kind === "loaded") return;
     const text = this.#waiting;
     this.#waiting = "";
     if (this.#buffer.length < text.length) this.#buffer = new Bytes(text.length);

@@ -13,6 +13,8 @@ interface Native {
   rehearse(): number;
   serve(control: number, refused: number): number;
   join(gate: number): number;
+  loopback(frame: Uint8Array, length: number): number;
+  close_loopback(both: number): void;
   next_length(channel: number): number;
   receive(channel: number, into: Uint8Array, length: number): number;
   send(channel: number, from: Uint8Array, length: number): number;
@@ -21,7 +23,7 @@ interface Native {
   end(code: number): number;
 }
 
-const SIGNATURES: Record<keyof Native, { args: ("i32" | "u32" | "f64" | "ptr")[]; returns: "i32" | "f64" }> =
+const SIGNATURES: Record<keyof Native, { args: ("i32" | "u32" | "f64" | "ptr")[]; returns: "i32" | "f64" | "void" }> =
   {
     threads: { args: ["ptr", "u32"], returns: "i32" },
     release: { args: ["i32"], returns: "i32" },
@@ -33,6 +35,8 @@ const SIGNATURES: Record<keyof Native, { args: ("i32" | "u32" | "f64" | "ptr")[]
     rehearse: { args: [], returns: "i32" },
     serve: { args: ["i32", "u32"], returns: "i32" },
     join: { args: ["i32"], returns: "i32" },
+    loopback: { args: ["ptr", "u32"], returns: "i32" },
+    close_loopback: { args: ["i32"], returns: "void" },
     next_length: { args: ["i32"], returns: "f64" },
     receive: { args: ["i32", "ptr", "u32"], returns: "i32" },
     send: { args: ["i32", "ptr", "u32"], returns: "i32" },

@@ -4,7 +4,7 @@
 // blocks in `native.serve`, of which each child comes out once.
 import { lateCall } from "../late-call.ts";
 import { defineValue } from "../primordials.ts";
-import { answer } from "./call.ts";
+import { answer, loaded } from "./call.ts";
 import { Channel } from "./channel.ts";
 import { type Native, settings } from "./native.ts";
 import { preload, requestOf } from "./preload.ts";
@@ -19,8 +19,31 @@ const DRAWS_BEFORE_SEARCH = 4;
  */
 const MOST_CALLS_UNCOMPILED = 4;
 const CALLS_UNTIL_COMPILED = 100;
-/** No descriptor: what is sent there gets lost, and nothing comes from it. */
-const NOWHERE = -1;
+/**
+ * What is called until that: enough different functions that the compiled code expects none of them. Expecting one, it
+ * would be compiled anew in each child that calls another.
+ */
+const STRANGERS: ((a: number, b: number) => number)[] = [
+  (a, b) => a + b,
+  (a, b) => a - b,
+  (a, b) => a * b,
+  (a, b) => a / b,
+  (a, b) => a | b,
+  (a, b) => a & b,
+  (a, b) => a ^ b,
+  (a, b) => a % b,
+];
+const STRANGER = "stranger-";
+
+/** Who makes those calls. */
+const NOBODY = {
+  functionID: null,
+  userID: null,
+  executionID: "warm-up",
+  traceparent: null,
+  startTime: 0,
+  deadline: null,
+};
 
 const { warm_up: warmUp, module, control, rounds, child_rounds: childRounds } = settings;
 
@@ -61,19 +84,26 @@ async function prepare(native: Native, channel: Channel): Promise<number> {
   if (module === null) return 0;
   await preload({ path: warmUp, export: "default", calls: [] }, native);
   const refused = await preload(module, native);
-  if (module.calls.length > MOST_CALLS_UNCOMPILED) await warm(channel, CALLS_UNTIL_COMPILED, () => warmUp);
+  if (module.calls.length > MOST_CALLS_UNCOMPILED) {
+    STRANGERS.forEach((stranger, index) => (loaded[`${STRANGER}${index}`] = { default: stranger }));
+    await warm(channel, CALLS_UNTIL_COMPILED, (index) => `${STRANGER}${index % STRANGERS.length}`);
+  }
   checkThreads(native);
   note(native);
   return refused;
 }
 
-/** Makes calls that nobody asked for, of a module by as many names as calls, or of one that is loaded already. */
+/**
+ * Makes calls that nobody asked for, of a module by as many names as calls, or of one that is loaded already. On the
+ * same way as those of the launcher: each page that is touched here, a call need not wait for.
+ */
 async function warm(channel: Channel, times: number, path: (index: number) => string): Promise<void> {
   for (let index = 0; index < times; index++) {
-    channel.open(NOWHERE);
-    channel.receive();
-    await answer(requestOf(path(index), "default", "[1,2]"), () => {});
+    const loopback = channel.openLoopback(requestOf(path(index), "default", "[1,2]"));
+    await answer(channel.receive()!, () => {}, channel.read);
+    lateCall().tellProgram({ ...NOBODY }, [], {});
     lateCall().restoreConsole();
+    channel.closeLoopback(loopback);
   }
 }
 

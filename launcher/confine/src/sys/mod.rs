@@ -5,6 +5,7 @@
 //! thread-local storage, because most of them run in a child that shares its parent's memory ([`clone`]).
 #![allow(unsafe_code)]
 
+mod allocator;
 mod call;
 mod clone;
 mod fd;
@@ -23,6 +24,7 @@ mod shared;
 mod trace;
 mod visit;
 
+pub use allocator::Allocator;
 pub use call::Errno;
 pub use clone::{Child, has_ended as pidfd_has_ended, kill};
 pub(crate) use clone::{CloneFlags, Memory, Stack, clone_in};

@@ -19,6 +19,7 @@ pub(crate) const GETPID: usize = either(39, 172);
 pub(crate) const SENDTO: usize = either(44, 206);
 pub(crate) const SENDMSG: usize = either(46, 211);
 pub(crate) const RECVMSG: usize = either(47, 212);
+pub(crate) const SOCKETPAIR: usize = either(53, 199);
 pub(crate) const WAIT4: usize = either(61, 260);
 pub(crate) const FCNTL: usize = either(72, 25);
 pub(crate) const PRCTL: usize = either(157, 167);

@@ -39,6 +39,16 @@ const SOL_SOCKET: i32 = 1;
 const SCM_RIGHTS: i32 = 1;
 const CONTROL_HEADER_BYTES: usize = size_of::<usize>() + 2 * size_of::<i32>();
 
+/// Makes two connected sockets, close-on-exec (socketpair(2)).
+pub(crate) fn pair() -> Result<(Fd, Fd)> {
+    const AF_UNIX: usize = 1;
+    const STREAM_CLOSED_ON_EXEC: usize = 1 | 0o2_000_000;
+    let mut pair = [-1; 2];
+    // SAFETY: the kernel writes two descriptors into the array.
+    unsafe { raw(number::SOCKETPAIR, [AF_UNIX, STREAM_CLOSED_ON_EXEC, 0, pair.as_mut_ptr() as usize, 0, 0]) }?;
+    Ok((Fd(pair[0]), Fd(pair[1])))
+}
+
 /// Sends `bytes` as one message, with a copy of `descriptor` if there is one (sendmsg(2)).
 pub(crate) fn send_message(to: Fd, bytes: &[u8], descriptor: Option<Fd>) -> Result<()> {
     let mut piece = Piece { base: bytes.as_ptr() as usize, length: bytes.len() };

@@ -19,16 +19,16 @@ use wire::byte_arrays::Bytes;
 use super::control::{Control, PATIENCE, Socket};
 use super::limits_of_one;
 use crate::pipes::pipe;
-use crate::supervise::{Copy, Pipe, Report, Sink, look_after_copy};
+use crate::supervise::{Called, Copy, Report, look_after_copy};
 
 /// A child that is ready: it has mended and confined itself, and waits for its channel. It ends with this.
 pub(crate) struct Child {
     process: Process,
     gate: Socket,
-    /// Made before anybody waits for them: our end of each, and the child's.
-    channel: (OwnedFd, OwnedFd),
-    stdout: (OwnedFd, OwnedFd),
-    stderr: (OwnedFd, OwnedFd),
+    /// Made before anybody waits for it, with our ends of its channel and its streams.
+    copy: Copy,
+    /// Its own ends.
+    theirs: [OwnedFd; 3],
 }
 
 /// The process of a child. The server is told to forget it when it has ended.
@@ -58,8 +58,10 @@ impl Child {
         if length != READY.len() || word != READY {
             return Err(process.failure().await);
         }
-        let channel = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        Ok(Self { process, gate, channel, stdout: pipe()?, stderr: pipe()? })
+        let (ours, channel) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let ((reads, stdout), (reads_errors, stderr)) = (pipe()?, pipe()?);
+        let copy = Copy::new(process.outside, policy.limits, [reads, reads_errors], ours)?;
+        Ok(Self { process, gate, copy, theirs: [channel, stdout, stderr] })
     }
 
     /// Its number, as we see it.
@@ -79,24 +81,19 @@ impl Child {
         watched: Watched<'_>,
         stop: impl Future<Output = ()>,
     ) -> io::Result<Report> {
-        let Self { process, gate, channel, stdout, stderr } = self;
-        let theirs = [channel.1.as_fd(), stdout.1.as_fd(), stderr.1.as_fd()];
-        gate.send(JOIN, &theirs).await?;
-        drop((channel.1, stdout.1, stderr.1));
-        tell(&channel.0, request)?;
+        let Self { process, gate, copy, theirs } = self;
+        // It finds its request in the channel.
+        tell(copy.channel(), request)?;
+        gate.send(JOIN, &theirs.each_ref().map(AsFd::as_fd)).await?;
+        drop(theirs);
         let pidfd = process.pidfd.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        let copy = Copy {
-            pid: process.outside,
+        let called = Called {
             end: pidfd,
             started: watched.started,
-            limits: watched.policy.limits,
             writable: crate::run::writable(watched.policy),
-            stdout: Pipe { reader: stdout.0, sink: Sink::Capture },
-            stderr: Pipe { reader: stderr.0, sink: Sink::Capture },
-            channel: channel.0,
             returns_bytes: watched.returns_bytes,
         };
-        look_after_copy(copy, stop, process.reap()).await
+        look_after_copy(copy, called, stop, process.reap()).await
     }
 }
 

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use policy::Policy;
 use tokio::sync::mpsc;
+use tokio::task::LocalSet;
 use wire::envelope::Envelope;
 use wire::rpc::{Call, Fault, Notification, Register};
 
@@ -206,6 +207,23 @@ impl Service {
         let envelope = workers.run(wanted).await.inspect_err(|_| counted.ends(End::Refused))?;
         counted.ends(End::Answered(&envelope));
         Ok(envelope)
+    }
+
+    /// Carries out what `make` makes, to its end, where calls have the shortest way: on the thread that forks for them,
+    /// which has to wait for nothing else, or, where none is forked, on this one. `make` is called there. Meant for the
+    /// conversation with a host that makes most calls; what it blocks, calls are not looked after meanwhile. Nothing that
+    /// it started may be left at its end with a copy of the service.
+    ///
+    /// Blocks this thread, which must not be one of an asynchronous runtime.
+    pub fn host<F: Future<Output = ()> + 'static>(
+        &self,
+        make: impl FnOnce() -> F + Send + 'static,
+    ) -> Result<(), Error> {
+        let Err(guest) = self.shared.workers.host(Box::new(|| Box::pin(make()))) else { return Ok(()) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+        let runtime = runtime.map_err(|error| Error::system("make a runtime", &error))?;
+        LocalSet::new().block_on(&runtime, async { guest().await });
+        Ok(())
     }
 
     /// Numbers since the start.

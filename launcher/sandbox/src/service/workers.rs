@@ -31,6 +31,9 @@ const LAST_MOMENTS: Duration = Duration::from_secs(5);
 /// are processors share that, but no more than this.
 const MOST_THREADS: usize = 8;
 
+/// What a thread has to do for a forked call is a tenth of what the call itself takes of a processor.
+const PROCESSORS_PER_FORKS: usize = 8;
+
 /// What a thread is told.
 pub(super) enum Order {
     Call(Box<Task>),
@@ -111,7 +114,7 @@ impl Workers {
             pools: threads.clone(),
             notices: notices.cloned(),
         };
-        let forks = if engine.may_fork() { count } else { 0 };
+        let forks = if engine.may_fork() { processors.div_ceil(PROCESSORS_PER_FORKS).min(MOST_THREADS) } else { 0 };
         let forks = (0..forks).map(|_| forks::start(common(), at.clone())).collect::<Result<_, _>>().map_err(failed)?;
         Ok(Self { threads, next: AtomicUsize::new(0), forks, programs, here: Mutex::new(here) })
     }
@@ -123,6 +126,25 @@ impl Workers {
         let thread = self.thread_of(function).ok_or_else(lost)?;
         thread.send(forks::Order::Prove(Arc::clone(function), proved)).map_err(|_| lost())?;
         proof.recv().unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// Carries out `guest` on a thread that forks, to its end. It comes back where there is none.
+    pub(super) fn host(&self, guest: forks::Guest) -> Result<(), forks::Guest> {
+        let Some(thread) = self.forks.first() else { return Err(guest) };
+        let (here, ended) = std::sync::mpsc::channel::<()>();
+        let hosted: forks::Guest = Box::new(move || {
+            let guest = guest();
+            Box::pin(async move {
+                let _here = here;
+                guest.await;
+            })
+        });
+        if let Err(mpsc::error::SendError(forks::Order::Host(guest))) = thread.send(forks::Order::Host(hosted)) {
+            return Err(guest);
+        }
+        // Nothing is ever sent: it ends with the guest.
+        let _ = ended.recv();
+        Ok(())
     }
 
     /// From here on nothing is forked.

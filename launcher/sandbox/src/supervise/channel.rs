@@ -52,8 +52,14 @@ impl Channel {
         if let Some(pipe) = &pipe {
             super::streams::set_nonblocking(pipe)?;
         }
-        let most_arrays = if returns_bytes { byte_arrays::MOST } else { 0 };
-        Ok(Self { pipe: pipe.map(File::from), announced, most_arrays, ..Self::default() })
+        let mut channel = Self { pipe: pipe.map(File::from), announced, ..Self::default() };
+        channel.expect_arrays(returns_bytes);
+        Ok(channel)
+    }
+
+    /// Whether byte arrays of its result are wanted beside it, where that is known only later.
+    pub(crate) fn expect_arrays(&mut self, returns_bytes: bool) {
+        self.most_arrays = if returns_bytes { byte_arrays::MOST } else { 0 };
     }
 
     /// Something to wait on for the next frame.

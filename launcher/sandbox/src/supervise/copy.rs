@@ -6,51 +6,82 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::rc::Rc;
 use std::time::Instant;
 
 use confine::Ended;
 use tokio::io::unix::AsyncFd;
 
 use super::limits::Watch;
-use super::sample::Sample;
-use super::{Channel, GRACE, Pipe, Report, Streams, channel};
+use super::tree::Tree;
+use super::{Channel, GRACE, Pipe, Report, Sink, Streams, channel};
 use crate::outcome::Ending;
 
-/// A process that was forked, with everything that has to be looked after.
-pub(crate) struct Copy<'a> {
-    /// Its number, as we see it.
-    pub(crate) pid: u32,
-    /// Its pidfd.
+/// A process that was forked, with everything that has to be looked after. Made while it waits for its call, which then
+/// need not wait for that.
+pub(crate) struct Copy {
+    pid: u32,
+    limits: policy::Limits,
+    channel: RefCell<Channel>,
+    /// The channel once more.
+    speaking: AsyncFd<OwnedFd>,
+    streams: Streams,
+    tree: Tree,
+}
+
+/// The call of a copy.
+pub(crate) struct Called<'a> {
+    /// The copy's pidfd.
     pub(crate) end: &'a AsyncFd<OwnedFd>,
     pub(crate) started: Instant,
-    pub(crate) limits: policy::Limits,
     /// Directories of the host that it may write to.
     pub(crate) writable: Vec<PathBuf>,
-    pub(crate) stdout: Pipe,
-    pub(crate) stderr: Pipe,
-    pub(crate) channel: OwnedFd,
     /// Whether byte arrays of its result are wanted beside it.
     pub(crate) returns_bytes: bool,
+}
+
+impl Copy {
+    /// Gets ready to look after the process with the number `pid`, as we see it, which has done nothing of its call yet.
+    pub(crate) fn new(
+        pid: u32,
+        limits: policy::Limits,
+        [stdout, stderr]: [OwnedFd; 2],
+        channel: OwnedFd,
+    ) -> io::Result<Self> {
+        let channel = Channel::new(Some(channel), true, false)?;
+        let [stdout, stderr] = [stdout, stderr].map(|reader| Some(Pipe { reader, sink: Sink::Capture }));
+        Ok(Self {
+            pid,
+            limits,
+            speaking: channel.readiness()?.ok_or(io::ErrorKind::NotConnected)?,
+            channel: RefCell::new(channel),
+            streams: Streams::start(stdout, stderr, limits.output_kb)?,
+            tree: Tree::of_copy(pid),
+        })
+    }
+
+    /// What it is told its call through.
+    pub(crate) fn channel(&self) -> &OwnedFd {
+        self.speaking.get_ref()
+    }
 }
 
 /// Looks after `copy` until its call has an answer or it has ended; it is ended when `stop` is there. `reaped` says how
 /// it ended, once it has.
 pub(crate) async fn look_after_copy(
-    copy: Copy<'_>,
+    copy: Copy,
+    called: Called<'_>,
     stop: impl Future<Output = ()>,
     reaped: impl Future<Output = Option<Ended>>,
 ) -> io::Result<Report> {
-    let Copy { pid, end, started, limits, writable, stdout, stderr, channel, returns_bytes } = copy;
-    let channel = Rc::new(RefCell::new(Channel::new(Some(channel), true, returns_bytes)?));
-    let streams = Streams::start(Some(stdout), Some(stderr), limits.output_kb)?;
-    let mut watch = Watch::of_copy(pid, limits, &writable, started, Sample::new(false));
+    let Copy { pid, limits, channel, speaking, streams, tree } = copy;
+    let Called { end, started, writable, returns_bytes } = called;
+    channel.borrow_mut().expect_arrays(returns_bytes);
+    let mut watch = Watch::of_copy(pid, tree, limits, &writable, started);
     let mut stop = pin!(stop);
-    let speaking = channel.borrow().readiness()?;
     let forced = loop {
         tokio::select! {
             biased;
-            () = channel::spoken(&channel, speaking.as_ref()) => {
+            () = channel::spoken(&channel, Some(&speaking)) => {
                 if let Some(ending) = channel.borrow_mut().drain() {
                     break Some(ending);
                 }

@@ -120,15 +120,15 @@ impl Watch {
     }
 
     /// Watches one of several copies of a process, which the kernel counts together.
-    pub(super) fn of_copy(pid: u32, limits: Limits, writable: &[PathBuf], started: Instant, sample: Sample) -> Self {
+    pub(super) fn of_copy(pid: u32, tree: Tree, limits: Limits, writable: &[PathBuf], started: Instant) -> Self {
         Self {
             limits,
             started,
-            tree: Tree::of_copy(pid),
             cgroup: Group::Later { pid },
+            tree,
             disk: disk(&limits, writable, started),
             counted: Some(Counted { tasks: Tasks::of(pid), tmp: None }),
-            sample: Some(sample),
+            sample: Some(Sample::new(false)),
         }
     }
 

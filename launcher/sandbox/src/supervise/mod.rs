@@ -24,7 +24,7 @@ use confine::{Child, Ended};
 
 pub(crate) use cgroup::{ControlGroup, REMEDY as CGROUP_REMEDY};
 pub(crate) use channel::Channel;
-pub(crate) use copy::{Copy, look_after_copy};
+pub(crate) use copy::{Called, Copy, look_after_copy};
 use limits::Watch;
 pub(crate) use memory::Memory;
 pub(crate) use sample::Sample;

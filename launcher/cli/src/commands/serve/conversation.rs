@@ -10,19 +10,22 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task;
+use tokio::task::{self, JoinError, JoinSet};
 use wire::envelope::Envelope;
 use wire::rpc::{
-    self, Answer, Call, Code, Fault, Id, Initialized, Lines, MAX_LINE_BYTES, Message, Named, Notification, PROTOCOL,
-    Request, Shutdown, StatsFormat, Version,
+    self, Answer, Call, Code, Fault, Id, Initialized, Line, Lines, MAX_LINE_BYTES, Message, Named, Notification,
+    PROTOCOL, Refused, Request, Shutdown, StatsFormat, Version,
 };
 
+use super::input::Input;
 use super::output::Output;
 
 /// A conversation with the service that has started us.
 pub(super) struct Conversation {
     service: Service,
     output: Rc<Output>,
+    /// What answers them, or is about to.
+    tasks: RefCell<JoinSet<()>>,
     is_initialized: Cell<bool>,
     /// Requests that take their time and are not answered, each with what cancels it.
     under_way: RefCell<HashMap<Id, oneshot::Sender<()>>>,
@@ -30,25 +33,31 @@ pub(super) struct Conversation {
     is_closing: Cell<bool>,
 }
 
+/// A millisecond's worth of JSON.
+const MOST_BYTES_HERE: usize = 256 << 10;
+
 type Answered = Result<Box<RawValue>, Fault>;
 
 impl Conversation {
-    pub(super) fn with(service: Service, output: Rc<Output>) -> Rc<Self> {
+    pub(super) fn with(service: Service, output: Output) -> Rc<Self> {
         Rc::new(Self {
             service,
-            output,
+            output: Rc::new(output),
+            tasks: RefCell::default(),
             is_initialized: Cell::new(false),
             under_way: RefCell::default(),
             is_closing: Cell::new(false),
         })
     }
 
-    /// Goes on until the input ends or `shutdown` is answered.
-    pub(super) async fn go_on(
-        self: Rc<Self>,
-        mut input: mpsc::Receiver<Vec<u8>>,
-        mut notices: mpsc::UnboundedReceiver<Notification>,
-    ) {
+    /// Goes on until the input ends or `shutdown` is answered. Calls that are under way then end with it.
+    pub(super) async fn go_on(self: Rc<Self>, input: Input, notices: mpsc::UnboundedReceiver<Notification>) {
+        self.listen(input, notices).await;
+        let mut tasks = self.tasks.take();
+        tasks.shutdown().await;
+    }
+
+    async fn listen(self: &Rc<Self>, mut input: Input, mut notices: mpsc::UnboundedReceiver<Notification>) {
         let (ended, mut end) = mpsc::channel(1);
         let mut lines = Lines::default();
         loop {
@@ -60,13 +69,13 @@ impl Conversation {
                     self.output.send(notice.to_line());
                     continue;
                 }
-                chunk = input.recv() => chunk,
+                chunk = input.next() => chunk,
             };
             let Some(chunk) = chunk else { break };
-            lines.push(&chunk);
+            lines.push(chunk);
             while let Some(line) = lines.next_line() {
                 self.output.room().await;
-                match wire::rpc::read(&line) {
+                match read(line).await {
                     Ok(Message::Request(id, request)) => self.take(id, request, &ended),
                     Ok(Message::Cancel(id)) => drop(self.under_way.borrow_mut().remove(&id)),
                     Ok(Message::Ignored) => {}
@@ -134,7 +143,7 @@ impl Conversation {
 
     fn call(self: &Rc<Self>, id: Id, call: Call) {
         let service = self.service.clone();
-        self.begin(id, async move { raw(&service.call(call).await?) });
+        self.begin(id, async move { raw(service.call(call).await?).await });
     }
 
     /// The rest goes on meanwhile.
@@ -152,7 +161,7 @@ impl Conversation {
         let (cancel, cancelled) = oneshot::channel();
         self.under_way.borrow_mut().insert(id.clone(), cancel);
         let conversation = Rc::clone(self);
-        task::spawn_local(async move {
+        self.spawn(async move {
             let answer = tokio::select! {
                 // Whoever cancels a call that has just ended learns how it ended.
                 biased;
@@ -164,10 +173,16 @@ impl Conversation {
         });
     }
 
+    fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        let mut tasks = self.tasks.borrow_mut();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn_local(work);
+    }
+
     fn shut_down(self: &Rc<Self>, id: Id, shutdown: Shutdown, ended: mpsc::Sender<()>) {
         self.is_closing.set(true);
         let conversation = Rc::clone(self);
-        task::spawn_local(async move {
+        self.spawn(async move {
             let wait = shutdown.wait_ms.map(Duration::from_millis);
             if !conversation.service.drain(wait).await {
                 conversation.under_way.borrow_mut().clear();
@@ -193,6 +208,21 @@ fn numbers(stats: &Stats, format: StatsFormat) -> Answered {
     }
 }
 
-fn raw(envelope: &Envelope) -> Answered {
-    RawValue::from_string(envelope.to_line()).map_err(|error| Fault::new(Code::Internal, error.to_string()))
+/// Reads a line. Programs are looked after on this thread, so a long one is read on another.
+async fn read(line: Line) -> Result<Message, Refused> {
+    match &line {
+        Line::Bytes(bytes) if bytes.len() > MOST_BYTES_HERE => {}
+        _ => return rpc::read(&line),
+    }
+    let lost = |error: JoinError| Refused { id: None, fault: Fault::new(Code::Internal, error.to_string()) };
+    task::spawn_blocking(move || rpc::read(&line)).await.unwrap_or_else(|error| Err(lost(error)))
+}
+
+/// The other way round.
+async fn raw(envelope: Envelope) -> Answered {
+    if envelope.bytes_of_program() <= MOST_BYTES_HERE {
+        return result(&envelope);
+    }
+    let written = task::spawn_blocking(move || result(&envelope)).await;
+    written.unwrap_or_else(|error| Err(Fault::new(Code::Internal, error.to_string())))
 }

@@ -1,9 +1,9 @@
 //! `secure-bun serve`: carry out calls, asked for on standard input, answered on standard output (docs/protocol.md).
 
 mod conversation;
+mod input;
 mod output;
 
-use std::io::Read;
 use std::process::ExitCode;
 use std::thread;
 
@@ -17,6 +17,7 @@ use crate::args::Serve;
 use crate::policy_source::Code;
 use crate::report;
 use conversation::Conversation;
+use input::Input;
 use output::Output;
 
 /// Calls that may wait, if nothing else is said.
@@ -24,12 +25,6 @@ const QUEUE: usize = 256;
 
 /// Calls at a time for each processor, if nothing else is said: most wait for something.
 const CALLS_PER_PROCESSOR: usize = 4;
-
-/// How many looks at the memory of programs are taken at a time; others wait.
-const LOOKS: usize = 1;
-
-/// What is read of standard input at once.
-const CHUNK_BYTES: usize = 64 << 10;
 
 /// Carries out what is asked for, until that ends.
 pub(crate) fn serve(serve: &Serve) -> ExitCode {
@@ -58,40 +53,18 @@ fn converse(serve: &Serve, policy: Policy) -> Result<(), Error> {
     let failed = |error: std::io::Error| {
         Error::new(secure_bun::error::Kind::Sandbox, format!("cannot start to listen to standard input: {error}"))
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .max_blocking_threads(LOOKS)
-        .build()
-        .map_err(failed)?;
-    let input = input().map_err(failed)?;
     let (output, writer) = Output::start().map_err(failed)?;
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, Conversation::with(service, output).go_on(input, notices));
-    // Calls that are still under way end here, with those who wait for them.
-    drop(local);
-    // It ends when it has written what there is; an error of it is a host that has gone.
-    let _ = writer.join();
-    Ok(())
-}
-
-/// Standard input, chunk by chunk, as fast as it is taken.
-fn input() -> std::io::Result<mpsc::Receiver<Vec<u8>>> {
-    let (sender, receiver) = mpsc::channel(1);
-    thread::Builder::new().name("secure-bun-input".to_owned()).spawn(move || {
-        let mut stdin = std::io::stdin().lock();
-        let mut chunk = vec![0; CHUNK_BYTES];
-        loop {
-            match stdin.read(&mut chunk) {
-                Ok(0) => return,
-                Ok(read) => {
-                    if sender.blocking_send(chunk.get(..read).unwrap_or_default().to_vec()).is_err() {
-                        return;
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => return,
-            }
+    let (guest, (failure, failed_with)) = (service.clone(), std::sync::mpsc::channel());
+    service.host(move || async move {
+        match Input::open() {
+            Ok(input) => Conversation::with(guest, output).go_on(input, notices).await,
+            // Whoever waits for it is there.
+            Err(error) => drop(failure.send(failed(error))),
         }
     })?;
-    Ok(receiver)
+    // Calls have ended, here is what they leave.
+    drop(service);
+    // It ends when it has written what there is; an error of it is a host that has gone.
+    let _ = writer.join();
+    failed_with.try_recv().map_or(Ok(()), Err)
 }

@@ -6,6 +6,7 @@ mod texts;
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
@@ -46,7 +47,15 @@ pub(super) enum Order {
     Prove(Arc<Function>, std::sync::mpsc::Sender<Result<(), Error>>),
     /// It is no more.
     Forget(Arc<Function>),
+    /// Something else is to be carried out here.
+    Host(Guest),
 }
+
+/// Makes what a thread is to carry out besides, on that thread.
+pub(super) type Guest = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()>>> + Send>;
+
+/// Looks at the memory of programs, and long lines to read or to write, that a guest has going at a time elsewhere.
+const MOST_BLOCKING: usize = 2;
 
 /// A call on its way to a thread, and where its outcome is waited for.
 pub(super) struct Task {
@@ -71,7 +80,11 @@ pub(super) struct Common {
 /// Starts a thread.
 pub(super) fn start(common: Common, here: std::sync::mpsc::Sender<()>) -> io::Result<mpsc::UnboundedSender<Order>> {
     let (sender, mut orders) = mpsc::unbounded_channel::<Order>();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(MOST_BLOCKING)
+        .build()?;
     thread::Builder::new().name("secure-bun-forks".to_owned()).spawn(move || {
         let _here = here;
         let forks = Rc::new(Forks { common, tenants: RefCell::default() });
@@ -89,6 +102,7 @@ pub(super) fn start(common: Common, here: std::sync::mpsc::Sender<()>) -> io::Re
                         });
                     }
                     Order::Forget(function) => forks.forget(&function),
+                    Order::Host(guest) => drop(task::spawn_local(guest())),
                 }
             }
             forks.tenants.borrow_mut().clear();
@@ -206,7 +220,7 @@ impl Forks {
         if is_old(&served.server) {
             return self.replace(tenant).await;
         }
-        served.refill(self.ahead()).await;
+        served.refill_after_call(self.ahead()).await;
     }
 
     /// Puts a fresh server in the place of one that is old or gone. Calls of that one end as they would.

@@ -5,12 +5,16 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::forks::{Child, Server};
 use crate::service::Engine;
 use crate::service::programs::{Listed, Programs, State};
+
+/// In which a host takes an answer.
+const PAUSE_AFTER_CALL: Duration = Duration::from_millis(1);
 
 /// A server and its children that wait.
 pub(super) struct Served {
@@ -49,6 +53,15 @@ impl Served {
         }
         self.is_forking.set(false);
         self.news.notify_waiters();
+    }
+
+    /// The same after a call. While there are enough for the next ones, its caller gets the processor first: a fork and
+    /// the warm-up after it take two milliseconds of one, which may be the one that the caller is woken on.
+    pub(super) async fn refill_after_call(self: Rc<Self>, wanted: usize) {
+        if self.ready.borrow().len() > wanted / 2 {
+            tokio::time::sleep(PAUSE_AFTER_CALL).await;
+        }
+        self.refill(wanted).await;
     }
 
     async fn fork(&self) -> io::Result<(Child, Listed)> {
