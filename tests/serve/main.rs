@@ -15,4 +15,5 @@ mod regressions;
 mod secrets;
 mod soak;
 mod stats;
+mod stdio;
 mod transcripts;

@@ -34,6 +34,9 @@ use stats::{Counters, End};
 pub use stats::{Latency, Outcomes, Stats};
 use workers::Workers;
 
+/// In which a host takes an answer before the next program is started ahead.
+const PAUSE_AFTER_CALL: Duration = Duration::from_millis(1);
+
 /// What a service is made of.
 #[derive(Clone, Debug)]
 pub struct Settings {

@@ -11,12 +11,12 @@ use tokio::sync::{mpsc, oneshot};
 use wire::envelope::Envelope;
 use wire::rpc::{Code, Fault, Notification};
 
-use super::Engine;
 use super::calls::Calls;
 use super::forks;
 use super::functions::{Function, Way};
 use super::pool::{self, Pool};
 use super::programs::{Programs, State};
+use super::{Engine, PAUSE_AFTER_CALL};
 use crate::error::{Error, Kind};
 use crate::explain;
 use crate::launch::{Launch, Started};
@@ -272,8 +272,8 @@ impl Worker {
         // Who has gone does not want it.
         let _ = reply.send(answered(outcome, &job));
         if let Some(function) = ahead {
-            // The answer goes first.
-            tokio::task::yield_now().await;
+            // The answer goes first, and whoever it is for gets the processor.
+            tokio::time::sleep(PAUSE_AFTER_CALL).await;
             self.refill(&function);
         }
     }

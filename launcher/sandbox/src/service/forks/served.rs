@@ -5,16 +5,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::forks::{Child, Server};
-use crate::service::Engine;
 use crate::service::programs::{Listed, Programs, State};
-
-/// In which a host takes an answer.
-const PAUSE_AFTER_CALL: Duration = Duration::from_millis(1);
+use crate::service::{Engine, PAUSE_AFTER_CALL};
 
 /// A server and its children that wait.
 pub(super) struct Served {
