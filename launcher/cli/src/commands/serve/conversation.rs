@@ -23,7 +23,7 @@ use super::output::Output;
 /// A conversation with the service that has started us.
 pub(super) struct Conversation {
     service: Service,
-    output: Rc<Output>,
+    output: Output,
     /// What answers them, or is about to.
     tasks: RefCell<JoinSet<()>>,
     is_initialized: Cell<bool>,
@@ -42,7 +42,7 @@ impl Conversation {
     pub(super) fn with(service: Service, output: Output) -> Rc<Self> {
         Rc::new(Self {
             service,
-            output: Rc::new(output),
+            output,
             tasks: RefCell::default(),
             is_initialized: Cell::new(false),
             under_way: RefCell::default(),
@@ -149,9 +149,14 @@ impl Conversation {
     /// The rest goes on meanwhile.
     fn look_at_memory(self: &Rc<Self>, id: Id, format: StatsFormat) {
         let service = self.service.clone();
-        let look = task::spawn_blocking(move || Stats { memory: Some(service.memory()), ..service.stats() });
+        let (found, stats) = oneshot::channel();
+        // Among the tasks, so that it is waited for: it has the service.
+        self.tasks.borrow_mut().spawn_blocking(move || {
+            // Whoever has cancelled it does not want it.
+            let _ = found.send(Stats { memory: Some(service.memory()), ..service.stats() });
+        });
         self.begin(id, async move {
-            let stats = look.await.map_err(|error| Fault::new(Code::Internal, error.to_string()))?;
+            let stats = stats.await.map_err(|error| Fault::new(Code::Internal, error.to_string()))?;
             numbers(&stats, format)
         });
     }

@@ -1,6 +1,5 @@
 //! Answers on their way to standard output.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -47,7 +46,7 @@ impl Output {
     }
 
     /// Sends a line.
-    pub(super) fn send(self: &Rc<Self>, line: String) {
+    pub(super) fn send(&self, line: String) {
         let mut line = line.into_bytes();
         // What waits goes first. A host that takes a line at once gets it without the way through the thread.
         if self.waiting.bytes.load(Ordering::Acquire) == 0 && line.len() <= PIPE_BUF && is_writable() {
