@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::client::ENGINES;
 
-fn line(id: u32, method: &str, params: Value) -> String {
+fn line(id: u32, method: &str, params: &Value) -> String {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
 }
 
@@ -18,9 +18,9 @@ fn line(id: u32, method: &str, params: Value) -> String {
 #[test]
 fn requests_can_come_from_a_file() {
     let requests = [
-        line(1, "initialize", json!({ "protocol": 1 })),
-        line(2, "call", json!({ "source": "export default (a: number) => a + 1", "args": [1] })),
-        line(3, "shutdown", json!({})),
+        line(1, "initialize", &json!({ "protocol": 1 })),
+        line(2, "call", &json!({ "source": "export default (a: number) => a + 1", "args": [1] })),
+        line(3, "shutdown", &json!({})),
     ];
     for engine in ENGINES {
         let folder = Folder::with("requests", requests.join("\n") + "\n");
@@ -52,10 +52,10 @@ fn a_host_may_give_an_output_that_does_not_block() {
     ours.set_read_timeout(Some(PATIENCE)).expect("set");
     let command = folder.secure_bun(["serve", "--policy", "function"]).stdout(OwnedFd::from(theirs)).open_input();
     let mut running = command.start();
-    running.tell(&line(1, "initialize", json!({ "protocol": 1 })));
+    running.tell(&line(1, "initialize", &json!({ "protocol": 1 })));
     let large = format!("export default () => 'x'.repeat({LENGTH})");
     for id in 2..5 {
-        running.tell(&line(id, "call", json!({ "source": large })));
+        running.tell(&line(id, "call", &json!({ "source": large })));
     }
     // Meanwhile it is full.
     std::thread::sleep(Duration::from_millis(300));
@@ -66,7 +66,7 @@ fn a_host_may_give_an_output_that_does_not_block() {
         let answer = next();
         assert_eq!(answer["result"]["result"].as_str().map(str::len), Some(LENGTH), "{}", answer["error"]);
     }
-    running.tell(&line(5, "shutdown", json!({})));
+    running.tell(&line(5, "shutdown", &json!({})));
     assert_eq!(next()["id"], 5);
     assert_eq!(running.end().code(), 0);
 }

@@ -48,7 +48,10 @@ export class Channel {
     this.#token = toHex(bytes);
   }
 
-  /** From here on frames go to this descriptor; before, nowhere. The first one announces the token. */
+  /**
+   * From here on frames go to this descriptor; before, nowhere. The first one announces the token, at once: whatever
+   * token comes first is believed, and from here on code of the program could run and send one.
+   */
   open(descriptor: number): void {
     this.#descriptor = descriptor;
     this.#waiting = "";
@@ -93,7 +96,7 @@ export class Channel {
   /** Sends a frame, and those that wait. Each that is sent wakes the launcher, which wants the processor then. */
   #carry(kind: FrameKind, frame: string, bytes: Uint8Array | undefined, length: number): void {
     this.#waiting += frame;
-    if (kind === "hello" || kind === "loaded") return;
+    if (kind === "loaded") return;
     const text = this.#waiting;
     this.#waiting = "";
     if (this.#buffer.length < text.length) this.#buffer = new Bytes(text.length);

@@ -23,27 +23,29 @@ interface Native {
   end(code: number): number;
 }
 
-const SIGNATURES: Record<keyof Native, { args: ("i32" | "u32" | "f64" | "ptr")[]; returns: "i32" | "f64" | "void" }> =
-  {
-    threads: { args: ["ptr", "u32"], returns: "i32" },
-    release: { args: ["i32"], returns: "i32" },
-    prepare: { args: [], returns: "i32" },
-    descriptors: { args: [], returns: "i32" },
-    find_random: { args: ["f64"], returns: "i32" },
-    confirm_random: { args: ["f64"], returns: "i32" },
-    random_was_used: { args: [], returns: "i32" },
-    rehearse: { args: [], returns: "i32" },
-    serve: { args: ["i32", "u32"], returns: "i32" },
-    join: { args: ["i32"], returns: "i32" },
-    loopback: { args: ["ptr", "u32"], returns: "i32" },
-    close_loopback: { args: ["i32"], returns: "void" },
-    next_length: { args: ["i32"], returns: "f64" },
-    receive: { args: ["i32", "ptr", "u32"], returns: "i32" },
-    send: { args: ["i32", "ptr", "u32"], returns: "i32" },
-    random: { args: ["ptr", "u32"], returns: "i32" },
-    process_id: { args: [], returns: "i32" },
-    end: { args: ["i32"], returns: "i32" },
-  };
+const SIGNATURES: Record<
+  keyof Native,
+  { args: ("i32" | "u32" | "f64" | "ptr")[]; returns: "i32" | "f64" | "void" }
+> = {
+  threads: { args: ["ptr", "u32"], returns: "i32" },
+  release: { args: ["i32"], returns: "i32" },
+  prepare: { args: [], returns: "i32" },
+  descriptors: { args: [], returns: "i32" },
+  find_random: { args: ["f64"], returns: "i32" },
+  confirm_random: { args: ["f64"], returns: "i32" },
+  random_was_used: { args: [], returns: "i32" },
+  rehearse: { args: [], returns: "i32" },
+  serve: { args: ["i32", "u32"], returns: "i32" },
+  join: { args: ["i32"], returns: "i32" },
+  loopback: { args: ["ptr", "u32"], returns: "i32" },
+  close_loopback: { args: ["i32"], returns: "void" },
+  next_length: { args: ["i32"], returns: "f64" },
+  receive: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  send: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  random: { args: ["ptr", "u32"], returns: "i32" },
+  process_id: { args: [], returns: "i32" },
+  end: { args: ["i32"], returns: "i32" },
+};
 const PREFIX = "forkserver_";
 
 /** Loads the library from a descriptor. Throws where the engine makes no machine code, since `bun:ffi` needs that. */
